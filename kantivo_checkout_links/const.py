@@ -1,0 +1,106 @@
+"""Stripe's vocabularies, each with its source. Facts only: no code that decides."""
+
+# The API version the official package pins; sent with every call, so that an upgrade of
+# the package can't move it unnoticed. https://docs.stripe.com/api/versioning
+API_VERSION = "2026-10-28.endive"
+
+# Seconds. Stripe blocks the payer's redirect for up to 10 s, so do we at most.
+API_TIMEOUT = 10
+API_RETRIES = 1
+
+# Lifetime of a Checkout Session, in minutes. Stripe takes 30 minutes to 24 hours.
+# https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
+SESSION_MINUTES = 60
+LIMITED_SESSION_MINUTES = 31
+
+# A payer may read the page for long; the form is worth a day.
+NONCE_HOURS = 24
+
+# Seconds between two questions about one payment from its return page.
+RETURN_PAGE_INTERVAL = 5
+
+# https://docs.stripe.com/webhooks#verify-manually
+SIGNATURE_TOLERANCE = 300
+# Stripe's largest events are far below this; anything above isn't read.
+MAX_EVENT_BYTES = 1024 * 1024
+
+# Decimals of Stripe's minor unit where they differ from the usual two.
+# https://docs.stripe.com/currencies#zero-decimal
+# https://docs.stripe.com/currencies#special-cases (ISK and UGX: two decimals, always 00)
+ZERO_DECIMAL_CURRENCIES = frozenset(
+    "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split()
+)
+THREE_DECIMAL_CURRENCIES = frozenset("BHD JOD KWD OMR TND".split())
+
+# The smallest step of an amount, in minor units, where it isn't 1: ISK and UGX take no
+# fractions, the three-decimal currencies end in 0.
+MINOR_UNIT_STEP = {
+    "ISK": 100,
+    "UGX": 100,
+    "BHD": 10,
+    "JOD": 10,
+    "KWD": 10,
+    "OMR": 10,
+    "TND": 10,
+}
+
+# Eight digits are what every payment method takes.
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+MAX_MINOR_AMOUNT = 99_999_999
+
+# Checkout Session's `payment_status` values that mean "the money is there".
+# https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-payment_status
+PAID_STATUSES = frozenset({"paid", "no_payment_required"})
+
+# Statuses of an intent whose session is complete but unpaid, once the bank said no.
+# https://docs.stripe.com/payments/paymentintents/lifecycle
+FAILED_INTENT_STATUSES = frozenset({"requires_payment_method", "canceled"})
+
+# Event types we act on. Each makes us read again the Checkout Session it is about.
+# https://docs.stripe.com/api/events/types
+HANDLED_EVENTS = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "charge.succeeded",
+    "charge.updated",  # the balance transaction, and with it the fee, may come late
+)
+
+# Waiting times between attempts at one event, in minutes; after the last one it has
+# failed, which a person sees and retries.
+RETRY_MINUTES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 960)
+
+# First key of the advisory locks (the second is the gateway): any constant of ours.
+ADVISORY_LOCK = 1262703691
+LOCK_TIMEOUT = "30s"
+
+EVENT_BATCH = 100
+POST_BATCH = 50
+
+# Stripe keeps events for 30 days. https://docs.stripe.com/api/events
+EVENT_DAYS = 30
+# The sync reads again what it may have read before, since lists are not in commit order.
+SYNC_OVERLAP_HOURS = 3
+STRIPE_PAGE = 100
+
+# https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale
+CHECKOUT_LOCALES = frozenset(
+    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt "
+    "nb nl pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW".split()
+)
+
+# Payment methods by the name a payer knows.
+# https://docs.stripe.com/api/payment_methods/object#payment_method_object-type
+METHOD_NAMES = {
+    "acss_debit": "Pre-authorised debit",
+    "bacs_debit": "Bacs Direct Debit",
+    "bancontact": "Bancontact",
+    "card": "Card",
+    "ideal": "iDEAL",
+    "klarna": "Klarna",
+    "link": "Link",
+    "paypal": "PayPal",
+    "sepa_debit": "SEPA Direct Debit",
+    "us_bank_account": "Bank account (ACH)",
+}

@@ -1,0 +1,82 @@
+import logging
+
+import psycopg2
+
+from odoo import http
+from odoo.http import Response, request
+
+from ..const import MAX_EVENT_BYTES
+from ..stripe_client import SignatureError, verify_event
+
+_logger = logging.getLogger(__name__)
+
+
+class CheckoutWebhook(http.Controller):
+    """Stripe's way in: check, keep, answer. What follows is the processor's."""
+
+    @http.route(
+        "/checkout/webhook/<string:token>",
+        type="http",
+        auth="public",
+        methods=["POST"],
+        csrf=False,
+        save_session=False,
+    )
+    def receive(self, token, **_kwargs):
+        """Take one delivery.
+
+        404 for an unknown address or one without a signing secret, 400 for a delivery that
+        isn't Stripe's, 503 if it can't be kept (so that Stripe sends it again), else 200.
+        """
+        gateway_sudo = self._find_gateway(token)
+        if not gateway_sudo:
+            return Response(status=404)
+        event = self._read_event(gateway_sudo)
+        if not event:
+            return Response(status=400)
+        return self._keep(gateway_sudo, event)
+
+    def _find_gateway(self, token):
+        """The gateway of an address; one without a secret takes no deliveries at all."""
+        gateway_sudo = (
+            request.env["checkout.gateway"]
+            .sudo()  # Stripe has no user here; the signature is its proof
+            .search([("webhook_token", "=", token)])
+        )
+        return gateway_sudo.filtered("webhook_secret_value")
+
+    def _read_event(self, gateway_sudo):
+        """The event of this request, or nothing if anything about it is wrong."""
+        http_request = request.httprequest
+        if (http_request.content_length or 0) > MAX_EVENT_BYTES:
+            return None
+        header = http_request.headers.get("Stripe-Signature", "")
+        secrets = gateway_sudo._get_webhook_secrets()
+        try:
+            event = verify_event(http_request.get_data(), header, secrets)
+        except SignatureError as error:
+            _logger.warning(
+                "Delivery to gateway %s refused: %s", gateway_sudo.id, error
+            )
+            return None
+        return self._check_event(gateway_sudo, event)
+
+    def _check_event(self, gateway_sudo, event):
+        """The event, if it is complete and of the gateway's mode."""
+        complete = (
+            isinstance(event.get("id"), str)
+            and isinstance(event.get("type"), str)
+            and isinstance(event.get("data"), dict)
+            and isinstance(event["data"].get("object"), dict)
+        )
+        return event if complete and event.get("livemode") == gateway_sudo.livemode else None
+
+    def _keep(self, gateway_sudo, event):
+        try:
+            gateway_sudo.env["checkout.event"]._receive(gateway_sudo, event)
+            request.env.cr.flush()
+        except psycopg2.Error:
+            _logger.exception("A delivery to gateway %s wasn't kept", gateway_sudo.id)
+            request.env.cr.rollback()
+            return Response(status=503)
+        return Response(status=200)

@@ -1,0 +1,62 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    checkout_movement_ids = fields.One2many("checkout.movement", "move_id", readonly=True)
+    checkout_payment_ids = fields.Many2many(
+        "checkout.payment",
+        string="Checkout Payments",
+        compute="_compute_checkout_payment_ids",
+    )
+
+    @api.depends("checkout_movement_ids.payment_id")
+    def _compute_checkout_payment_ids(self):
+        for move in self:
+            move.checkout_payment_ids = move.checkout_movement_ids.payment_id
+
+    # === CRUD METHODS === #
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_checkout(self):
+        self._check_no_checkout_movement()
+
+    # === ACTION METHODS === #
+
+    def button_draft(self):
+        """Override of `account`: what happened at Stripe happened."""
+        self._check_no_checkout_movement()
+        return super().button_draft()
+
+    def button_cancel(self):
+        """Override of `account`: what happened at Stripe happened."""
+        self._check_no_checkout_movement()
+        return super().button_cancel()
+
+    def action_view_checkout_payments(self):
+        """The checkout payments that this entry books."""
+        return self.checkout_payment_ids._get_records_action(
+            name=self.env._("Checkout Payments")
+        )
+
+    # === HELPERS === #
+
+    def _check_no_checkout_movement(self):
+        """:raise UserError: if an entry books a movement of a Stripe balance."""
+        movement_sudo = (
+            self.env["checkout.movement"]
+            .sudo()  # who may not see the movement must not undo it either
+            .search([("move_id", "in", self.ids)], limit=1)
+        )
+        if movement_sudo:
+            raise UserError(
+                self.env._(
+                    "%(entry)s books what happened at Stripe (%(source)s), so it can't be "
+                    "reset, cancelled or deleted. To correct an account or a tax, make a "
+                    "new entry; to give money back, refund the payment.",
+                    entry=movement_sudo.move_id.name,
+                    source=movement_sudo.stripe_source_id,
+                )
+            )

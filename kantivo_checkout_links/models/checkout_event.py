@@ -1,0 +1,300 @@
+import json
+import logging
+from datetime import timedelta
+
+from psycopg2 import OperationalError
+
+from odoo import api, fields, models
+
+from ..const import EVENT_BATCH, HANDLED_EVENTS, RETRY_MINUTES
+from ..stripe_client import StripeError
+
+_logger = logging.getLogger(__name__)
+
+
+class CheckoutEvent(models.Model):
+    """The inbox: what Stripe delivered, kept before anything is done about it.
+
+    An event only says that something may have changed. The processor asks Stripe for the
+    object as it is now and applies that, so neither the number nor the order of
+    deliveries matters.
+    """
+
+    _name = "checkout.event"
+    _description = "Stripe Event"
+    _order = "id desc"
+    _rec_name = "stripe_event_id"
+
+    gateway_id = fields.Many2one(
+        "checkout.gateway", required=True, index=True, ondelete="cascade", readonly=True
+    )
+    company_id = fields.Many2one(related="gateway_id.company_id", store=True, index=True)
+    stripe_event_id = fields.Char("Event", required=True, readonly=True)
+    type = fields.Char(required=True, readonly=True)
+    received_at = fields.Datetime(required=True, readonly=True)
+    state = fields.Selection(
+        [
+            ("pending", "Waiting"),
+            ("done", "Done"),
+            ("ignored", "Ignored"),
+            ("failed", "Failed"),
+        ],
+        required=True,
+        default="pending",
+        readonly=True,
+    )
+    attempts = fields.Integer(readonly=True)
+    next_attempt_at = fields.Datetime("Next Attempt", readonly=True)
+    error = fields.Char(readonly=True)
+    payload = fields.Json(readonly=True)
+
+    _event_uniq = models.Constraint(
+        "UNIQUE (gateway_id, stripe_event_id)", "This event has been received already."
+    )
+    _due_idx = models.Index("(gateway_id, next_attempt_at) WHERE state = 'pending'")
+
+    # === ACTION METHODS === #
+
+    def action_process(self):
+        """Try these events again now, also those that had failed."""
+        self.check_access("write")
+        for gateway, events in self.grouped("gateway_id").items():
+            with gateway.sudo()._exclusive() as gateway_sudo:  # posting needs it
+                events.with_env(gateway_sudo.env)._work_off()
+                gateway_sudo.env["checkout.poster"]._post_waiting(gateway_sudo)
+        self.invalidate_recordset()
+
+    # === BUSINESS METHODS - RECEIVING === #
+
+    @api.model
+    def _receive(self, gateway, event):
+        """Keep a delivered event and have it processed at once.
+
+        :param checkout.gateway gateway: The gateway it was delivered to, as superuser.
+        :param dict event: A snapshot event whose signature is good.
+        """
+        ours = self._is_ours(gateway, event)
+        self._insert(
+            gateway,
+            event["id"],
+            event["type"],
+            "pending" if ours else "ignored",
+            event if ours else None,
+        )
+        if ours:
+            self._trigger_processing()
+
+    @api.model
+    def _receive_object(self, gateway, stripe_object):
+        """Have an object that we read ourselves processed as if Stripe had sent it.
+
+        The object's id makes the event's: asked again, the same row is worked off anew.
+        """
+        self._insert(
+            gateway,
+            f"sync:{stripe_object['id']}",
+            f"sync.{stripe_object['object']}",
+            "pending",
+            {"data": {"object": stripe_object}},
+        )
+        self._trigger_processing()
+
+    @api.model
+    def _insert(self, gateway, stripe_event_id, event_type, state, payload):
+        """One statement, so that of two deliveries at once one is just not inserted.
+
+        A `sync:` row comes again whenever somebody asks, so that one waits anew.
+        """
+        self.env.cr.execute(
+            """
+            INSERT INTO checkout_event (
+                gateway_id, company_id, stripe_event_id, type, state, payload,
+                received_at, next_attempt_at, attempts,
+                create_uid, write_uid, create_date, write_date
+            ) VALUES (
+                %(gateway)s, %(company)s, %(id)s, %(type)s, %(state)s, %(payload)s,
+                %(now)s, %(now)s, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
+            )
+            ON CONFLICT (gateway_id, stripe_event_id) DO UPDATE
+                SET state = 'pending', attempts = 0, error = NULL,
+                    next_attempt_at = excluded.next_attempt_at
+                WHERE checkout_event.stripe_event_id LIKE 'sync:%%'
+                    AND checkout_event.state != 'pending'
+            """,
+            {
+                "gateway": gateway.id,
+                "company": gateway.company_id.id,
+                "id": stripe_event_id,
+                "type": event_type,
+                "state": state,
+                "payload": json.dumps(payload) if payload else None,
+                "now": fields.Datetime.now(),
+                "uid": self.env.uid,
+            },
+        )
+        self.invalidate_model()
+
+    @api.model
+    def _is_ours(self, gateway, event):
+        """Whether an event is of a type we act on and of an object this database made."""
+        if event["type"] not in HANDLED_EVENTS:
+            return False
+        stripe_object = event["data"]["object"]
+        metadata = stripe_object.get("metadata") or {}
+        database = self.env["checkout.payment"]._get_database_uuid()
+        return metadata.get("checkout_database") == database or bool(
+            self._find_payment(gateway, stripe_object)
+        )
+
+    @api.model
+    def _find_payment(self, gateway, stripe_object):
+        """The payment that a session or charge belongs to, by whatever id we have of it."""
+        metadata = stripe_object.get("metadata") or {}
+        ids = {
+            "stripe_checkout_session_id": stripe_object["id"],
+            "stripe_charge_id": stripe_object["id"],
+            "stripe_payment_intent_id": stripe_object.get("payment_intent"),
+            "uuid": metadata.get("checkout_payment"),
+        }
+        payments = self.env["checkout.payment"]
+        for field_name, value in ids.items():
+            found = isinstance(value, str) and payments.search(
+                [("gateway_id", "=", gateway.id), (field_name, "=", value)], limit=1
+            )
+            if found:
+                return found
+        return payments
+
+    @api.model
+    def _trigger_processing(self):
+        """Wake the processor as soon as this transaction is committed."""
+        self.env.ref("kantivo_checkout_links.ir_cron_process_events").sudo()._trigger()
+
+    # === BUSINESS METHODS - PROCESSING === #
+
+    @api.model
+    def _cron_process(self):
+        """Work off the inbox, gateway by gateway, and do what the payments wait for."""
+        for gateway in self.env["checkout.gateway"].search([]):
+            try:
+                with gateway._exclusive() as gateway_sudo:
+                    gateway_sudo.env["checkout.event"]._process_gateway(gateway_sudo)
+            except Exception:
+                # One gateway's trouble must not keep the others waiting.
+                _logger.exception("Events of gateway %s can't be processed", gateway.id)
+
+    @api.model
+    def _process_gateway(self, gateway):
+        while events := self._search_due(gateway):
+            events._work_off()
+        gateway._expire_requested_sessions()
+        self.env["checkout.poster"]._post_waiting(gateway)
+
+    @api.model
+    def _search_due(self, gateway):
+        return self.search(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("state", "=", "pending"),
+                ("next_attempt_at", "<=", fields.Datetime.now()),
+            ],
+            order="id",
+            limit=EVENT_BATCH,
+        )
+
+    def _work_off(self):
+        """Process events of one gateway: first ask Stripe, then act on what is true now.
+
+        Between the two a new transaction begins, since a payer's row may have been
+        committed while we asked. Each session is read and applied once, however many
+        events speak of it.
+        """
+        gateway = self.gateway_id
+        sessions = self._fetch_sessions(gateway)
+        gateway._commit()
+        for session, events in self._group_by_session(sessions):
+            events._apply(session)
+        gateway._commit()
+
+    def _fetch_sessions(self, gateway):
+        """The session that each event is about, as it is at Stripe now.
+
+        :return: Session (nothing if it isn't ours) or the error instead, by event.
+        """
+        client, known, answers = gateway._get_client(), {}, {}
+        for event in self:
+            try:
+                session_id = event._get_session_id(client)
+                if session_id and session_id not in known:
+                    known[session_id] = client.retrieve_session(session_id)
+                answers[event] = known.get(session_id)
+            except StripeError as error:
+                answers[event] = error
+        return answers
+
+    def _get_session_id(self, client):
+        """The id of the session that an event is about, False if there is none of ours."""
+        stripe_object = self.payload["data"]["object"]
+        if stripe_object["object"] == "checkout.session":
+            return stripe_object["id"]
+        payment = self._find_payment(self.gateway_id, stripe_object)
+        if payment.stripe_checkout_session_id:
+            return payment.stripe_checkout_session_id
+        sessions = client.list_sessions_of_intent(stripe_object["payment_intent"])
+        return bool(sessions) and sessions[0]["id"]
+
+    def _group_by_session(self, answers):
+        groups = {}
+        for event in self:
+            answer = answers[event]
+            if answer is None:
+                event._set_ignored()
+            elif isinstance(answer, StripeError):
+                event._set_waiting(str(answer))
+            else:
+                session, events = groups.get(answer["id"], (answer, self.browse()))
+                groups[answer["id"]] = session, events | event
+        return groups.values()
+
+    def _apply(self, session):
+        """Act on a session; what fails leaves nothing behind but the reason."""
+        try:
+            with self.env.cr.savepoint():
+                self._on_checkout_session(session)
+        except OperationalError:
+            raise  # nobody's fault: the whole transaction is tried again
+        except Exception as error:
+            _logger.exception("Session %s can't be applied", session["id"])
+            for event in self:
+                event._set_waiting(str(error))
+
+    def _on_checkout_session(self, session):
+        gateway = self.gateway_id
+        payments = self.env["checkout.payment"]
+        payment = payments._find_by_session(gateway, session) or payments._recreate(
+            gateway, session
+        )
+        if not payment:
+            self._set_ignored()
+            return
+        payment._apply_session(session)
+        self._set_done()
+
+    # === BUSINESS METHODS - STATES === #
+
+    def _set_done(self):
+        self.write({"state": "done", "error": False})
+
+    def _set_ignored(self):
+        self.write({"state": "ignored", "error": False, "payload": False})
+
+    def _set_waiting(self, reason):
+        """Try again later, ever more seldom; in the end it has failed, for a person."""
+        attempts = self.attempts + 1
+        if attempts > len(RETRY_MINUTES):
+            self.write({"state": "failed", "attempts": attempts, "error": reason})
+            return
+        at = fields.Datetime.now() + timedelta(minutes=RETRY_MINUTES[attempts - 1])
+        self.write({"attempts": attempts, "error": reason, "next_attempt_at": at})
+        cron_sudo = self.env.ref("kantivo_checkout_links.ir_cron_process_events").sudo()
+        cron_sudo._trigger(at)  # crons are the administrator's

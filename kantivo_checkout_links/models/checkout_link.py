@@ -1,0 +1,412 @@
+import secrets
+from decimal import Decimal
+from uuid import UUID, uuid5
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from ..const import MAX_MINOR_AMOUNT
+from ..money import InvalidAmount, from_minor, parse_amount, smallest_step, to_minor
+
+# What a payer agreed to at the pay page: a change ends the checkouts begun before it.
+PRICE_FIELDS = frozenset(
+    "amount_type amount currency_id minimum_amount maximum_amount gateway_id "
+    "max_payments expires_at active".split()
+)
+
+
+class CheckoutLink(models.Model):
+    """An address where anybody can pay a merchant, any number of times."""
+
+    _name = "checkout.link"
+    _description = "Checkout Link"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _order = "id desc"
+    _check_company_auto = True
+    _mail_post_access = "read"
+
+    name = fields.Char("Title", required=True, tracking=True)
+    active = fields.Boolean(default=True)
+    description = fields.Text(help="Shown to the customer below the title.")
+    gateway_id = fields.Many2one(
+        "checkout.gateway",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        check_company=True,
+        default=lambda self: self._default_gateway_id(),
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, index=True, default=lambda self: self.env.company
+    )
+    user_id = fields.Many2one(
+        "res.users", "Responsible", default=lambda self: self.env.user, tracking=True
+    )
+
+    # What is paid
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        required=True,
+        tracking=True,
+    )
+    amount_type = fields.Selection(
+        [("fixed", "Fixed Amount"), ("open", "Open Amount")],
+        required=True,
+        default="fixed",
+        tracking=True,
+        help="Fixed: every customer pays this amount. Open: the customer decides.",
+    )
+    amount = fields.Monetary(tracking=True)
+    minimum_amount = fields.Monetary(
+        "Minimum", tracking=True, help="Leave at zero for no minimum."
+    )
+    maximum_amount = fields.Monetary(
+        "Maximum", tracking=True, help="Leave at zero for no maximum."
+    )
+
+    # How it is booked; what is empty here comes from the gateway
+    tax_ids = fields.Many2many(
+        "account.tax",
+        "checkout_link_tax_rel",
+        string="Taxes",
+        check_company=True,
+        domain="[('type_tax_use', '=', 'sale')]",
+        compute="_compute_tax_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="Included in the amount.",
+    )
+    income_account_id = fields.Many2one(
+        "account.account",
+        check_company=True,
+        domain="[('internal_group', '=', 'income')]",
+        help="Leave empty to use the gateway's.",
+    )
+    analytic_distribution = fields.Json("Analytic Distribution")
+    analytic_precision = fields.Integer(
+        store=False,
+        default=lambda self: self.env["decimal.precision"].precision_get(
+            "Percentage Analytic"
+        ),
+    )
+
+    # Life
+    state = fields.Selection(
+        [("active", "Active"), ("inactive", "Inactive")],
+        required=True,
+        default="active",
+        readonly=True,
+        copy=False,
+        tracking=True,
+        index=True,
+    )
+    deactivated_at = fields.Datetime(readonly=True, copy=False)
+    access_token = fields.Char(
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: f"kcl_{secrets.token_urlsafe(16)}",
+    )
+    url = fields.Char("Link", compute="_compute_url")
+    expires_at = fields.Datetime("Expires", help="No payment starts after this moment.")
+    max_payments = fields.Integer(
+        "Maximum Payments", help="Leave at zero for any number of payments."
+    )
+    places_lock = fields.Integer(default=0, groups=fields.NO_ACCESS, copy=False)
+    inactive_message = fields.Text(help="Shown in place of our own words when inactive.")
+    success_message = fields.Text(help="Shown to the customer after the payment.")
+    success_url = fields.Char(
+        "Continue to", help="Where the customer may go on after the payment."
+    )
+
+    # What came of it
+    payment_ids = fields.One2many("checkout.payment", "link_id", "Payments")
+    payment_count = fields.Integer("Payments Made", compute="_compute_totals")
+    amount_collected = fields.Monetary("Collected", compute="_compute_totals")
+    amount_refunded = fields.Monetary("Refunded", compute="_compute_totals")
+    last_payment_at = fields.Datetime("Last Payment", compute="_compute_totals")
+
+    _access_token_uniq = models.Constraint(
+        "UNIQUE (access_token)", "This address is taken."
+    )
+
+    def _default_gateway_id(self):
+        return self.env["checkout.gateway"].search(
+            self.env["checkout.gateway"]._check_company_domain(self.env.company), limit=1
+        )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("gateway_id")
+    def _compute_currency_id(self):
+        for link in self:
+            link.currency_id = (
+                link.currency_id
+                or link.gateway_id.currency_id
+                or link.company_id.currency_id
+            )
+
+    @api.depends("gateway_id")
+    def _compute_tax_ids(self):
+        for link in self:
+            link.tax_ids = link.gateway_id.tax_ids
+
+    @api.depends("access_token")
+    def _compute_url(self):
+        for link in self:
+            link.url = f"{link.get_base_url()}/checkout/{link.access_token}"
+
+    def _compute_totals(self):
+        totals = {
+            link: values
+            for link, *values in self.env["checkout.payment"]._read_group(
+                [("link_id", "in", self.ids), ("paid_at", "!=", False)],
+                ["link_id"],
+                ["__count", "amount:sum", "amount_refunded:sum", "paid_at:max"],
+            )
+        }
+        for link in self:
+            (
+                link.payment_count,
+                link.amount_collected,
+                link.amount_refunded,
+                link.last_payment_at,
+            ) = totals.get(link._origin, (0, 0, 0, False))
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains(
+        "amount_type", "amount", "minimum_amount", "maximum_amount", "currency_id"
+    )
+    def _check_amounts(self):
+        for link in self:
+            if link.amount_type == "fixed":
+                link._check_chargeable(link.amount)
+            else:
+                link._check_limits()
+
+    def _check_limits(self):
+        if self.minimum_amount < 0 or self.maximum_amount < 0:
+            raise ValidationError(self.env._("A limit can't be negative."))
+        for limit in filter(None, (self.minimum_amount, self.maximum_amount)):
+            self._check_chargeable(limit)
+        if self.maximum_amount and self.minimum_amount > self.maximum_amount:
+            raise ValidationError(self.env._("The minimum is above the maximum."))
+
+    def _check_chargeable(self, amount):
+        """:raise ValidationError: if Stripe can't charge this amount in this currency."""
+        if amount <= 0:
+            raise ValidationError(self.env._("Enter an amount above zero."))
+        try:
+            minor = to_minor(self.currency_id.round(amount), self.currency_id.name)
+        except InvalidAmount as error:
+            raise ValidationError(self._describe_step()) from error
+        if minor > MAX_MINOR_AMOUNT:
+            raise ValidationError(
+                self.env._("The most that can be paid at once is %s.", self._format_most())
+            )
+
+    @api.constrains("max_payments")
+    def _check_max_payments(self):
+        if any(link.max_payments < 0 for link in self):
+            raise ValidationError(self.env._("The number of payments can't be negative."))
+
+    @api.constrains("success_url")
+    def _check_success_url(self):
+        for link in self:
+            if link.success_url and not link.success_url.startswith(
+                ("https://", "http://")
+            ):
+                raise ValidationError(
+                    self.env._("The address to continue to starts with https://.")
+                )
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """The currency stays once money came in; changes of price end open checkouts.
+
+        :raise UserError: if the currency of a link with payments is changed.
+        """
+        self._check_frozen_currency(vals)
+        res = super().write(vals)
+        if vals.keys() & PRICE_FIELDS:
+            self._expire_open_sessions()
+        return res
+
+    def _check_frozen_currency(self, vals):
+        changed = self.filtered(
+            lambda link: "currency_id" in vals
+            and link.currency_id.id != vals["currency_id"]
+        )
+        if changed and self.env["checkout.payment"].sudo().search_count(  # any company's
+            [("link_id", "in", changed.ids)], limit=1
+        ):
+            raise UserError(
+                self.env._(
+                    "The currency can't change any more: there are payments in it. "
+                    "Duplicate the link instead."
+                )
+            )
+
+    def unlink(self):
+        """Delete for good. Payments and entries stay, with the link's title."""
+        self._expire_open_sessions()
+        return super().unlink()
+
+    # === ACTION METHODS === #
+
+    def action_deactivate(self):
+        """Take no more payments; open checkouts end, what was paid stays."""
+        self.write({"state": "inactive", "deactivated_at": fields.Datetime.now()})
+        self._expire_open_sessions()
+
+    def action_activate(self):
+        """Take payments again, at the same address."""
+        self.write({"state": "active", "deactivated_at": False})
+
+    def action_view_payments(self):
+        """The payments of these links."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kantivo_checkout_links.checkout_payment_action"
+        )
+        action["domain"] = [("link_id", "in", self.ids)]
+        action["context"] = {"search_default_received": 1}
+        return action
+
+    def action_open_url(self):
+        """The pay page, as a customer sees it."""
+        self.ensure_one()
+        return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    # === BUSINESS METHODS - PAYING === #
+
+    @api.model
+    def _find_by_token(self, token):
+        """The link of an address, as superuser: payers have no rights of their own."""
+        return self.sudo().search([("access_token", "=", token)], limit=1)
+
+    def _is_open(self):
+        """Whether a new payment can start now."""
+        return self._is_payable() and self._has_place()
+
+    def _is_payable(self):
+        """Whether payments can be made now, not counting places."""
+        return self.active and self.state == "active" and not self._is_past()
+
+    def _is_past(self):
+        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
+
+    def _has_place(self):
+        """Open sessions keep their place until they expire."""
+        if not self.max_payments:
+            return True
+        taken = self.env["checkout.payment"].search_count(
+            [
+                ("link_id", "=", self.id),
+                ("state", "not in", ("failed", "expired")),
+            ]
+        )
+        return taken < self.max_payments
+
+    def _lock_places(self):
+        """Let no two payers take the last place.
+
+        An update, since a mere lock would go on with a count from before it: of two at
+        once, the second fails to serialise, and is tried again with what is true then.
+        """
+        if self.max_payments:
+            self.places_lock += 1
+            self.flush_recordset(["places_lock"])
+
+    def _begin_payment(self, payment_uuid, amount, lang):
+        """The payment of one form of the pay page, however often the form is sent.
+
+        :param str payment_uuid: The form's own number.
+        :param float amount: What is to be paid, in the link's currency.
+        :param str lang: The payer's language code.
+        :return: The payment, new or begun before; empty if the link takes none now.
+        """
+        payments = self.env["checkout.payment"]
+        if not self._is_payable():
+            return payments
+        self._lock_places()
+        begun = payments.search([("uuid", "=", payment_uuid)])
+        if begun and begun.amount != amount:
+            # The payer went back and wants to pay another amount: that is another payment.
+            payment_uuid = str(uuid5(UUID(payment_uuid), str(amount)))
+            begun = payments.search([("uuid", "=", payment_uuid)])
+        if begun or not self._has_place():
+            return begun
+        return payments._begin(self, payment_uuid, amount, lang)
+
+    def _get_amount_to_pay(self, wish, lang):
+        """The amount of a new payment.
+
+        :param str wish: What the payer typed; counts for open amounts only.
+        :param res.lang lang: Whose separators the payer uses.
+        :return: The amount in the link's currency.
+        :rtype: float
+        :raise UserError: if the wish is no amount, or outside the limits.
+        """
+        if self.amount_type == "fixed":
+            return self.amount
+        try:
+            wished = parse_amount(wish or "", lang.decimal_point, lang.thousands_sep)
+        except InvalidAmount as error:
+            raise UserError(
+                self.env._("Enter an amount, such as %s.", self._format_example())
+            ) from error
+        return self._check_wish(wished)
+
+    def _check_wish(self, wished: Decimal):
+        if wished <= 0:
+            raise UserError(self.env._("Enter an amount above zero."))
+        if wished < Decimal(str(self.minimum_amount)):
+            raise UserError(
+                self.env._("The least is %s.", self._format(self.minimum_amount))
+            )
+        if self.maximum_amount and wished > Decimal(str(self.maximum_amount)):
+            raise UserError(
+                self.env._("The most is %s.", self._format(self.maximum_amount))
+            )
+        return self._check_minor(wished)
+
+    def _check_minor(self, wished: Decimal):
+        try:
+            minor = to_minor(wished, self.currency_id.name)
+        except InvalidAmount as error:
+            raise UserError(self._describe_step()) from error
+        if minor > MAX_MINOR_AMOUNT:
+            raise UserError(
+                self.env._("The most that can be paid at once is %s.", self._format_most())
+            )
+        return from_minor(minor, self.currency_id.name)
+
+    def _expire_open_sessions(self):
+        """Ask Stripe, in the background, to end the checkouts that are still open."""
+        payments_sudo = self.sudo().payment_ids  # payments are read-only for merchants
+        payments_sudo.filtered(lambda p: p.state == "open")._request_expiry()
+
+    # === HELPERS === #
+
+    def _format(self, amount):
+        return self.currency_id.format(float(amount))
+
+    def _format_most(self):
+        return self._format(from_minor(MAX_MINOR_AMOUNT, self.currency_id.name))
+
+    def _format_example(self):
+        return self._format(self.minimum_amount or 10)
+
+    def _describe_step(self):
+        return self.env._(
+            "Amounts in %(currency)s go in steps of %(step)s.",
+            currency=self.currency_id.name,
+            step=smallest_step(self.currency_id.name),
+        )
