@@ -1,0 +1,1 @@
+"""A stand-in for Stripe: API, hosted payment page and webhooks on one local port."""

@@ -1,0 +1,308 @@
+"""Webhooks: signed deliveries of events, retried until they are taken.
+
+A delivery is one event for one destination. Its states: `queued` (will be sent),
+`held` (waits for the control API), `sending`, `delivered` (2xx), `failed` (all tries
+used up), `lost` (a fault: never sent).
+"""
+
+import hashlib
+import hmac
+import json
+import random
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass, field
+
+from .thin import thin_event
+
+WORKERS = 4
+TIMEOUT = 20
+FIRST_RETRY = 10.0
+"""Seconds at Stripe's speed; doubled each time."""
+MAX_TRIES = 16
+REDIRECT_WAIT = 10.0
+"""How long Stripe's page waits for `checkout.session.completed` to be taken."""
+OPEN_STATES = ("queued", "sending")
+
+
+@dataclass
+class Destination:
+    """Where events go: the address given at start, or an endpoint made by the API."""
+
+    id: str
+    url: str
+    secrets: list
+    enabled_events: list = field(default_factory=lambda: ["*"])
+    thin: bool = False
+    enabled: bool = True
+
+    def wants(self, event_type):
+        """Whether it listens to this type."""
+        return self.enabled and (
+            "*" in self.enabled_events or event_type in self.enabled_events
+        )
+
+
+@dataclass
+class Delivery:
+    """One event for one destination, with the tries so far."""
+
+    id: str
+    event_id: str
+    event_type: str
+    destination: str
+    state: str
+    attempts: list = field(default_factory=list)
+    due: float = 0.0
+    repeat: int = 1
+    event: dict = field(default=None, repr=False)
+    target: Destination = field(default=None, repr=False)
+
+    def shown(self):
+        """As the control API lists it."""
+        hidden = ("event", "target", "due", "repeat")
+        return {k: v for k, v in asdict(self).items() if k not in hidden}
+
+
+@dataclass
+class Network:
+    """What happens to new deliveries on their way; all of it can be combined.
+
+    `hold` keeps them for the control API; `lose` the next n are never sent (-1: all);
+    `delay` seconds more each; `duplicate` sends each n times; `shuffle` spreads them
+    over so many seconds in an order that `seed` decides; `only` limits all of this to
+    some event types.
+    """
+
+    hold: bool = False
+    lose: int = 0
+    delay: float = 0.0
+    duplicate: int = 1
+    shuffle: float = 0.0
+    seed: int = 0
+    only: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.random = random.Random(self.seed)
+
+    def touches(self, event_type):
+        """Whether a delivery of this type meets the trouble."""
+        return not self.only or event_type in self.only
+
+    def impair(self, delivery):
+        """Give a new delivery its fate."""
+        if self.lose:
+            self.lose -= 1
+            delivery.state = "lost"
+        elif self.hold:
+            delivery.state = "held"
+        delivery.repeat = max(1, self.duplicate)
+        delivery.due += self.delay + self.random.uniform(0, self.shuffle)
+
+
+class Deliveries:
+    """All deliveries, and the workers that send them."""
+
+    def __init__(self, world):
+        self.world = world
+        self.changed = threading.Condition(world.lock)
+        self.clear()
+
+    def clear(self):
+        """Forget deliveries and destinations; what is on its way gets lost."""
+        self.all = {}
+        self.main = None
+        self.thin = None
+        self.network = Network()
+
+    def start(self):
+        """Start the workers."""
+        for _ in range(WORKERS):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def plan(self, merchant, event):
+        """Make the deliveries of a new event; returns how many."""
+        targets = [
+            target
+            for target in self._destinations(merchant)
+            if target.wants(event["type"])
+        ]
+        for target in targets:
+            self._add(event, target)
+        return len(targets)
+
+    def _destinations(self, merchant):
+        fixed = [d for d in (self.main, self.thin) if d]
+        endpoints = merchant.all("webhook_endpoint")
+        return fixed + [endpoint["_destination"] for endpoint in endpoints]
+
+    def _add(self, event, target):
+        delivery = Delivery(
+            self.world.new_id("dlv_"),
+            event["id"],
+            event["type"],
+            target.id,
+            "queued",
+            due=time.monotonic(),
+            event=event,
+            target=target,
+        )
+        if self.network.touches(event["type"]):
+            self.network.impair(delivery)
+        self.all[delivery.id] = delivery
+        self.changed.notify_all()
+
+    # -- sending ----------------------------------------------------------------------
+
+    def _work(self):
+        while True:
+            with self.changed:
+                delivery = self._next_due()
+            self._send_all(delivery)
+
+    def _next_due(self):
+        while True:
+            queued = [d for d in self.all.values() if d.state == "queued"]
+            first = min(queued, key=lambda d: d.due, default=None)
+            pause = first.due - time.monotonic() if first else None
+            if first and pause <= 0:
+                first.state = "sending"
+                return first
+            self.changed.wait(pause)
+
+    def _send_all(self, delivery):
+        for _ in range(delivery.repeat):
+            status = self.attempt(delivery)
+        with self.changed:
+            self._settle(delivery, status)
+            self.changed.notify_all()
+
+    def attempt(self, delivery):
+        """Send once, now; returns the HTTP status, 0 where there was no answer."""
+        with self.world.lock:
+            body = self._body(delivery)
+        started = time.time()
+        status, answer = post(delivery.target, body)
+        with self.world.lock:
+            delivery.attempts.append(
+                {
+                    "at": started,
+                    "seconds": round(time.time() - started, 3),
+                    "status": status,
+                    "answer": answer,
+                }
+            )
+        return status
+
+    def _body(self, delivery):
+        event = delivery.event
+        shown = thin_event(event) if delivery.target.thin else public_event(event)
+        return json.dumps(shown, indent=2, ensure_ascii=False).encode()
+
+    def _settle(self, delivery, status):
+        if 200 <= status < 300:
+            self._delivered(delivery)
+        elif len(delivery.attempts) >= MAX_TRIES or not delivery.target.enabled:
+            delivery.state = "failed"
+        else:
+            delivery.state = "queued"
+            delivery.due = time.monotonic() + self._back_off(len(delivery.attempts))
+
+    def _delivered(self, delivery):
+        if delivery.state != "delivered":
+            delivery.event["pending_webhooks"] -= 1
+        delivery.state = "delivered"
+
+    def _back_off(self, tries):
+        return FIRST_RETRY * 2 ** (tries - 1) / self.world.clock.speed
+
+    # -- for the hosted page and the control API --------------------------------------
+
+    def wait_for_first_try(self, event):
+        """Wait until each delivery of the event was tried, as Stripe's page does."""
+        until = time.monotonic() + REDIRECT_WAIT / self.world.clock.speed
+        with self.changed:
+            while self._untried(event) and time.monotonic() < until:
+                self.changed.wait(until - time.monotonic())
+
+    def _untried(self, event):
+        return any(
+            d.state in OPEN_STATES and not d.attempts
+            for d in self.all.values()
+            if d.event_id == event["id"]
+        )
+
+    def idle(self, timeout):
+        """Wait until nothing is on its way; False when the time is up."""
+        until = time.monotonic() + timeout
+        with self.changed:
+            while self._any_open():
+                if time.monotonic() >= until:
+                    return False
+                self.changed.wait(until - time.monotonic())
+        return True
+
+    def _any_open(self):
+        return any(d.state in OPEN_STATES for d in self.all.values())
+
+    def send_now(self, deliveries):
+        """Send these one after the other; returns their HTTP statuses."""
+        return [self._send_one(delivery) for delivery in deliveries]
+
+    def _send_one(self, delivery):
+        status = self.attempt(delivery)
+        with self.changed:
+            if 200 <= status < 300:
+                self._delivered(delivery)
+            self.changed.notify_all()
+        return status
+
+    def retry_now(self):
+        """Make what waits for a later try due at once."""
+        with self.changed:
+            for delivery in self.all.values():
+                delivery.due = min(delivery.due, time.monotonic())
+            self.changed.notify_all()
+
+
+def public_event(event):
+    """The event as its receivers see it."""
+    return {name: value for name, value in event.items() if not name.startswith("_")}
+
+
+def signature(body, secrets, timestamp):
+    """The `Stripe-Signature` header; one `v1` for each secret that is valid."""
+    signed = b"%d." % timestamp + body
+    marks = [hmac.new(s.encode(), signed, hashlib.sha256).hexdigest() for s in secrets]
+    return ",".join([f"t={timestamp}", *(f"v1={mark}" for mark in marks)])
+
+
+def post(target, body):
+    """POST a signed body; returns (status, first part of the answer).
+
+    Redirects are not followed: to Stripe they are failures.
+    """
+    request = urllib.request.Request(target.url, data=body, method="POST")
+    request.add_header("Content-Type", "application/json; charset=utf-8")
+    request.add_header("User-Agent", "Stripe/1.0 (+https://docs.stripe.com/webhooks)")
+    request.add_header(
+        "Stripe-Signature", signature(body, target.secrets, int(time.time()))
+    )
+    try:
+        with OPENER.open(request, timeout=TIMEOUT) as answer:
+            return answer.status, answer.read(300).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(300).decode(errors="replace")
+    except (OSError, ValueError) as error:
+        return 0, repr(error)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())

@@ -1,0 +1,111 @@
+"""Payment intents: made when a customer submits Stripe's page."""
+
+from stripe.params import PaymentIntentRetrieveParams
+
+from ..routing import endpoint
+
+
+@endpoint(
+    "GET",
+    "/v1/payment_intents/{id}",
+    PaymentIntentRetrieveParams,
+    "rak_payment_intent_read",
+)
+def retrieve(merchant, params, intent_id):
+    """One payment intent."""
+    return merchant.get("payment_intent", intent_id)
+
+
+def create(merchant, amount, currency, methods, data):
+    """A payment intent that waits for a way to pay.
+
+    :param data: the session's `payment_intent_data`
+    """
+    intent_id = merchant.new_id("pi_3")
+    secret = f"{intent_id}_secret_{merchant.new_id('')}"
+    intent = merchant.add(
+        {
+            "id": intent_id,
+            "object": "payment_intent",
+            "amount": amount,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "application": None,
+            "application_fee_amount": None,
+            "automatic_payment_methods": None,
+            "canceled_at": None,
+            "cancellation_reason": None,
+            "capture_method": data.get("capture_method", "automatic_async"),
+            "client_secret": secret,
+            "confirmation_method": "automatic",
+            "created": merchant.now(),
+            "currency": currency,
+            "customer": None,
+            "customer_account": None,
+            "description": data.get("description"),
+            "excluded_payment_method_types": None,
+            "last_payment_error": None,
+            "latest_charge": None,
+            "livemode": merchant.livemode,
+            "metadata": data.get("metadata", {}),
+            "next_action": None,
+            "on_behalf_of": None,
+            "payment_method": None,
+            "payment_method_configuration_details": None,
+            "payment_method_options": {},
+            "payment_method_types": methods,
+            "processing": None,
+            "receipt_email": data.get("receipt_email"),
+            "review": None,
+            "setup_future_usage": None,
+            "shipping": None,
+            "source": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": data.get("statement_descriptor_suffix"),
+            "status": "requires_payment_method",
+            "transfer_data": None,
+            "transfer_group": None,
+        }
+    )
+    merchant.emit("payment_intent.created", intent)
+    return intent
+
+
+def succeeded(merchant, intent, charge):
+    """The charge was paid."""
+    intent.update(
+        amount_received=intent["amount"],
+        last_payment_error=None,
+        latest_charge=charge["id"],
+        payment_method=charge["payment_method"],
+        processing=None,
+        status="succeeded",
+    )
+    merchant.emit("payment_intent.succeeded", intent)
+
+
+def processing(merchant, intent, charge):
+    """A bank debit is on its way."""
+    intent.update(
+        last_payment_error=None,
+        latest_charge=charge["id"],
+        payment_method=charge["payment_method"],
+        status="processing",
+    )
+    merchant.emit("payment_intent.processing", intent)
+
+
+def failed(merchant, intent, charge, error):
+    """The charge was declined; the customer may try again.
+
+    :param error: Stripe's error object
+    """
+    intent.update(
+        last_payment_error={**error, "charge": charge["id"]},
+        latest_charge=charge["id"],
+        payment_method=None,
+        processing=None,
+        status="requires_payment_method",
+    )
+    merchant.emit("payment_intent.payment_failed", intent)
