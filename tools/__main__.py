@@ -1,0 +1,26 @@
+"""The command line: ``python3 -m tools COMMAND [ARGUMENTS]``."""
+
+import sys
+
+from tools import commands
+from tools.console import Problem, print_problem
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return the exit status."""
+    command = commands.COMMANDS.get(arguments[0] if arguments else "")
+    if not command:
+        print(commands.usage(), file=sys.stderr)
+        return 2
+    try:
+        return command(arguments[1:])
+    except Problem as problem:
+        print_problem(problem)
+        return 2
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

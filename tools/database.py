@@ -1,0 +1,124 @@
+"""Databases with the addon installed, made from templates in seconds.
+
+Two kinds of templates are kept: one with the modules that the addon depends on,
+keyed by Odoo's version and the pinned packages; and one with the addon on top,
+keyed by the addon's files too. So a changed test costs a copy (half a second), a
+changed addon one fresh installation of it.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools import cache, odoo_source, postgres, project
+from tools.console import step
+from tools.ground import Odoo
+
+_TEMPLATE = "ckl_template_"
+_KEPT_TEMPLATES = 6
+_REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+
+
+@contextmanager
+def passing(odoo: Odoo, purpose: str) -> Iterator[str]:
+    """A database with the addon for this process alone, dropped at the end."""
+    name = project.passing_database_name(purpose)
+    copy(odoo, template(odoo), name)
+    try:
+        yield name
+    finally:
+        drop(odoo, name)
+
+
+@contextmanager
+def passing_without_addon(odoo: Odoo, purpose: str) -> Iterator[str]:
+    """Like ``passing``, with only the modules that the addon depends on."""
+    name = project.passing_database_name(purpose)
+    copy(odoo, base_template(odoo), name)
+    try:
+        yield name
+    finally:
+        drop(odoo, name)
+
+
+def template(odoo: Odoo) -> str:
+    """Name of the template with the addon as it is now, built if need be."""
+    base = base_template(odoo)
+    name = f"{_TEMPLATE}addon_{project.digest([base, project.addon_digest()])}"
+
+    def install(partial: str) -> None:
+        copy(odoo, base, partial)
+        _install(odoo, partial, [project.ADDON])
+
+    return _kept(odoo, name, install, f"Database: installing {project.ADDON}")
+
+
+def base_template(odoo: Odoo) -> str:
+    """Name of the template with the addon's dependencies, built if need be."""
+    modules = project.addon_dependencies()
+    key = [odoo_source.version(odoo.source), _REQUIREMENTS.read_text(), *modules]
+    name = f"{_TEMPLATE}base_{project.digest(key)}"
+
+    def install(partial: str) -> None:
+        postgres.create_database(partial)
+        _install(odoo, partial, modules)
+
+    return _kept(odoo, name, install, "Database: installing Odoo's accounting")
+
+
+def _kept(odoo: Odoo, name: str, make: Callable[[str], None], title: str) -> str:
+    with cache.lock("templates"):
+        if name not in postgres.databases():
+            with step(title):
+                _build(odoo, name, make)
+            _prune(odoo)
+    return name
+
+
+def _build(odoo: Odoo, name: str, make: Callable[[str], None]) -> None:
+    partial = project.passing_database_name("template")
+    drop(odoo, partial)
+    try:
+        make(partial)
+        odoo.filestore(partial).mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(odoo.filestore(name), ignore_errors=True)
+        odoo.filestore(partial).rename(odoo.filestore(name))
+        postgres.rename_database(partial, name)
+    finally:
+        drop(odoo, partial)
+
+
+def _install(odoo: Odoo, database: str, modules: list[str]) -> None:
+    odoo.run(
+        f"--database={database}",
+        f"--init={','.join(modules)}",
+        "--skip-auto-install",
+        "--stop-after-init",
+        "--no-http",
+        "--log-level=warn",
+        log=cache.folder() / f"{database}.log",
+    )
+
+
+def _prune(odoo: Odoo) -> None:
+    """Drop all addon templates but the newest."""
+    newest_first = postgres.query(
+        "SELECT datname FROM pg_database"
+        f" WHERE starts_with(datname, '{_TEMPLATE}addon_') ORDER BY oid DESC"
+    ).split()
+    for name in newest_first[_KEPT_TEMPLATES:]:
+        drop(odoo, name)
+
+
+def copy(odoo: Odoo, source: str, name: str) -> None:
+    """Make a database as a copy of another one, with its filestore."""
+    drop(odoo, name)
+    postgres.create_database(name, source)
+    shutil.copytree(odoo.filestore(source), odoo.filestore(name))
+
+
+def drop(odoo: Odoo, name: str) -> None:
+    """Remove a database and its filestore, if they are there."""
+    postgres.drop_database(name)
+    shutil.rmtree(odoo.filestore(name), ignore_errors=True)

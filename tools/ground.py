@@ -1,0 +1,138 @@
+"""What every command stands on: Odoo's source, its Python, a PostgreSQL server.
+
+``with ground.ready() as odoo:`` sets up what is missing and gives an ``Odoo``, the
+object that knows how Odoo is run here. A process started by another one of ours
+(the whole-system tests, for example) finds everything ready and starts at once.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import browser, cache, odoo_source, postgres, project, venv
+from tools.console import Problem, tail
+
+
+@dataclass(frozen=True)
+class Odoo:
+    """Odoo 19 as it is installed here.
+
+    :param source: Folder that holds the ``odoo`` package.
+    :param python: Python that can import it, with all other packages.
+    """
+
+    source: Path
+    python: Path
+
+    @property
+    def data_folder(self) -> Path:
+        """Odoo's own data folder, with the filestores in it."""
+        return cache.folder() / "odoo-data"
+
+    def filestore(self, database: str) -> Path:
+        """Folder with that database's attachments."""
+        return self.data_folder / "filestore" / database
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Command line of Odoo: a server, or with a first word a subcommand."""
+        subcommand = arguments[:1] if _is_word(arguments[:1]) else ("server",)
+        options = arguments[1:] if _is_word(arguments[:1]) else arguments
+        call = [self.python, "-m", "odoo", *subcommand, "-c", self.config(), *options]
+        return [str(part) for part in call]
+
+    def config(self) -> Path:
+        """Odoo's configuration file for this clone, written if it changed."""
+        addons = [*odoo_source.addons_paths(self.source), project.ROOT]
+        lines = {
+            "addons_path": ",".join(map(str, addons)),
+            "data_dir": self.data_folder,
+            "http_interface": "127.0.0.1",
+            "list_db": False,
+            "admin_passwd": "unused, since the database manager is off",
+            "screenshots": cache.folder() / "screenshots",
+        }
+        text = "[options]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines)
+        path = cache.folder() / f"{project.database_name('odoo')}.conf"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+        return path
+
+    def environment(self) -> dict[str, str]:
+        """Environment for programs of this Odoo: its Python and a browser first."""
+        path = [str(self.python.parent), *browser.folders(), os.environ["PATH"]]
+        return {
+            **os.environ,
+            "PATH": os.pathsep.join(path),
+            "PYTHONPATH": str(project.ROOT),
+            "PYTHONPYCACHEPREFIX": str(cache.folder() / "pycache"),
+        }
+
+    def run(self, *arguments: str, log: Path) -> None:
+        """Run Odoo to its end, with its output in a log file.
+
+        :raise Problem: if it fails, with the end of the log.
+        """
+        with open(log, "w") as output:
+            status = call(
+                self.command(*arguments),
+                env=self.environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        if status:
+            raise Problem(f"Odoo failed. Its log, {log}, ends with:\n{tail(log, 15)}")
+
+
+def _is_word(arguments: tuple) -> bool:
+    return bool(arguments) and not str(arguments[0]).startswith("-")
+
+
+@contextmanager
+def ready() -> Iterator[Odoo]:
+    """Set up what is missing, have PostgreSQL running, and give Odoo.
+
+    :raise Problem: if something cannot be had.
+    """
+    venv.check_python()
+    cache.check_space()
+    with ThreadPoolExecutor() as pool:
+        installed = pool.submit(_install_odoo)
+        pool.submit(browser.ensure).result()
+        odoo = installed.result()
+    with postgres.running():
+        yield odoo
+
+
+def _install_odoo() -> Odoo:
+    source = odoo_source.locate()
+    return Odoo(source, venv.odoo_python(source))
+
+
+def call(command: list[str], **options) -> int:
+    """Run a program without standard input and return its exit status."""
+    return talk(command, stdin=subprocess.DEVNULL, **options)
+
+
+def talk(command: list[str], **options) -> int:
+    """Run a program in this terminal and return its exit status.
+
+    Ctrl-C reaches the program by itself; we wait until it has ended in its own way.
+    """
+    process = subprocess.Popen(command, **options)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
+def clean() -> None:
+    """Stop the private server and delete the cache folder."""
+    postgres.Cluster().remove()
+    shutil.rmtree(cache.folder())
+

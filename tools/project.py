@@ -1,0 +1,55 @@
+"""The repository itself: where it is, what is in it, how its databases are named."""
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDON = "kantivo_checkout_links"
+ADDON_FOLDER = ROOT / ADDON
+_NOT_INSTALLED = {"tests", "readme", "__pycache__"}
+
+
+def addon_dependencies() -> list[str]:
+    """Names of the Odoo modules that the addon's manifest depends on."""
+    manifest = ast.literal_eval((ADDON_FOLDER / "__manifest__.py").read_text())
+    return sorted(manifest["depends"])
+
+
+def addon_files() -> list[Path]:
+    """Every file of the addon that an installed database depends on, sorted."""
+    return sorted(
+        path
+        for path in ADDON_FOLDER.rglob("*")
+        if path.is_file() and _NOT_INSTALLED.isdisjoint(path.parts)
+    )
+
+
+def digest(parts: Iterable[str | bytes]) -> str:
+    """Twelve hexadecimal digits that change with any of the parts."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(b"%d:" % len(data) + data)
+    return total.hexdigest()[:12]
+
+
+def addon_digest() -> str:
+    """Digest over the names and contents of ``addon_files()``."""
+    return digest(
+        part
+        for path in addon_files()
+        for part in (str(path.relative_to(ROOT)), path.read_bytes())
+    )
+
+
+def database_name(purpose: str) -> str:
+    """Name of this clone's database for a purpose; other clones never use it."""
+    return f"ckl_{digest([str(ROOT)])[:6]}_{purpose}"
+
+
+def passing_database_name(purpose: str) -> str:
+    """Like ``database_name``, for this process only: it is dropped afterwards."""
+    return f"{database_name(purpose)}_p{os.getpid()}"

@@ -1,0 +1,173 @@
+"""``make test``: the three test suites, with one honest verdict.
+
+A skipped test counts as a failed one: Odoo's browser tests, for example, skip
+themselves silently where no server or no browser is found.
+"""
+
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import database, project
+from tools.console import say
+from tools.ground import Odoo, call
+
+_NOTHING_SELECTED = 5
+_TAKES_A_VALUE = {"-k", "-m", "-p", "-o", "-W", "--tb", "--maxfail", "--durations"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder of tests.
+
+    :param inside_odoo: Whether they run in Odoo's own process, on a database.
+    """
+
+    name: str
+    folder: str
+    inside_odoo: bool = False
+
+    @property
+    def exists(self) -> bool:
+        return (project.ROOT / self.folder).is_dir()
+
+
+SUITES = (
+    Suite("sandbox", "stripe_sandbox/tests"),
+    Suite("addon", f"{project.ADDON}/tests", inside_odoo=True),
+    Suite("system", "tests"),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one suite, or all of them, came to."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    broken: bool = False
+
+    def __add__(self, other: "Result") -> "Result":
+        return Result(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.broken or other.broken,
+        )
+
+    @property
+    def good(self) -> bool:
+        """Something ran, all of it passed, and nothing was left out."""
+        bad = self.failed or self.skipped or self.broken
+        return bool(self.passed) and not bad
+
+
+def run(odoo: Odoo, arguments: list[str]) -> bool:
+    """Run the suites that exist with pytest and print the verdict.
+
+    :param arguments: For pytest. A path among them limits the run to its suite.
+    :return: Whether all went well.
+    """
+    total = Result()
+    for suite in filter(lambda suite: suite.exists, SUITES):
+        wanted = _arguments_for(suite, arguments)
+        if wanted is not None:
+            total += _timed(odoo, suite, wanted)
+    _print_verdict(total)
+    return total.good
+
+
+def _print_verdict(total: Result) -> None:
+    if total.skipped:
+        say(f"{total.skipped} tests were skipped, which counts as failed")
+    if total.broken and not total.failed:
+        say("A suite ended before its tests did, which counts as failed")
+    failed = total.failed + total.skipped or int(not total.good)
+    print(f"{total.passed} passed, {failed} failed", flush=True)
+
+
+def _arguments_for(suite: Suite, arguments: list[str]) -> list[str] | None:
+    """The arguments for that suite, or None if they name only others' tests."""
+    paths = list(_paths(arguments))
+    mine = [path for path in paths if _owner(path) == suite]
+    if paths and not mine:
+        return None
+    others = set(paths) - set(mine)
+    chosen = [argument for argument in arguments if argument not in others]
+    return chosen if mine else [*chosen, suite.folder]
+
+
+def _paths(arguments: list[str]) -> Iterator[str]:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before not in _TAKES_A_VALUE and _owner(argument):
+            yield argument
+
+
+def _owner(argument: str) -> Suite | None:
+    path = project.ROOT / argument.partition("::")[0]
+    for suite in SUITES:
+        folder = project.ROOT / suite.folder
+        if path.exists() and (path == folder or folder in path.parents):
+            return suite
+    return None
+
+
+def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
+    begin = time.monotonic()
+    with _database_options(odoo, suite) as options:
+        result = _pytest(odoo, [*options, *arguments])
+    seconds = time.monotonic() - begin
+    say(
+        f"Suite {suite.name}: {result.passed} passed, {result.failed} failed,"
+        f" {result.skipped} skipped in {seconds:.1f} s"
+    )
+    return result
+
+
+@contextmanager
+def _database_options(odoo: Odoo, suite: Suite) -> Iterator[list[str]]:
+    if not suite.inside_odoo:
+        # Without this, pytest-odoo would load Odoo into tests that must do without.
+        yield ["-p", "no:odoo"]
+        return
+    with database.passing(odoo, suite.name) as name:
+        yield [
+            "--odoo-http",
+            f"--odoo-config={odoo.config()}",
+            f"--odoo-database={name}",
+            f"--odoo-extra=db-filter=^{name}$",
+        ]
+
+
+def _pytest(odoo: Odoo, arguments: list[str]) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [odoo.python, "-m", "pytest", f"--junitxml={report}", *arguments]
+        status = call(
+            [str(part) for part in command],
+            cwd=project.ROOT,
+            env=odoo.environment(),
+        )
+        return _read(report, status)
+
+
+def _read(report: Path, status: int) -> Result:
+    """Counts of a JUnit report; a run that wrote none, or died, is broken."""
+    if not report.exists():
+        return Result(broken=True)
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+
+    def count(name: str) -> int:
+        return sum(int(suite.get(name, 0)) for suite in suites)
+
+    failed = count("failures") + count("errors")
+    skipped = count("skipped")
+    passed = max(count("tests") - failed - skipped, 0)
+    ended_well = status in (0, _NOTHING_SELECTED) or (status == 1 and failed)
+    return Result(passed, failed, skipped, broken=not ended_well)
+

@@ -1,0 +1,127 @@
+"""Virtual environments in the cache, one for each set of pinned packages.
+
+Packages come from wherever the user's own pip or uv settings say. uv is ten times
+faster, so it is used if it is installed or can be; plain pip is the fallback.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import cache, odoo_source, project
+from tools.command import find, run
+from tools.console import Problem, say, step
+
+OLDEST_PYTHON = (3, 10)
+NEWEST_PYTHON = (3, 13)
+_HERE = Path(__file__).parent
+_UV = "uv==0.13.9"
+
+
+def check_python() -> None:
+    """Refuse a Python that Odoo 19 does not support.
+
+    :raise Problem: saying which one to use.
+    """
+    if OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
+        return
+    running = ".".join(map(str, sys.version_info[:2]))
+    raise Problem(
+        f"This is Python {running}, and Odoo 19 needs 3.10 to 3.13. Run the command"
+        " with another one, for example: make demo PYTHON=python3.12"
+    )
+
+
+def odoo_python(source: Path) -> Path:
+    """Python that has Odoo from that source, the addon's and the tests' packages."""
+
+    def fill(target: Path) -> None:
+        _install(target, _HERE / "requirements.txt")
+        _add_to_path(target, source)
+
+    return _python("odoo", _HERE / "requirements.txt", str(source), fill)
+
+
+def lint_python() -> Path:
+    """Python that has the linters."""
+    pinned = _HERE / "requirements-lint.txt"
+    return _python("lint", pinned, "", lambda target: _install(target, pinned))
+
+
+def _python(name: str, pinned: Path, extra: str, fill) -> Path:
+    key = project.digest([sys.version, pinned.read_text(), extra])
+    path = cache.folder() / f"venv-{name}-{key}"
+    if not path.exists():
+        with step(f"Python packages ({name})"):
+            cache.build(path, fill)
+    return path / "bin/python"
+
+
+def _add_to_path(target: Path, source: Path) -> None:
+    (packages,) = target.glob("lib/python*/site-packages")
+    (packages / "odoo-source.pth").write_text(f"{source}\n")
+
+
+def _install(target: Path, pinned: Path) -> None:
+    run(
+        sys.executable,
+        "-m",
+        "venv",
+        target,
+        failure=(
+            "A virtual environment cannot be made. On Debian or Ubuntu:"
+            " sudo apt-get install python3-venv."
+        ),
+    )
+    python = target / "bin/python"
+    try:
+        _install_with_uv(python, pinned)
+    except Problem as problem:
+        say(f"uv cannot be used ({str(problem)[:200]}), taking pip, which is slower")
+        _install_with_pip(python, "-r", pinned)
+
+
+def _install_with_uv(python: Path, pinned: Path) -> None:
+    uv = find("uv")
+    if not uv:
+        _install_with_pip(python, _UV)
+        uv = python.with_name("uv")
+    run(
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        f"--python={python}",
+        "-r",
+        pinned,
+        failure="Packages cannot be installed with uv.",
+        env={**_index_of_pip(python), **os.environ},
+    )
+
+
+def _index_of_pip(python: Path) -> dict[str, str]:
+    """The package index of the user's pip settings, in uv's words."""
+    settings = subprocess.run(
+        [python, "-m", "pip", "config", "list"], capture_output=True, text=True
+    ).stdout
+    indexes = [
+        line.partition("=")[2].strip("'\"")
+        for line in settings.splitlines()
+        if line.partition("=")[0].endswith(".index-url")
+    ]
+    return {"UV_DEFAULT_INDEX": indexes[-1]} if indexes else {}
+
+
+def _install_with_pip(python: Path, *what: str | Path) -> None:
+    run(
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-warn-script-location",
+        *what,
+        failure="Python packages cannot be installed: is there a network?",
+    )
