@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,25 +64,26 @@ def lock(name: str, shared: bool = False) -> Iterator[None]:
 
 
 def build(path: Path, make: Callable[[Path], None]) -> Path:
-    """Make a folder in one piece: either it is complete, or it is not there.
+    """Make a folder once: what was left unfinished is made anew.
 
-    :param path: The folder; returned at once if it exists.
-    :param make: Fills the empty folder that it is given.
+    :param path: The folder; returned at once if it is complete.
+    :param make: Fills the empty folder.
     """
-    if path.exists():
+    if is_complete(path):
         return path
     with lock(path.name):
-        if not path.exists():
-            _build_beside(path, make)
+        if not is_complete(path):
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir()
+            make(path)
+            _mark(path).touch()
     return path
 
 
-def _build_beside(path: Path, make: Callable[[Path], None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f"{path.name}.partial-", dir=path.parent))
-    partial.chmod(0o755)
-    try:
-        make(partial)
-        partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def is_complete(path: Path) -> bool:
+    """Whether ``build`` has finished that folder."""
+    return _mark(path).exists()
+
+
+def _mark(path: Path) -> Path:
+    return path / ".complete"

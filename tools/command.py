@@ -9,9 +9,7 @@ from pathlib import Path
 from tools.console import Problem
 
 
-def run(
-    *arguments: str | Path, failure: str, cwd: Path | None = None, env=None
-) -> str:
+def run(*arguments: str | Path, failure: str, cwd: Path | None = None, env=None) -> str:
     """Run a program to its end and return what it printed.
 
     :param failure: Sentence for the user, put before the program's last words.
@@ -23,8 +21,7 @@ def run(
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             errors="replace",
         )

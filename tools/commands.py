@@ -1,6 +1,7 @@
 """The commands of ``python3 -m tools``: each takes its arguments, returns a status."""
 
-from tools import cache, database, ground, project, suites
+from tools import cache, database, fresh_install, ground, project, suites
+from tools import lint as linters
 from tools.console import say
 
 
@@ -16,6 +17,34 @@ def test(arguments: list[str]) -> int:
     """Run the three test suites; arguments go to pytest."""
     with ground.ready() as odoo:
         return 0 if suites.run(odoo, arguments) else 1
+
+
+def lint(arguments: list[str]) -> int:
+    """Check style, Odoo's conventions and forbidden names."""
+    return 0 if linters.run() else 1
+
+
+def ci(arguments: list[str]) -> int:
+    """Run lint, a fresh installation by Odoo's own runner, and all tests."""
+    clean_code = linters.run()
+    with ground.ready() as odoo:
+        installs = fresh_install.run(odoo)
+        return 0 if suites.run(odoo, []) and clean_code and installs else 1
+
+
+def pot(arguments: list[str]) -> int:
+    """Write the addon's translation template."""
+    with ground.ready() as odoo, database.passing(odoo, "pot") as name:
+        return ground.call(
+            odoo.command(
+                "i18n",
+                "export",
+                f"--database={name}",
+                "--languages=pot",
+                project.ADDON,
+            ),
+            env=odoo.environment(),
+        )
 
 
 def shell(arguments: list[str]) -> int:
@@ -41,7 +70,8 @@ def clean(arguments: list[str]) -> int:
 
 
 COMMANDS = {
-    command.__name__: command for command in (setup, test, shell, run, clean)
+    command.__name__: command
+    for command in (setup, test, lint, shell, run, pot, ci, clean)
 }
 
 

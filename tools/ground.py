@@ -135,4 +135,3 @@ def clean() -> None:
     """Stop the private server and delete the cache folder."""
     postgres.Cluster().remove()
     shutil.rmtree(cache.folder())
-

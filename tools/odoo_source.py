@@ -88,10 +88,9 @@ def _importable() -> Path | None:
 
 
 def _cached() -> Path | None:
-    for source in (_debian_tree() / _DIST_PACKAGES, _git_tree()):
-        if source.exists():
-            return source
-    return None
+    if cache.is_complete(_debian_tree()):
+        return _debian_tree() / _DIST_PACKAGES
+    return _git_tree() if cache.is_complete(_git_tree()) else None
 
 
 def _debian_tree() -> Path:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import os
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,19 @@ ROOT = Path(__file__).resolve().parent.parent
 ADDON = "kantivo_checkout_links"
 ADDON_FOLDER = ROOT / ADDON
 _NOT_INSTALLED = {"tests", "readme", "__pycache__"}
+
+
+def files() -> list[Path]:
+    """Every file that git tracks, or would if it were added."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    paths = [ROOT / name for name in listing.split("\0") if name]
+    return [path for path in paths if path.is_file()]
 
 
 def addon_dependencies() -> list[str]:

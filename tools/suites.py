@@ -7,6 +7,7 @@ themselves silently where no server or no browser is found.
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tools.console import say
 from tools.ground import Odoo, call
 
 _NOTHING_SELECTED = 5
+_PASSED, _SKIPPED, _FAILED = range(3)
 _TAKES_A_VALUE = {"-k", "-m", "-p", "-o", "-W", "--tb", "--maxfail", "--durations"}
 
 
@@ -160,14 +162,18 @@ def _read(report: Path, status: int) -> Result:
     """Counts of a JUnit report; a run that wrote none, or died, is broken."""
     if not report.exists():
         return Result(broken=True)
-    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
-
-    def count(name: str) -> int:
-        return sum(int(suite.get(name, 0)) for suite in suites)
-
-    failed = count("failures") + count("errors")
-    skipped = count("skipped")
-    passed = max(count("tests") - failed - skipped, 0)
+    # A test with subtests has several entries: the worst one counts.
+    worst: dict[tuple, int] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        key = (case.get("classname"), case.get("name"))
+        worst[key] = max(worst.get(key, _PASSED), _outcome(case))
+    counts = Counter(worst.values())
+    failed = counts[_FAILED]
     ended_well = status in (0, _NOTHING_SELECTED) or (status == 1 and failed)
-    return Result(passed, failed, skipped, broken=not ended_well)
+    return Result(counts[_PASSED], failed, counts[_SKIPPED], broken=not ended_well)
 
+
+def _outcome(case: ElementTree.Element) -> int:
+    if case.find("failure") is not None or case.find("error") is not None:
+        return _FAILED
+    return _SKIPPED if case.find("skipped") is not None else _PASSED

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import cache, odoo_source, project
+from tools import cache, project
 from tools.command import find, run
 from tools.console import Problem, say, step
 
@@ -50,9 +50,9 @@ def lint_python() -> Path:
 
 
 def _python(name: str, pinned: Path, extra: str, fill) -> Path:
-    key = project.digest([sys.version, pinned.read_text(), extra])
+    key = project.digest([sys.executable, sys.version, pinned.read_text(), extra])
     path = cache.folder() / f"venv-{name}-{key}"
-    if not path.exists():
+    if not cache.is_complete(path):
         with step(f"Python packages ({name})"):
             cache.build(path, fill)
     return path / "bin/python"
