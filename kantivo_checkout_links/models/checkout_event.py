@@ -140,21 +140,19 @@ class CheckoutEvent(models.Model):
         if event["type"] not in HANDLED_EVENTS:
             return False
         stripe_object = event["data"]["object"]
-        metadata = stripe_object.get("metadata") or {}
         database = self.env["checkout.payment"]._get_database_uuid()
-        return metadata.get("checkout_database") == database or bool(
-            self._find_payment(gateway, stripe_object)
+        return self._get_metadata(stripe_object).get("checkout_database") == database or (
+            bool(self._find_payment(gateway, stripe_object))
         )
 
     @api.model
     def _find_payment(self, gateway, stripe_object):
         """The payment that a session or charge belongs to, by whatever id we have of it."""
-        metadata = stripe_object.get("metadata") or {}
         ids = {
-            "stripe_checkout_session_id": stripe_object["id"],
-            "stripe_charge_id": stripe_object["id"],
+            "stripe_checkout_session_id": stripe_object.get("id"),
+            "stripe_charge_id": stripe_object.get("id"),
             "stripe_payment_intent_id": stripe_object.get("payment_intent"),
-            "uuid": metadata.get("checkout_payment"),
+            "uuid": self._get_metadata(stripe_object).get("checkout_payment"),
         }
         payments = self.env["checkout.payment"]
         for field_name, value in ids.items():
@@ -164,6 +162,12 @@ class CheckoutEvent(models.Model):
             if found:
                 return found
         return payments
+
+    @api.model
+    def _get_metadata(self, stripe_object):
+        """An object's metadata; a signed event may still hold anything."""
+        metadata = stripe_object.get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
 
     @api.model
     def _trigger_processing(self):

@@ -1,49 +1,393 @@
+import os
 import re
+from datetime import datetime, timedelta
+from unittest.mock import patch
 
-from odoo.tests import tagged
+from freezegun import freeze_time
+
+from odoo.tools import mute_logger
 
 from .common import CheckoutHttpCommon
 
+CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"
 
-class TestPayPage(CheckoutHttpCommon):
-    """The public page, as anybody on the internet meets it."""
+
+class PayPageCase(CheckoutHttpCommon):
+    """A payer's browser without scripts and without cookies."""
 
     def setUp(self):
         super().setUp()
         self.authenticate(None, None)
+
+    def get_page(self, link, **kwargs):
         self.opener.cookies.clear()
+        return self.url_open(f"/checkout/{link.access_token}", **kwargs)
 
     def get_nonce(self, link):
-        page = self.url_open(f"/checkout/{link.access_token}")
-        self.assertEqual(page.status_code, 200)
-        return re.search(r'name="nonce"[^>]*value="([^"]+)"', page.text)[1]
+        return re.search(r'name="nonce"[^>]*value="([^"]+)"', self.get_page(link).text)[1]
 
-    def send(self, link, **data):
-        data.setdefault("nonce", self.get_nonce(link))
+    def send(self, link, headers=None, **data):
+        if "nonce" not in data:
+            data["nonce"] = self.get_nonce(link)
+        self.opener.cookies.clear()
         return self.url_open(
-            f"/checkout/{link.access_token}", data=data, allow_redirects=False
+            f"/checkout/{link.access_token}",
+            data=data,
+            headers=headers,
+            allow_redirects=False,
         )
 
+    def get_session_requests(self):
+        return self.sandbox.requests("POST /v1/checkout/sessions")
+
+    def get_asked_amount(self):
+        params = self.get_session_requests()[-1]["params"]
+        return int(params["line_items"]["0"]["price_data"]["unit_amount"])
+
+    def assert_to_stripe(self, answer):
+        self.assertEqual(answer.status_code, 303, answer.text)
+        self.assertTrue(answer.headers["Location"].startswith(self.sandbox.url))
+
+    def assert_refused_kindly(self, answer):
+        self.assertEqual(answer.status_code, 422)
+        self.assertIn('role="alert"', answer.text)
+        self.assertFalse(self.get_session_requests())
+
+    def assert_only_our_host(self, answer):
+        hosts = set(re.findall(r"(?:https?:)?//([\w.-]+)", answer.text))
+        own = re.search(r"//([\w.-]+)", self.gateway.get_base_url())[1]
+        self.assertLessEqual(hosts, {own, "127.0.0.1", "www.w3.org"})
+
+
+class TestPayPage(PayPageCase):
+    """The public page, as anybody on the internet meets it."""
+
+    # === WHO MAY === #
+
     def test_anonymous_payer_sees_title_and_amount(self):
-        page = self.url_open(f"/checkout/{self.create_link(110).access_token}")
+        page = self.get_page(self.create_link(110))
         self.assertEqual(page.status_code, 200)
         self.assertIn("Summer course", page.text)
         self.assertIn("110.00", page.text)
 
+    def test_other_companys_link_is_paid_into_that_company(self):
+        other = self.setup_other_company()
+        gateway = self.create_gateway(
+            other["company"],
+            income_account_id=other["default_account_revenue"].id,
+            tax_ids=[],
+        )
+        link = self.create_link(
+            gateway_id=gateway.id, company_id=other["company"].id, tax_ids=[]
+        )
+        self.assert_to_stripe(self.send(link))
+        self.assertEqual(link.payment_ids.company_id, other["company"])
+
+    def test_address_nobody_has_is_a_friendly_404(self):
+        for path in ("/checkout/kcl_nothing", "/checkout/kcl_nothing/return"):
+            answer = self.url_open(path)
+            self.assertEqual(answer.status_code, 404)
+            self.assertIn("check the link", answer.text)
+
+    # === LOOKING === #
+
     def test_two_hundred_visits_make_nothing(self):
         link = self.create_link()
         for _visit in range(200):
-            page = self.url_open(f"/checkout/{link.access_token}")
+            page = self.get_page(link)
+            self.assertEqual(page.status_code, 200)
             self.assertNotIn("Set-Cookie", page.headers)
         self.assertFalse(link.payment_ids)
         self.assertFalse(self.sandbox.requests())
 
-    def test_form_leads_to_stripe(self):
+    def test_page_names_no_other_host_and_needs_no_script(self):
+        page = self.get_page(self.create_link())
+        self.assert_only_our_host(page)
+        policy = page.headers["Content-Security-Policy"]
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("form-action", policy)
+        self.assertEqual(page.headers["Cache-Control"], "no-store")
+
+    def test_style_and_script_of_the_page_exist_and_set_no_cookie(self):
+        page = self.get_page(self.create_link())
+        paths = re.findall(r'(?:href|src)="(/kantivo_checkout_links/[^"]+)"', page.text)
+        self.assertGreaterEqual(len(paths), 2)
+        for path in paths:
+            self.opener.cookies.clear()
+            answer = self.url_open(path)
+            self.assertEqual(answer.status_code, 200)
+            self.assertNotIn("Set-Cookie", answer.headers)
+
+    def test_page_weighs_less_than_40_kilobytes(self):
+        page = self.get_page(self.create_link())
+        paths = re.findall(r'(?:href|src)="(/kantivo_checkout_links/[^"]+)"', page.text)
+        self.assertLessEqual(len(paths) + 1, 6)
+        weight = sum(len(self.url_open(path).content) for path in paths)
+        self.assertLess(weight + len(page.content), 40_000)
+
+    def test_texts_of_the_merchant_are_shown_as_text(self):
+        link = self.create_link(
+            name="<script>alert(1)</script>", description="<b>bold</b>\nsecond line"
+        )
+        page = self.get_page(link)
+        self.assertNotIn("<script>alert", page.text)
+        self.assertNotIn("<b>bold", page.text)
+        self.assertIn("&lt;b&gt;bold", page.text)
+
+    def test_inactive_link_says_so_in_the_merchants_words(self):
+        link = self.create_link()
+        link.action_deactivate()
+        page = self.get_page(link)
+        self.assertEqual(page.status_code, 410)
+        self.assertIn("no longer available", page.text)
+        link.inactive_message = "The course is full."
+        self.assertIn("The course is full.", self.get_page(link).text)
+        link.action_activate()
+        self.assertEqual(self.get_page(link).status_code, 200)
+
+    # === PAYING === #
+
+    def test_payer_without_cookies_and_scripts_can_pay(self):
         link = self.create_link(110)
+        self.opener.cookies.clear()
         answer = self.send(link)
-        self.assertEqual(answer.status_code, 303)
-        self.assertTrue(answer.headers["Location"].startswith(self.sandbox.url))
-        self.assertEqual(link.payment_ids.state, "open")
-        [request] = self.sandbox.requests("POST /v1/checkout/sessions")
-        item = request["params"]["line_items"]["0"]
-        self.assertEqual(item["price_data"]["unit_amount"], 11000)
+        self.assert_to_stripe(answer)
+        self.assertNotIn("Set-Cookie", answer.headers)
+        hosted = self.url_open(answer.headers["Location"], allow_redirects=False)
+        self.assertEqual(hosted.status_code, 200)
+        paid = self.url_open(
+            answer.headers["Location"],
+            data={
+                "email": "rosa@example.com",
+                "name": "Rosa Payer",
+                "number": "4242424242424242",
+                "expiry": "12/34",
+                "cvc": "123",
+            },
+            allow_redirects=False,
+        )
+        self.assertEqual(paid.status_code, 303)
+        self.opener.cookies.clear()
+        back = self.url_open(paid.headers["Location"])
+        self.assertEqual(back.status_code, 200)
+        self.assertNotIn("Set-Cookie", back.headers)
+        self.assertIn("Payment received", back.text)
+        self.assertIn("110.00", back.text)
+        self.assertNotIn("rosa@example.com", back.text)
+        self.assert_only_our_host(back)
+        self.process()
+        self.assertEqual(link.payment_ids.state, "paid")
+        self.assertEqual(link.payment_ids.customer_name, "Rosa Payer")
+
+    def test_session_is_made_from_the_link_alone(self):
+        link = self.create_link(110)
+        self.assert_to_stripe(self.send(link, amount="1", currency="eur"))
+        self.assertEqual(self.get_asked_amount(), 11000)
+        params = self.get_session_requests()[0]["params"]
+        self.assertEqual(params["mode"], "payment")
+        self.assertEqual(params["cancel_url"], link.url)
+        self.assertIn("{CHECKOUT_SESSION_ID}", params["success_url"])
+        self.assertEqual(params["adaptive_pricing"]["enabled"], "false")
+        self.assertEqual(
+            params["metadata"], params["payment_intent_data"]["metadata"]
+        )
+
+    def test_same_form_sent_twice_makes_one_session(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        first, second = self.send(link, nonce=nonce), self.send(link, nonce=nonce)
+        self.assert_to_stripe(first)
+        self.assertEqual(first.headers["Location"], second.headers["Location"])
+        self.assertEqual(len(link.payment_ids), 1)
+        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+
+    def test_form_of_another_link_or_a_forged_one_pays_nothing(self):
+        link, other = self.create_link(), self.create_link(5)
+        for nonce in (self.get_nonce(other), "", "forged", "é", "A" * 300, "AQ=="):
+            with self.subTest(nonce=nonce):
+                self.assert_refused_kindly(self.send(link, nonce=nonce))
+        self.assertFalse(link.payment_ids)
+
+    def test_form_older_than_a_day_is_asked_again(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        with freeze_time(datetime.now() + timedelta(hours=25), tick=True):
+            answer = self.send(link, nonce=nonce)
+        self.assert_refused_kindly(answer)
+
+    def test_link_closed_meanwhile_takes_no_payment(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        link.action_deactivate()
+        answer = self.send(link, nonce=nonce)
+        self.assertEqual(answer.status_code, 410)
+        self.assertFalse(self.get_session_requests())
+
+
+class TestAmounts(PayPageCase):
+    """What reaches Stripe is the link's amount, or what the payer meant."""
+
+    def test_minor_units_at_stripe_are_stripes_own(self):
+        cases = [
+            ("USD", 110.0, 11000),
+            ("JPY", 5000, 5000),
+            ("KWD", 5.25, 5250),
+            ("ISK", 1500, 150000),
+            ("UGX", 40000, 4000000),
+        ]
+        for code, amount, minor in cases:
+            currency = self.env.ref(f"base.{code}")
+            currency.active = True
+            with self.subTest(currency=code):
+                link = self.create_link(amount, currency_id=currency.id)
+                self.assert_to_stripe(self.send(link))
+                self.assertEqual(self.get_asked_amount(), minor)
+
+    def test_open_amount_outside_the_limits_is_refused_kindly(self):
+        link = self.create_open_link(minimum_amount=5, maximum_amount=100)
+        for wish in (
+            "4.99",
+            "100.01",
+            "0",
+            "-10",
+            "",
+            "1e9",
+            "1e1",
+            "NaN",
+            "ten",
+            "10.001",
+            "9" * 30,
+        ):
+            with self.subTest(wish=wish):
+                self.assert_refused_kindly(self.send(link, amount=wish))
+        self.assertFalse(link.payment_ids)
+
+    def test_refused_amount_is_shown_again_with_the_reason(self):
+        link = self.create_open_link(minimum_amount=5)
+        answer = self.send(link, amount="4.99")
+        self.assertIn("4.99", answer.text)
+        self.assertIn("The least is", answer.text)
+
+    def test_open_amount_at_the_limits_is_taken(self):
+        link = self.create_open_link(minimum_amount=5, maximum_amount=100)
+        for wish, minor in (("5", 500), ("100.00", 10000), ("١٢", 1200)):
+            with self.subTest(wish=wish):
+                self.assert_to_stripe(self.send(link, amount=wish))
+                self.assertEqual(self.get_asked_amount(), minor)
+
+    def test_comma_of_the_payers_language_is_a_decimal_point(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        link = self.create_open_link()
+        german = {"Accept-Language": "de-DE,de;q=0.9"}
+        for wish, minor in (("12,50", 1250), ("1.250,75", 125075), ("1.250", 125000)):
+            with self.subTest(wish=wish):
+                self.assert_to_stripe(self.send(link, headers=german, amount=wish))
+                self.assertEqual(self.get_asked_amount(), minor)
+
+    def test_most_that_stripe_takes_is_told_before_stripe_is_asked(self):
+        link = self.create_open_link()
+        self.assert_refused_kindly(self.send(link, amount="1000000"))
+
+    def test_fraction_of_a_yen_is_refused(self):
+        self.env.ref("base.JPY").active = True
+        link = self.create_open_link(currency_id=self.env.ref("base.JPY").id)
+        answer = self.send(link, amount="100.5")
+        self.assert_refused_kindly(answer)
+        self.assertIn("steps of 1", answer.text)
+
+    def test_another_amount_from_the_same_form_is_another_payment(self):
+        link = self.create_open_link()
+        nonce = self.get_nonce(link)
+        self.send(link, nonce=nonce, amount="10")
+        self.assert_to_stripe(self.send(link, nonce=nonce, amount="20"))
+        self.assertEqual(self.get_asked_amount(), 2000)
+        self.assertCountEqual(link.payment_ids.mapped("amount"), [10, 20])
+
+
+class TestStripeTrouble(PayPageCase):
+    """Stripe away, slow or busy: a kind page with a retry, and nothing half-made."""
+
+    def assert_kind_retry(self, answer):
+        self.assertEqual(answer.status_code, 503)
+        self.assertIn("Nothing was charged", answer.text)
+        self.assertIn('name="nonce"', answer.text)
+
+    def retry(self, link, answer, **data):
+        nonce = re.search(r'name="nonce"[^>]*value="([^"]+)"', answer.text)[1]
+        return self.send(link, nonce=nonce, **data)
+
+    def assert_retry_pays_once(self, link, answer):
+        self.assert_kind_retry(answer)
+        self.assertFalse(link.payment_ids.filtered(lambda p: p.state == "open"))
+        self.sandbox.clear_faults()
+        self.assert_to_stripe(self.retry(link, answer))
+        self.assertEqual(
+            len(link.payment_ids.filtered(lambda p: p.state == "open")), 1
+        )
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_busy(self):
+        link = self.create_link()
+        self.sandbox.api_fault("status", "/v1/checkout", status=429, times=5)
+        self.assert_retry_pays_once(link, self.send(link))
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_failing(self):
+        link = self.create_link()
+        self.sandbox.api_fault("status", "/v1/checkout", status=500, times=5)
+        self.assert_retry_pays_once(link, self.send(link))
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_failing_and_repeating_it_for_the_same_key(self):
+        link = self.create_link()
+        self.sandbox.api_fault(
+            "status", "/v1/checkout", status=500, times=5, saved=True
+        )
+        self.assert_retry_pays_once(link, self.send(link))
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_half_an_answer(self):
+        link = self.create_link()
+        self.sandbox.api_fault("half_body", "/v1/checkout", times=5)
+        answer = self.send(link)
+        self.assert_retry_pays_once(link, answer)
+        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_silent_for_longer_than_a_payer_waits(self):
+        link = self.create_link()
+        self.sandbox.api_fault("hang", "/v1/checkout", seconds=11, times=2)
+        self.assert_retry_pays_once(link, self.send(link))
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_away(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        with patch.dict(os.environ, {"STRIPE_API_BASE": "http://127.0.0.1:9"}):
+            answer = self.send(link, nonce=nonce)
+        self.assert_retry_pays_once(link, answer)
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_short_trouble_is_overcome_unseen(self):
+        link = self.create_link()
+        self.sandbox.api_fault("status", "/v1/checkout", status=500, times=1)
+        self.assert_to_stripe(self.send(link))
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_key_that_stripe_refuses_is_the_merchants_matter(self):
+        self.gateway.secret_key = "sk_test_kit_invalid"
+        link = self.create_link()
+        answer = self.send(link)
+        self.assertEqual(answer.status_code, 503)
+        self.assertIn("tell the merchant", answer.text)
+        self.assertNotIn("sk_test", answer.text)
+        self.assertEqual(link.payment_ids.state, "failed")
+        self.assertIn("API", link.payment_ids.failure_message)
+
+    def test_live_key_never_leaves_for_another_address(self):
+        self.gateway.write({"secret_key": "sk_live_kit", "post_entries": True})
+        link = self.create_link()
+        answer = self.send(link)
+        self.assertEqual(answer.status_code, 503)
+        self.assertFalse(self.sandbox.requests())
+        self.assertIn("STRIPE_API_BASE", link.payment_ids.failure_message)
