@@ -58,7 +58,7 @@ def read_params(params_class, tree):
     return _typed_dict_reader(params_class)(tree, "")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _reader(kind):
     """A function (raw, path) -> typed value for one annotation."""
     members = union_members(kind)
@@ -104,7 +104,7 @@ def _deep_reader(kind):
     return _read_mapping
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _typed_dict_reader(kind):
     hints = te.get_type_hints(kind, localns=HIDDEN)
     names = hints.keys() - OPTIONS
@@ -197,7 +197,14 @@ def _read_text(raw, path):
 
 
 class ContractBroken(Exception):
-    """An answer of the sandbox that the package's own types do not describe."""
+    """An answer of the sandbox that the package's own types do not describe.
+
+    :param path: the member at fault
+    """
+
+    def __init__(self, path, reason):
+        super().__init__(f"{path}: {reason}")
+        self.path = path
 
 
 def check_answer(value, path=""):
@@ -221,7 +228,7 @@ def _class_of(value):
     return resource_class(value["object"])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def resource_class(name):
     """The package's class of the objects that call themselves `name`."""
     found = get_object_class("V1", name)
@@ -229,7 +236,7 @@ def resource_class(name):
     return found
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def expandable(name, field):
     """Whether `field` of the object `name` can hold an object in place of its id."""
     kind = _annotations(resource_class(name)).get(field)
@@ -252,7 +259,7 @@ def _is_list_object(kind):
     return typing.get_origin(kind) is stripe.ListObject
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _annotations(cls):
     merged = {}
     for base in reversed(cls.__mro__):
@@ -265,7 +272,7 @@ def _annotations(cls):
     }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _class_checker(cls):
     annotations = _annotations(cls)
     required = {n for n, k in annotations.items() if type(None) not in union_members(k)}
@@ -280,10 +287,11 @@ def _class_checker(cls):
     return check
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _checker(kind):
     """A function (value, path) that raises unless one member of the union fits."""
-    options = [_member_checker(member) for member in union_members(kind)]
+    structures_first = sorted(union_members(kind), key=_is_plain)
+    options = [_member_checker(member) for member in structures_first]
     if len(options) == 1:
         return options[0]
 
@@ -294,9 +302,13 @@ def _checker(kind):
                 return option(value, path)
             except ContractBroken as failure:
                 failures.append(failure)
-        raise max(failures, key=lambda failure: len(str(failure)))
+        raise max(failures, key=lambda failure: len(failure.path))
 
     return check
+
+
+def _is_plain(kind):
+    return isinstance(kind, type) and not _is_stripe_object(kind)
 
 
 def _member_checker(kind):
@@ -366,4 +378,4 @@ def _check_scalar(kind, value, path):
 def _require(condition, path, reason, value=None):
     if not condition:
         members = f" ({sorted(value)})" if isinstance(value, dict) else ""
-        raise ContractBroken(f"{path}: {reason}{members}")
+        raise ContractBroken(path, reason + members)

@@ -15,7 +15,15 @@ from . import methods
 from .delivery import Destination, Network, public_event
 from .errors import StripeError
 from .rendering import rendered
-from .resources import balances, charges, sessions
+from .resources import (
+    balance_transactions,
+    balances,
+    charges,
+    disputes,
+    payouts,
+    refunds,
+    sessions,
+)
 
 OPERATIONS = []
 CUSTOMER = {
@@ -92,7 +100,8 @@ def reset(world, body):
 def configure(world, body):
     """Set any of: `settings` (see `settings.Settings`), `keys` (see `keys`), `speed`,
     `seed`, `clock` (see `set_clock`), `webhook_url`, `webhook_secret` (one or a list;
-    several sign with several `v1`), `thin_url`, `thin_secret`.
+    several sign with several `v1`), `webhook_events`, `webhook_api_version`, and for
+    thin events `thin_url`, `thin_secret`, `thin_events`.
     """
     if "speed" in body:
         world.clock.speed = float(body["speed"])
@@ -106,13 +115,25 @@ def configure(world, body):
 
 
 def _set_destinations(deliveries, body):
-    for name, prefix, thin in (("main", "webhook", False), ("thin", "thin", True)):
-        old = getattr(deliveries, name)
-        url = body.get(f"{prefix}_url", old.url if old else None)
-        secret = body.get(f"{prefix}_secret", old.secrets if old else "whsec_sandbox")
-        secrets = [secret] if isinstance(secret, str) else secret
-        target = Destination(f"we_{name}", url, secrets, thin=thin) if url else None
-        setattr(deliveries, name, target)
+    deliveries.main = _destination(deliveries.main, "webhook", body)
+    deliveries.thin = _destination(deliveries.thin, "thin", body)
+    if deliveries.thin:
+        deliveries.thin.thin = True
+
+
+def _destination(old, prefix, body):
+    """The fixed destination after a change; None without an address."""
+    target = old or Destination(f"we_{prefix}", None, ["whsec_sandbox"])
+    names = {"url": "url", "events": "enabled_events", "api_version": "api_version"}
+    changes = {
+        field: body[f"{prefix}_{name}"]
+        for name, field in names.items()
+        if f"{prefix}_{name}" in body
+    }
+    secret = body.get(f"{prefix}_secret", target.secrets)
+    changes["secrets"] = [secret] if isinstance(secret, str) else secret
+    changed = dataclasses.replace(target, **changes)
+    return changed if changed.url else None
 
 
 @operation("GET", "/state")
@@ -278,6 +299,122 @@ def release(world, body):
     for charge in waiting:
         charges.settle(merchant, charge)
     return [rendered(charge) for charge in waiting]
+
+
+@operation("POST", "/balance_transactions")
+def create_balance_transaction(world, body):
+    """Money that moves without a charge, e.g. a stand-alone fee or a top-up.
+
+    Takes `amount` (signed), `type` (default `stripe_fee`), `category` (default `fee`),
+    `currency`, `description`, `source`, `fee` (taken off the net), `available_on`.
+    """
+    merchant = _merchant(world, body)
+    currency = body.get("currency", merchant.settings.currencies[0])
+    fee = body.get("fee", 0)
+    detail = balance_transactions.fee_detail(fee, currency, "stripe_fee", "Stripe fee")
+    bt = balance_transactions.record(
+        merchant,
+        kind=body.get("type", "stripe_fee"),
+        category=body.get("category", "fee"),
+        amount=body["amount"],
+        currency=currency,
+        source=body.get("source"),
+        fees=[detail] if fee else [],
+        description=body.get("description", "Billing - usage fee"),
+        available_on=body.get("available_on"),
+    )
+    return rendered(bt)
+
+
+# -- refunds, disputes, payouts -------------------------------------------------------
+
+
+@operation("POST", "/refunds")
+def create_refund(world, body):
+    """A refund in Stripe's dashboard: `charge` or `payment_intent`, `amount`, `reason`,
+    `metadata`, `outcome` (see `refunds.OUTCOMES`; default the setting).
+    """
+    merchant, _ = _owned(world, body.get("charge") or body.get("payment_intent"))
+    usual = merchant.settings.refund_outcome
+    merchant.settings.refund_outcome = body.pop("outcome", usual)
+    try:
+        return rendered(refunds.create(merchant, body))
+    finally:
+        merchant.settings.refund_outcome = usual
+
+
+REFUND_ACTIONS = {
+    "succeed": refunds.succeed,
+    "fail": refunds.fail,
+    "cancel": refunds.cancel,
+}
+
+
+@operation("POST", "/refunds/<object_id>/<action>")
+def change_refund(world, body, object_id, action):
+    """`succeed`, `fail` (with `reason`) or `cancel` a refund."""
+    return _act(world, REFUND_ACTIONS, object_id, action, body)
+
+
+@operation("POST", "/disputes")
+def open_dispute(world, body):
+    """A bank disputes `charge`: `amount`, `reason`; `inquiry` true only asks."""
+    merchant, charge = _owned(world, body.pop("charge"))
+    if body.pop("inquiry", False):
+        return rendered(disputes.open_inquiry(merchant, charge, **body))
+    return rendered(disputes.open_dispute(merchant, charge, **body))
+
+
+DISPUTE_ACTIONS = {
+    "close_inquiry": disputes.close_inquiry,
+    "escalate": disputes.escalate,
+    "lose": disputes.lose,
+    "reinstate": disputes.reinstate,
+    "respond": disputes.respond,
+    "win": disputes.win,
+    "withdraw_again": disputes.withdraw_again,
+}
+
+
+@operation("POST", "/disputes/<object_id>/<action>")
+def change_dispute(world, body, object_id, action):
+    """What the bank decides: see `DISPUTE_ACTIONS`; `win` and `reinstate` take
+    `returned_fee`.
+    """
+    return _act(world, DISPUTE_ACTIONS, object_id, action, body)
+
+
+@operation("POST", "/payouts")
+def make_payout(world, body):
+    """Stripe's automatic payout of `currency`; `pending_too` takes pending money too.
+
+    A manual one is made over the API.
+    """
+    merchant = _merchant(world, body)
+    currency = body.get("currency", merchant.settings.currencies[0])
+    pending_too = body.get("pending_too", True)
+    return rendered(payouts.make_automatic(merchant, currency, pending_too))
+
+
+PAYOUT_ACTIONS = {
+    "cancel": payouts.cancel,
+    "fail": payouts.fail,
+    "pay": payouts.pay,
+    "reconcile": payouts.reconcile,
+    "send": payouts.send,
+}
+
+
+@operation("POST", "/payouts/<object_id>/<action>")
+def change_payout(world, body, object_id, action):
+    """`send`, `reconcile`, `pay`, `fail` (with `code`) or `cancel` a payout."""
+    return _act(world, PAYOUT_ACTIONS, object_id, action, body)
+
+
+def _act(world, actions, object_id, action, body):
+    merchant, obj = _owned(world, object_id)
+    actions[action](merchant, obj, **body)
+    return rendered(obj)
 
 
 # -- what was seen --------------------------------------------------------------------

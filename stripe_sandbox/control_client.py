@@ -134,6 +134,38 @@ class Sandbox:
         chosen = {"charge": charge} if charge else {}
         return self._post("/balance_transactions/release", {**chosen, **merchant})
 
+    def create_balance_transaction(self, amount, **movement):
+        """Money that moves without a charge: `type`, `category`, `currency` …"""
+        return self._post("/balance_transactions", {"amount": amount, **movement})
+
+    # -- refunds, disputes, payouts ---------------------------------------------------
+
+    def refund(self, charge, amount=None, **refund):
+        """A refund made in Stripe's dashboard."""
+        part = {} if amount is None else {"amount": amount}
+        return self._post("/refunds", {"charge": charge, **part, **refund})
+
+    def change_refund(self, refund_id, action, **how):
+        """`succeed`, `fail` or `cancel` a refund."""
+        return self._post(f"/refunds/{refund_id}/{action}", how)
+
+    def dispute(self, charge, **dispute):
+        """A bank disputes a charge; `inquiry=True` only asks."""
+        return self._post("/disputes", {"charge": charge, **dispute})
+
+    def change_dispute(self, dispute_id, action, **how):
+        """`win`, `lose`, `respond`, `reinstate`, `escalate`, `close_inquiry` …"""
+        return self._post(f"/disputes/{dispute_id}/{action}", how)
+
+    def payout(self, currency=None, **payout):
+        """An automatic payout of all there is in a currency."""
+        chosen = {"currency": currency} if currency else {}
+        return self._post("/payouts", {**chosen, **payout})
+
+    def change_payout(self, payout_id, action, **how):
+        """`send`, `reconcile`, `pay`, `fail` or `cancel` a payout."""
+        return self._post(f"/payouts/{payout_id}/{action}", how)
+
     # -- what was seen ----------------------------------------------------------------
 
     def requests(self, match=""):

@@ -37,6 +37,8 @@ class Destination:
     enabled_events: list = field(default_factory=lambda: ["*"])
     thin: bool = False
     enabled: bool = True
+    api_version: str = None
+    """The version the events say they are rendered at; None: the account's."""
 
     def wants(self, event_type):
         """Whether it listens to this type."""
@@ -164,6 +166,7 @@ class Deliveries:
 
     def _next_due(self):
         while True:
+            self._drop_unwanted()
             queued = [d for d in self.all.values() if d.state == "queued"]
             first = min(queued, key=lambda d: d.due, default=None)
             pause = first.due - time.monotonic() if first else None
@@ -171,6 +174,11 @@ class Deliveries:
                 first.state = "sending"
                 return first
             self.changed.wait(pause)
+
+    def _drop_unwanted(self):
+        for delivery in self.all.values():
+            if delivery.state == "queued" and not delivery.target.enabled:
+                delivery.state = "failed"
 
     def _send_all(self, delivery):
         for _ in range(delivery.repeat):
@@ -197,14 +205,16 @@ class Deliveries:
         return status
 
     def _body(self, delivery):
-        event = delivery.event
-        shown = thin_event(event) if delivery.target.thin else public_event(event)
+        event, target = delivery.event, delivery.target
+        shown = thin_event(event) if target.thin else public_event(event)
+        if target.api_version and not target.thin:
+            shown["api_version"] = target.api_version
         return json.dumps(shown, indent=2, ensure_ascii=False).encode()
 
     def _settle(self, delivery, status):
         if 200 <= status < 300:
             self._delivered(delivery)
-        elif len(delivery.attempts) >= MAX_TRIES or not delivery.target.enabled:
+        elif len(delivery.attempts) >= MAX_TRIES:
             delivery.state = "failed"
         else:
             delivery.state = "queued"

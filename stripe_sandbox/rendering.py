@@ -75,7 +75,7 @@ def _object(merchant, object_id, path):
 
 def _hidden_list(value, name, merchant):
     source = merchant.find(value["id"])
-    items = [rendered(item) for item in reversed(source["_" + name])]
+    items = [rendered(item) for item in source["_" + name]]
     url = f"{RESOURCE_URL[value['object']]}/{value['id']}/{name}"
     return list_object(url, items)
 

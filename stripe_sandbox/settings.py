@@ -29,7 +29,7 @@ class Settings:
     debit_balance_transaction: str = "on_success"
     """`on_success`, or `at_once`: while the bank debit is still pending."""
     refund_outcome: str = "succeeded"
-    """What a new refund is: `succeeded`, `pending` or `insufficient_funds`."""
+    """What a new refund is; one of `resources.refunds.OUTCOMES`."""
 
     def change(self, values):
         """Set some of them.

@@ -1,6 +1,6 @@
 """Thin events: the small, unversioned notifications about a snapshot event."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from .rendering import RESOURCE_URL
 
@@ -52,5 +52,5 @@ def _reason(request):
 
 
 def _iso(seconds):
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

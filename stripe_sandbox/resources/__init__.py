@@ -5,17 +5,27 @@ from . import (
     balance_transactions,
     balances,
     charges,
+    disputes,
     events,
     payment_intents,
+    payouts,
+    refunds,
     sessions,
+    thin_events,
+    webhook_endpoints,
 )
 
 __all__ = [
     "accounts",
-    "balances",
     "balance_transactions",
+    "balances",
     "charges",
+    "disputes",
     "events",
     "payment_intents",
+    "payouts",
+    "refunds",
     "sessions",
+    "thin_events",
+    "webhook_endpoints",
 ]

@@ -7,6 +7,7 @@ from stripe.params import BalanceTransactionListParams, BalanceTransactionRetrie
 from .. import errors, money
 from ..pagination import page
 from ..routing import endpoint
+from . import balances
 
 DAY = 24 * 3600
 READ = "rak_balance_transaction_source_read"
@@ -53,10 +54,21 @@ def record(merchant, *, kind, category, amount, currency, source=None, **optiona
 def _become_available_in_time(merchant, bt):
     if bt["available_on"] <= merchant.now():
         bt["status"] = "available"
-    else:
-        merchant.world.schedule.at(
-            bt["available_on"], lambda: bt.update(status="available")
-        )
+        return
+    schedule = merchant.world.schedule
+    schedule.at(bt["available_on"], lambda: _become_available(merchant))
+
+
+def _become_available(merchant):
+    due = [
+        bt
+        for bt in merchant.all("balance_transaction")
+        if bt["status"] == "pending" and bt["available_on"] <= merchant.now()
+    ]
+    for bt in due:
+        bt["status"] = "available"
+    if due:
+        merchant.emit("balance.available", balances.current(merchant))
 
 
 def settlement_currency(merchant, currency):

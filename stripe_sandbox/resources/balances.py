@@ -8,6 +8,11 @@ from ..routing import endpoint
 @endpoint("GET", "/v1/balance", BalanceRetrieveParams, "rak_balance_read")
 def retrieve(merchant, params):
     """Available and pending money by settlement currency."""
+    return current(merchant)
+
+
+def current(merchant):
+    """The balance object as of now."""
     return {
         "object": "balance",
         "available": _amounts(merchant, "available"),

@@ -8,6 +8,12 @@ from ..routing import endpoint
 from . import balance_transactions
 
 READ = "rak_charge_read"
+CHARGE_NULLS = (
+    "application application_fee application_fee_amount balance_transaction customer "
+    "failure_balance_transaction failure_code failure_message on_behalf_of outcome "
+    "receipt_number review shipping source source_transfer statement_descriptor "
+    "transfer_data transfer_group"
+).split()
 
 
 @endpoint("GET", "/v1/charges/{id}", ChargeRetrieveParams, READ)
@@ -144,46 +150,30 @@ def _charge(merchant, amount, currency, method, billing, intent, data):
     return {
         "id": charge_id,
         "object": "charge",
+        **dict.fromkeys(CHARGE_NULLS),
         "amount": amount,
         "amount_captured": 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": {**billing, "tax_id": None},
         "calculated_statement_descriptor": _descriptor(merchant),
         "captured": False,
         "created": merchant.now(),
         "currency": currency,
-        "customer": None,
         "description": about["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": merchant.livemode,
         "metadata": dict(about["metadata"]),
-        "on_behalf_of": None,
-        "outcome": None,
         "paid": False,
         "payment_intent": about["id"],
         "payment_method": merchant.new_id("pm_1"),
         "payment_method_details": _method_details(method, amount),
         "receipt_email": about.get("receipt_email"),
-        "receipt_number": None,
         "receipt_url": f"{merchant.world.base_url}/receipts/{charge_id}",
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
         "statement_descriptor_suffix": about.get("statement_descriptor_suffix"),
         "status": "pending",
-        "transfer_data": None,
-        "transfer_group": None,
+        "_charged_back": False,
         "_refunds": [],
         "_trait": method.trait,
     }

@@ -4,6 +4,14 @@ from stripe.params import PaymentIntentRetrieveParams
 
 from ..routing import endpoint
 
+INTENT_NULLS = (
+    "application application_fee_amount automatic_payment_methods canceled_at "
+    "cancellation_reason customer customer_account excluded_payment_method_types "
+    "last_payment_error latest_charge next_action on_behalf_of payment_method "
+    "payment_method_configuration_details processing review setup_future_usage "
+    "shipping source statement_descriptor transfer_data transfer_group"
+).split()
+
 
 @endpoint(
     "GET",
@@ -27,45 +35,24 @@ def create(merchant, amount, currency, methods, data):
         {
             "id": intent_id,
             "object": "payment_intent",
+            **dict.fromkeys(INTENT_NULLS),
             "amount": amount,
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
             "amount_received": 0,
-            "application": None,
-            "application_fee_amount": None,
-            "automatic_payment_methods": None,
-            "canceled_at": None,
-            "cancellation_reason": None,
             "capture_method": data.get("capture_method", "automatic_async"),
             "client_secret": secret,
             "confirmation_method": "automatic",
             "created": merchant.now(),
             "currency": currency,
-            "customer": None,
-            "customer_account": None,
             "description": data.get("description"),
-            "excluded_payment_method_types": None,
-            "last_payment_error": None,
-            "latest_charge": None,
             "livemode": merchant.livemode,
-            "metadata": data.get("metadata", {}),
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
-            "payment_method_configuration_details": None,
+            "metadata": dict(data.get("metadata", {})),
             "payment_method_options": {},
             "payment_method_types": methods,
-            "processing": None,
             "receipt_email": data.get("receipt_email"),
-            "review": None,
-            "setup_future_usage": None,
-            "shipping": None,
-            "source": None,
-            "statement_descriptor": None,
             "statement_descriptor_suffix": data.get("statement_descriptor_suffix"),
             "status": "requires_payment_method",
-            "transfer_data": None,
-            "transfer_group": None,
         }
     )
     merchant.emit("payment_intent.created", intent)

@@ -13,12 +13,15 @@ from ..checks import check_email, check_length, check_url, metadata
 from ..pagination import cut, page
 from ..rendering import rendered
 from ..routing import endpoint
-from . import balance_transactions, charges, payment_intents
+from . import balance_transactions, charges, disputes, payment_intents
 
 KIND = "checkout.session"
 READ, WRITE = "rak_checkout_session_read", "rak_checkout_session_write"
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
 MAX_LINES = 100
+DISPUTES = {"disputed": disputes.open_dispute, "inquiry": disputes.open_inquiry}
+DISPUTE_DELAY = 5.0
+"""Seconds at Stripe's speed until a test card's charge is disputed."""
 SLACK = 10
 """Seconds by which the clocks of client and Stripe may differ."""
 
@@ -55,8 +58,9 @@ MODELLED = {
     "ui_mode",
 }
 SESSION_NULLS = (
-    "after_expiration allow_promotion_codes client_secret collected_information "
-    "consent consent_collection currency_conversion customer customer_account "
+    "payment_method_configuration_details permissions after_expiration "
+    "allow_promotion_codes client_secret collected_information consent "
+    "consent_collection currency_conversion customer customer_account "
     "customer_details discounts invoice invoice_creation payment_intent payment_link "
     "recovered_from saved_payment_method_options setup_intent "
     "shipping_address_collection shipping_cost subscription wallet_options"
@@ -109,7 +113,7 @@ def expire(merchant, params, session_id):
     if session["status"] != "open":
         raise errors.invalid(
             'Only Checkout Sessions with a status in ["open"] can be expired. This '
-            f"Checkout Session has a status of {session['status']}.",
+            f"Checkout Session has a status of `{session['status']}`.",
             "session",
         )
     close(merchant, session)
@@ -216,7 +220,14 @@ def _intent(merchant, session):
 def _after_paid(merchant, session, intent, charge, customer):
     payment_intents.succeeded(merchant, intent, charge)
     session["payment_status"] = "paid"
+    _dispute_later(merchant, charge)
     return _complete(merchant, session, customer)
+
+
+def _dispute_later(merchant, charge):
+    dispute = DISPUTES.get(charge["_trait"])
+    if dispute:
+        merchant.world.schedule.after(DISPUTE_DELAY, lambda: dispute(merchant, charge))
 
 
 def _after_processing(merchant, session, intent, charge, customer):
@@ -446,11 +457,9 @@ def _session(merchant, params, lines, total):
         "metadata": metadata(params.get("metadata")),
         "mode": "payment",
         "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": _method_types(params, currency),
         "payment_status": "unpaid",
-        "permissions": None,
         "phone_number_collection": params.get(
             "phone_number_collection", {"enabled": False}
         ),

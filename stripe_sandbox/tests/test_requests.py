@@ -1,0 +1,282 @@
+"""What holds for every API call: keys, idempotency, lists, expansion, faults."""
+
+import threading
+import time
+
+import pytest
+import requests
+import stripe
+
+from .conftest import client_of, new_charge, new_session, session_params
+
+
+def create(client, key=None, **params):
+    return client.v1.checkout.sessions.create(
+        params=session_params(**params),
+        options={"idempotency_key": key} if key else {},
+    )
+
+
+class TestKeys:
+    @pytest.mark.parametrize("key", ["sk_test_x_invalid", "pk_test_1", "nonsense"])
+    def test_unknown(self, sandbox, key):
+        with pytest.raises(stripe.AuthenticationError, match="Invalid API Key"):
+            client_of(sandbox, key).v1.balance.retrieve()
+
+    def test_expired(self, sandbox):
+        with pytest.raises(stripe.AuthenticationError) as caught:
+            client_of(sandbox, "sk_test_1_expired").v1.balance.retrieve()
+        assert caught.value.json_body["error"]["code"] == "api_key_expired"
+
+    def test_none(self, sandbox):
+        answer = requests.get(f"{sandbox.url}/v1/balance", timeout=20)
+        assert answer.status_code == 401
+        assert "did not provide an API key" in answer.json()["error"]["message"]
+
+    def test_basic_authentication(self, sandbox):
+        answer = requests.get(
+            f"{sandbox.url}/v1/balance", auth=("sk_test_1", ""), timeout=20
+        )
+        assert answer.json()["object"] == "balance"
+
+    def test_restricted(self, sandbox):
+        sandbox.configure(keys={"rk_test_few": {"denied": ["rak_charge_read"]}})
+        client = client_of(sandbox, "rk_test_few")
+        client.v1.balance.retrieve()
+        with pytest.raises(stripe.PermissionError) as caught:
+            client.v1.charges.list(params={"limit": 1})
+        assert "Having the 'rak_charge_read' permission" in caught.value.user_message
+        assert caught.value.http_status == 403
+        with pytest.raises(stripe.PermissionError):
+            client.v1.charges.retrieve("ch_none")
+
+    def test_accounts_do_not_see_each_other(self, sandbox, client):
+        other = client_of(sandbox, "sk_test_1_at_second")
+        assert other.v1.accounts.retrieve_current().id == "acct_second"
+        session = new_session(client)
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            other.v1.checkout.sessions.retrieve(session.id)
+        assert caught.value.code == "resource_missing"
+        assert caught.value.http_status == 404
+
+    def test_modes_do_not_see_each_other_but_say_so(self, sandbox, client):
+        session = new_session(client)
+        live = client_of(sandbox, "sk_live_1")
+        with pytest.raises(stripe.InvalidRequestError, match="exists in test mode"):
+            live.v1.checkout.sessions.retrieve(session.id)
+
+    def test_another_api_version_is_refused(self, sandbox, client):
+        with pytest.raises(stripe.InvalidRequestError, match="version"):
+            client.v1.balance.retrieve(options={"stripe_version": "2020-08-27"})
+
+    def test_unknown_path(self, client):
+        with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request"):
+            client.raw_request("get", "/v1/nothing")
+
+
+class TestIdempotency:
+    def test_repeated_call_is_answered_from_the_first(self, client, sandbox):
+        first = create(client, "key-1")
+        second = create(client, "key-1")
+        assert second.id == first.id
+        assert second.last_response.headers["Idempotent-Replayed"] == "true"
+        assert "Idempotent-Replayed" not in first.last_response.headers
+        assert sandbox.counts()["checkout.session"] == 1
+        assert [entry["replayed"] for entry in sandbox.requests()] == [False, True]
+
+    def test_other_parameters(self, client):
+        create(client, "key-1")
+        with pytest.raises(stripe.IdempotencyError) as caught:
+            create(client, "key-1", amount=500)
+        assert caught.value.http_status == 400
+
+    def test_other_account(self, client, sandbox):
+        create(client, "key-1")
+        other = client_of(sandbox, "sk_test_1_at_second")
+        assert create(other, "key-1", amount=500).amount_total == 500
+
+    def test_after_a_day(self, client, frozen):
+        first = create(client, "key-1")
+        frozen.advance(86400)
+        assert create(client, "key-1").id != first.id
+
+    def test_while_the_first_is_still_running(self, client, sandbox):
+        sandbox.api_fault("slow", "POST /v1/checkout/sessions", seconds=0.6)
+        slow = threading.Thread(target=create, args=(client, "key-1"))
+        slow.start()
+        time.sleep(0.2)
+        with pytest.raises(stripe.StripeError) as caught:
+            create(client, "key-1")
+        slow.join()
+        assert caught.value.http_status == 409
+        error = caught.value.json_body["error"]
+        assert error["code"] == "idempotency_key_in_use"
+        assert create(client, "key-1")
+        assert sandbox.counts()["checkout.session"] == 1
+
+    def test_invalid_parameters_leave_the_key_free(self, client):
+        with pytest.raises(stripe.InvalidRequestError):
+            create(client, "key-1", bogus=1)
+        assert create(client, "key-1")
+
+    def test_too_long(self, client):
+        with pytest.raises(stripe.InvalidRequestError):
+            create(client, "k" * 256)
+
+
+class TestLists:
+    @pytest.fixture
+    def ids(self, sandbox, client):
+        return [new_session(client).id for _ in range(12)][::-1]
+
+    def page(self, client, **params):
+        found = client.v1.checkout.sessions.list(params=params)
+        return [session.id for session in found.data], found.has_more
+
+    def test_ten_by_default_newest_first(self, client, ids):
+        assert self.page(client) == (ids[:10], True)
+
+    def test_forwards(self, client, ids):
+        assert self.page(client, limit=5, starting_after=ids[4]) == (ids[5:10], True)
+        assert self.page(client, limit=5, starting_after=ids[6]) == (ids[7:], False)
+
+    def test_backwards(self, client, ids):
+        assert self.page(client, limit=3, ending_before=ids[5]) == (ids[2:5], True)
+        assert self.page(client, limit=3, ending_before=ids[3]) == (ids[:3], False)
+
+    def test_all_pages(self, client, ids):
+        pages = client.v1.checkout.sessions.list(params={"limit": 5})
+        assert [session.id for session in pages.auto_paging_iter()] == ids
+
+    @pytest.mark.parametrize(
+        "params", [{"limit": 0}, {"limit": 101}, {"starting_after": "cs_test_none"}]
+    )
+    def test_refusals(self, client, ids, params):
+        with pytest.raises(stripe.InvalidRequestError):
+            self.page(client, **params)
+
+
+class TestExpansion:
+    def test_four_levels(self, client, frozen):
+        charge = new_charge(frozen, client)
+        path = "data.payment_intent.latest_charge.balance_transaction"
+        found = client.v1.checkout.sessions.list(params={"expand": [path]})
+        (session,) = found.data
+        latest = session.payment_intent.latest_charge
+        assert latest.id == charge.id
+        assert latest.balance_transaction.fee == 349
+
+    def test_source_of_any_kind(self, client, frozen):
+        charge = new_charge(frozen, client)
+        client.v1.refunds.create(params={"charge": charge.id})
+        found = client.v1.balance_transactions.list(params={"expand": ["data.source"]})
+        assert [bt.source.object for bt in found] == ["refund", "charge"]
+
+    @pytest.mark.parametrize(
+        ("path", "complaint"),
+        [
+            ("amount_total", "cannot be expanded"),
+            ("nothing", "cannot be expanded"),
+            ("a.b.c.d.e", "more than 4 levels"),
+        ],
+    )
+    def test_refusals(self, client, sandbox, path, complaint):
+        session = new_session(client)
+        with pytest.raises(stripe.InvalidRequestError, match=complaint):
+            client.v1.checkout.sessions.retrieve(session.id, params={"expand": [path]})
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(429, stripe.RateLimitError), (500, stripe.APIError), (503, stripe.APIError)],
+    )
+    def test_status_without_execution(self, client, sandbox, status, error):
+        sandbox.api_fault("status", "POST /v1/checkout", status=status)
+        with pytest.raises(error):
+            create(client)
+        assert sandbox.counts().get("checkout.session") is None
+        assert create(client)
+
+    def test_only_what_matches_and_only_so_often(self, client, sandbox):
+        sandbox.api_fault("status", "/v1/charges", status=500, times=2)
+        create(client)
+        for _ in range(2):
+            with pytest.raises(stripe.APIError):
+                client.v1.charges.list()
+        client.v1.charges.list()
+        faults = [entry["fault"] for entry in sandbox.requests()]
+        assert faults == [None, "status", "status", None]
+
+    def test_the_package_retries_unless_told_not_to(self, sandbox):
+        client = stripe.StripeClient(
+            "sk_test_1", base_addresses={"api": sandbox.url}, max_network_retries=2
+        )
+        sandbox.api_fault("status", status=500)
+        client.v1.balance.retrieve()
+        sandbox.api_fault("status", status=500, should_retry=False)
+        with pytest.raises(stripe.APIError):
+            client.v1.balance.retrieve()
+        assert [e["status"] for e in sandbox.requests()] == [500, 200, 500]
+
+    def test_failure_saved_under_the_key(self, client, sandbox):
+        sandbox.api_fault("status", status=500, saved=True)
+        for _ in range(2):
+            with pytest.raises(stripe.APIError):
+                create(client, "key-1")
+        assert create(client, "key-2")
+
+    def test_executed_but_the_answer_is_lost(self, client, sandbox):
+        sandbox.api_fault("lost_answer")
+        with pytest.raises(stripe.APIError):
+            create(client, "key-1")
+        assert sandbox.counts()["checkout.session"] == 1
+        create(client, "key-1")
+        assert sandbox.counts()["checkout.session"] == 1
+
+    @pytest.mark.parametrize("kind", ["hang", "half_body"])
+    def test_broken_connections(self, client, sandbox, kind):
+        sandbox.api_fault(kind, seconds=0.1)
+        with pytest.raises(stripe.APIConnectionError):
+            create(client, "key-1")
+        executed = sandbox.counts().get("checkout.session", 0)
+        assert executed == (1 if kind == "half_body" else 0)
+        create(client, "key-1")
+        assert sandbox.counts()["checkout.session"] == 1
+
+    def test_time_out(self, sandbox):
+        http = stripe.RequestsClient(timeout=0.3)
+        client = stripe.StripeClient(
+            "sk_test_1", base_addresses={"api": sandbox.url}, http_client=http
+        )
+        sandbox.api_fault("slow", seconds=1)
+        with pytest.raises(stripe.APIConnectionError):
+            client.v1.balance.retrieve()
+
+    def test_cleared(self, client, sandbox):
+        sandbox.api_fault("status", status=500, times=100)
+        sandbox.clear_faults()
+        client.v1.balance.retrieve()
+
+
+class TestLog:
+    def test_shows_decoded_parameters(self, client, sandbox):
+        create(client, "key-1", metadata={"a": "b"})
+        client.v1.balance.retrieve()
+        (entry,) = sandbox.requests("POST /v1/checkout/sessions")
+        assert entry["params"]["metadata"] == {"a": "b"}
+        assert entry["params"]["line_items"]["0"]["price_data"]["currency"] == "usd"
+        assert entry["idempotency_key"] == "key-1"
+        assert entry["status"] == 200
+        sandbox.clear_requests()
+        assert sandbox.requests() == []
+
+    def test_keeps_no_key(self, client, sandbox):
+        client.v1.balance.retrieve()
+        assert "sk_test_of_the_tests" not in str(sandbox.requests())
+
+
+def test_headers(client):
+    response = new_session(client).last_response
+    assert response.request_id.startswith("req_")
+    assert response.headers["Stripe-Version"] == stripe.api_version
