@@ -1,6 +1,6 @@
 {
     "name": "Checkout Links",
-    "summary": "Payment links on Stripe's hosted page, booked to the cent by themselves",
+    "summary": "Payment links on Stripe's page, booked to the cent by themselves",
     "version": "19.0.1.0.0",
     "category": "Accounting/Accounting",
     "license": "LGPL-3",

@@ -10,8 +10,8 @@ def get_palette(accent):
     """The four colours that the pay page takes from the merchant.
 
     :param str accent: `#rrggbb`, or anything else for our own.
-    :return: `accent` and `accent_dark` stand out from the light and the dark ground, the
-        `_contrast` ones are read on them: at least 4.5:1 each (WCAG 2.2, 1.4.3).
+    :return: `accent` and `accent_dark` stand out from the light and the dark ground,
+        the `_contrast` ones are read on them: at least 4.5:1 each (WCAG 2.2, 1.4.3).
     """
     rgb = parse_hex(accent) or parse_hex(DEFAULT_ACCENT)
     light = _move_until_readable(rgb, LIGHT_GROUND, towards=INK)
@@ -49,7 +49,9 @@ def parse_hex(text):
 def _move_until_readable(rgb, ground, towards):
     target = parse_hex(towards)
     for step in range(21):
-        mixed = _to_hex(a + (b - a) * step / 20 for a, b in zip(rgb, target, strict=True))
+        mixed = _to_hex(
+            a + (b - a) * step / 20 for a, b in zip(rgb, target, strict=True)
+        )
         if contrast(mixed, ground) >= READABLE:
             return mixed
     return towards

@@ -1,5 +1,11 @@
 """Stripe's vocabularies, each with its source. Facts only: no code that decides."""
 
+from typing import NamedTuple
+
+from odoo.tools.translate import LazyGettext, LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
 # The API version the official package pins; sent with every call, so that an upgrade of
 # the package can't move it unnoticed. https://docs.stripe.com/api/versioning
 API_VERSION = "2026-10-28.endive"
@@ -26,7 +32,8 @@ MAX_EVENT_BYTES = 1024 * 1024
 
 # Decimals of Stripe's minor unit where they differ from the usual two.
 # https://docs.stripe.com/currencies#zero-decimal
-# https://docs.stripe.com/currencies#special-cases (ISK and UGX: two decimals, always 00)
+# ISK and UGX take two decimals, which are always 00.
+# https://docs.stripe.com/currencies#special-cases
 ZERO_DECIMAL_CURRENCIES = frozenset(
     "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split()
 )
@@ -67,6 +74,79 @@ HANDLED_EVENTS = (
     "charge.updated",  # the balance transaction, and with it the fee, may come late
 )
 
+
+class Permission(NamedTuple):
+    """Something that a restricted key may be allowed or not."""
+
+    resource: str  # by its path in Stripe's package
+    operation: str
+    title: str  # as on Stripe's page of restricted keys, where it isn't translated
+    purpose: LazyGettext
+    needed: bool  # without it payments can't be taken and booked
+
+
+# https://docs.stripe.com/keys/restricted-api-keys
+PERMISSIONS = (
+    Permission(
+        "checkout.sessions",
+        "create",
+        "Checkout Sessions: Write",
+        _lt("to take payments"),
+        True,
+    ),
+    Permission(
+        "payment_intents",
+        "list",
+        "PaymentIntents: Read",
+        _lt("to see whether a payment succeeded"),
+        True,
+    ),
+    Permission(
+        "charges",
+        "list",
+        "Charges and Refunds: Read",
+        _lt("to book what was paid"),
+        True,
+    ),
+    Permission(
+        "balance_transactions",
+        "list",
+        "Balance Transactions: Read",
+        _lt("to book fees and everything else that changes the balance"),
+        True,
+    ),
+    Permission(
+        "balance",
+        "retrieve",
+        "Balance: Read",
+        _lt("to compare the books with Stripe's balance"),
+        True,
+    ),
+    Permission(
+        "events",
+        "list",
+        "Events: Read",
+        _lt("to catch up on what no webhook told"),
+        True,
+    ),
+    Permission(
+        "refunds",
+        "create",
+        "Charges and Refunds: Write",
+        _lt("to refund from Odoo"),
+        False,
+    ),
+    Permission("payouts", "list", "Payouts: Read", _lt("to itemise payouts"), False),
+    Permission("disputes", "list", "Disputes: Read", _lt("to follow disputes"), False),
+    Permission(
+        "webhook_endpoints",
+        "create",
+        "Webhook Endpoints: Write",
+        _lt("to create the webhook for you"),
+        False,
+    ),
+)
+
 # Waiting times between attempts at one event, in minutes; after the last one it has
 # failed, which a person sees and retries.
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 960)
@@ -80,14 +160,15 @@ POST_BATCH = 50
 
 # Stripe keeps events for 30 days. https://docs.stripe.com/api/events
 EVENT_DAYS = 30
-# The sync reads again what it may have read before, since lists are not in commit order.
+# The sync reads again what it may have read before, since lists are not in commit
+# order.
 SYNC_OVERLAP_HOURS = 3
 STRIPE_PAGE = 100
 
 # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale
 CHECKOUT_LOCALES = frozenset(
-    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt "
-    "nb nl pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW".split()
+    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms "
+    "mt nb nl pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW".split()
 )
 
 # Payment methods by the name a payer knows.

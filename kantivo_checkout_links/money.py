@@ -56,12 +56,14 @@ _PLAIN_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’]")
 
 
-def parse_amount(text: str, decimal_point: str = ".", thousands_sep: str = ",") -> Decimal:
+def parse_amount(
+    text: str, decimal_point: str = ".", thousands_sep: str = ","
+) -> Decimal:
     """What a payer typed, as an exact number.
 
     Digits of any script are taken, grouping and spaces are dropped, and both the
-    separators of the payer's language and a plain point are understood. Exponents, signs,
-    fractions and anything else are refused.
+    separators of the payer's language and a plain point are understood. Exponents,
+    signs, fractions and anything else are refused.
 
     :raise InvalidAmount: if it is no plain positive number.
     """
@@ -76,7 +78,9 @@ def parse_amount(text: str, decimal_point: str = ".", thousands_sep: str = ",") 
 
 
 def _ascii_digits(text: str) -> str:
-    """Digits of all scripts as 0-9, with the Arabic separators; `isdecimal` leaves out ² and ½."""
+    """Digits of all scripts as 0-9, with the Arabic separators; `isdecimal` leaves out
+    ² and ½.
+    """
     arabic = text.translate(str.maketrans({"٫": ".", "٬": ""}))
     return "".join(str(int(c)) if c.isdecimal() else c for c in arabic)
 
@@ -84,13 +88,15 @@ def _ascii_digits(text: str) -> str:
 def _plain_separators(text: str, decimal_point: str, thousands_sep: str) -> str:
     """The text with a point before the decimals and no grouping.
 
-    Grouping is only dropped where it groups by three: "12,50" typed where a comma groups
-    thousands is twelve and a half, never 1250.
+    Grouping is only dropped where it groups by three: "12,50" typed where a comma
+    groups thousands is twelve and a half, never 1250.
     """
     if thousands_sep and _is_grouped(text, thousands_sep, decimal_point):
         text = text.replace(thousands_sep, "")
     if decimal_point in text:
-        return text.replace(decimal_point, ".") if text.count(decimal_point) == 1 else ""
+        return (
+            text.replace(decimal_point, ".") if text.count(decimal_point) == 1 else ""
+        )
     return text.replace(",", ".") if text.count(",") == 1 else text
 
 

@@ -29,7 +29,7 @@ RETURN_STATES = {
 
 
 class PayPage:
-    """One request for a link's public page: whose it is, in which language, and answers.
+    """One request for a link's public page: its link, its language, its answers.
 
     :ivar link_sudo: The link of the address, as superuser since payers have no rights;
         empty if there is none.
@@ -46,14 +46,14 @@ class PayPage:
     # === PAYING === #
 
     def make_nonce(self):
-        """A form's own number, signed: it becomes the payment's, and stands for a cookie."""
+        """A form's own number, signed: the payment's to be, in place of a cookie."""
         values = [self.link_sudo.id, str(uuid.uuid4())]
         return misc.hash_sign(
             self.env(su=True), NONCE_SCOPE, values, expiration_hours=NONCE_HOURS
         )
 
     def read_nonce(self, nonce):
-        """The payment's number in a form of this link; nothing if it is forged or old."""
+        """The payment's number in a form of this link; nothing if forged or old."""
         try:
             values = misc.verify_hash_signed(self.env(su=True), NONCE_SCOPE, nonce)
         except (ValueError, binascii.Error):
@@ -77,7 +77,7 @@ class PayPage:
         return payment_sudo
 
     def send_to_stripe(self, payment_sudo, nonce, wish):
-        """The 303 to Stripe's page, or a page that says why not and offers to try again."""
+        """The 303 to Stripe's page, or a page that says why not."""
         if not payment_sudo:
             return self.render_unavailable()
         try:
@@ -90,7 +90,7 @@ class PayPage:
         return self._secure(request.redirect(url, code=303, local=False))
 
     def find_payment(self, session_id):
-        """The payment a return page may speak of, as superuser; empty if there is none."""
+        """The payment a return page may speak of, as superuser; empty if none."""
         return self.env["checkout.payment"]._find_for_return(self.token, session_id)
 
     # === ANSWERS === #
@@ -107,10 +107,12 @@ class PayPage:
             "nonce": self.make_nonce(),
             "action": f"/checkout/{self.token}",
         }
-        return self._render("pay_page", link_sudo.company_id, values, 422 if error else 200)
+        return self._render(
+            "pay_page", link_sudo.company_id, values, 422 if error else 200
+        )
 
     def render_unavailable(self):
-        """The link exists, but takes no payment now: in the merchant's words, if any."""
+        """The link takes no payment now: in the merchant's words, if any."""
         link_sudo = self.link_sudo
         text = link_sudo.inactive_message or self.env._(
             "This payment link is no longer available."
@@ -142,9 +144,7 @@ class PayPage:
         values = {
             "kind": "not_found",
             "heading": self.env._("Page not found"),
-            "text": self.env._(
-                "There is nothing at this address. Please check the link you were given."
-            ),
+            "text": self.env._("Please check the link that you were given."),
             "retry": False,
         }
         return self._render("message_page", self.env["res.company"], values, 404)
@@ -160,7 +160,7 @@ class PayPage:
             "amount_display": payment_sudo.currency_id.format(payment_sudo.amount),
             "message": link_sudo.success_message,
             "success_url": link_sudo.success_url,
-            "retry_url": f"/checkout/{self.token}" if link_sudo._is_payable() else False,
+            "retry_url": link_sudo._is_payable() and f"/checkout/{self.token}",
             "reference": payment_sudo.name,
             "poll_seconds": 6 if unfinished else 0,
         }
@@ -171,12 +171,12 @@ class PayPage:
     def _describe_trouble(self, error):
         if error.is_passing:
             return self.env._(
-                "The payment service didn't answer in time. Nothing was charged. Please try "
-                "again in a moment."
+                "The payment service didn't answer in time. Nothing was charged. Please "
+                "try again in a moment."
             )
         return self.env._(
-            "The payment service can't take this payment now. Nothing was charged. Please "
-            "tell the merchant."
+            "The payment service can't take this payment now. Nothing was charged. "
+            "Please tell the merchant."
         )
 
     def _get_link_values(self):
@@ -213,9 +213,8 @@ class PayPage:
 
     def _render(self, template, company_sudo, values, status=200):
         values["page"] = self._get_page_values(company_sudo)
-        body = self.env["ir.qweb"].sudo()._render(  # templates do no ORM
-            f"{ADDON}.{template}", values, minimal_qcontext=True
-        )
+        qweb_sudo = self.env["ir.qweb"].sudo()  # to read the template; it does no ORM
+        body = qweb_sudo._render(f"{ADDON}.{template}", values, minimal_qcontext=True)
         return self._secure(request.make_response(body, status=status))
 
     def _get_page_values(self, company_sudo):
@@ -234,7 +233,7 @@ class PayPage:
         }
 
     def _secure(self, response):
-        """Headers that keep the page to itself. No `form-action`: it would stop the 303."""
+        """Keep the page to itself. No `form-action`: that would stop the 303."""
         response.headers.update(
             {
                 "Content-Security-Policy": CONTENT_SECURITY_POLICY % self.csp_nonce,

@@ -25,8 +25,9 @@ class CheckoutWebhook(http.Controller):
     def receive(self, token, **_kwargs):
         """Take one delivery.
 
-        404 for an unknown address or one without a signing secret, 400 for a delivery that
-        isn't Stripe's, 503 if it can't be kept (so that Stripe sends it again), else 200.
+        404 for an unknown address or one without a signing secret, 400 for a delivery
+        that isn't Stripe's, 503 if it can't be kept (so that Stripe sends it again),
+        else 200.
         """
         gateway_sudo = self._find_gateway(token)
         if not gateway_sudo:
@@ -37,7 +38,7 @@ class CheckoutWebhook(http.Controller):
         return self._keep(gateway_sudo, event)
 
     def _find_gateway(self, token):
-        """The gateway of an address; one without a secret takes no deliveries at all."""
+        """The gateway of an address; one without a secret takes no deliveries."""
         gateway_sudo = (
             request.env["checkout.gateway"]
             .sudo()  # Stripe has no user here; the signature is its proof
@@ -69,7 +70,8 @@ class CheckoutWebhook(http.Controller):
             and isinstance(event.get("data"), dict)
             and isinstance(event["data"].get("object"), dict)
         )
-        return event if complete and event.get("livemode") == gateway_sudo.livemode else None
+        same_mode = event.get("livemode") == gateway_sudo.livemode
+        return event if complete and same_mode else None
 
     def _keep(self, gateway_sudo, event):
         try:

@@ -22,6 +22,6 @@ class AccountBankStatementLine(models.Model):
         return super().unlink()
 
     def action_undo_reconciliation(self):
-        """Override of `account`, which would move the revenue to the suspense account."""
+        """Override of `account`, which would move revenue to the suspense account."""
         self.move_id._check_no_checkout_movement()
         return super().action_undo_reconciliation()

@@ -5,7 +5,9 @@ from odoo.exceptions import UserError
 class AccountMove(models.Model):
     _inherit = "account.move"
 
-    checkout_movement_ids = fields.One2many("checkout.movement", "move_id", readonly=True)
+    checkout_movement_ids = fields.One2many(
+        "checkout.movement", "move_id", readonly=True
+    )
     checkout_payment_ids = fields.Many2many(
         "checkout.payment",
         string="Checkout Payments",
@@ -53,9 +55,9 @@ class AccountMove(models.Model):
         if movement_sudo:
             raise UserError(
                 self.env._(
-                    "%(entry)s books what happened at Stripe (%(source)s), so it can't be "
-                    "reset, cancelled or deleted. To correct an account or a tax, make a "
-                    "new entry; to give money back, refund the payment.",
+                    "%(entry)s books what happened at Stripe (%(source)s), so it can't "
+                    "be reset, cancelled or deleted. To correct an account or a tax, "
+                    "make a new entry; to give money back, refund the payment.",
                     entry=movement_sudo.move_id.name,
                     source=movement_sudo.stripe_source_id,
                 )

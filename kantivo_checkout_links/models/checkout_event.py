@@ -15,8 +15,8 @@ _logger = logging.getLogger(__name__)
 class CheckoutEvent(models.Model):
     """The inbox: what Stripe delivered, kept before anything is done about it.
 
-    An event only says that something may have changed. The processor asks Stripe for the
-    object as it is now and applies that, so neither the number nor the order of
+    An event only says that something may have changed. The processor asks Stripe for
+    the object as it is now and applies that, so neither the number nor the order of
     deliveries matters.
     """
 
@@ -28,7 +28,9 @@ class CheckoutEvent(models.Model):
     gateway_id = fields.Many2one(
         "checkout.gateway", required=True, index=True, ondelete="cascade", readonly=True
     )
-    company_id = fields.Many2one(related="gateway_id.company_id", store=True, index=True)
+    company_id = fields.Many2one(
+        related="gateway_id.company_id", store=True, index=True
+    )
     stripe_event_id = fields.Char("Event", required=True, readonly=True)
     type = fields.Char(required=True, readonly=True)
     received_at = fields.Datetime(required=True, readonly=True)
@@ -136,18 +138,18 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _is_ours(self, gateway, event):
-        """Whether an event is of a type we act on and of an object this database made."""
+        """Whether an event is of a type we act on and of an object of this database."""
         if event["type"] not in HANDLED_EVENTS:
             return False
         stripe_object = event["data"]["object"]
         database = self.env["checkout.payment"]._get_database_uuid()
-        return self._get_metadata(stripe_object).get("checkout_database") == database or (
-            bool(self._find_payment(gateway, stripe_object))
-        )
+        return self._get_metadata(stripe_object).get(
+            "checkout_database"
+        ) == database or (bool(self._find_payment(gateway, stripe_object)))
 
     @api.model
     def _find_payment(self, gateway, stripe_object):
-        """The payment that a session or charge belongs to, by whatever id we have of it."""
+        """The payment of a session or charge, by whatever id we have of it."""
         ids = {
             "stripe_checkout_session_id": stripe_object.get("id"),
             "stripe_charge_id": stripe_object.get("id"),
@@ -207,7 +209,7 @@ class CheckoutEvent(models.Model):
         )
 
     def _work_off(self):
-        """Process events of one gateway: first ask Stripe, then act on what is true now.
+        """Process events of one gateway: ask Stripe, then act on what is true now.
 
         Between the two a new transaction begins, since a payer's row may have been
         committed while we asked. Each session is read and applied once, however many
@@ -237,7 +239,7 @@ class CheckoutEvent(models.Model):
         return answers
 
     def _get_session_id(self, client):
-        """The id of the session that an event is about, False if there is none of ours."""
+        """The id of the session that an event is about, False if none is ours."""
         stripe_object = self.payload["data"]["object"]
         if stripe_object["object"] == "checkout.session":
             return stripe_object["id"]

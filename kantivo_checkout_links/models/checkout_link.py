@@ -87,7 +87,7 @@ class CheckoutLink(models.Model):
         domain="[('internal_group', '=', 'income')]",
         help="Leave empty to use the gateway's.",
     )
-    analytic_distribution = fields.Json("Analytic Distribution")
+    analytic_distribution = fields.Json()
     analytic_precision = fields.Integer(
         store=False,
         default=lambda self: self.env["decimal.precision"].precision_get(
@@ -118,7 +118,9 @@ class CheckoutLink(models.Model):
         "Maximum Payments", help="Leave at zero for any number of payments."
     )
     places_lock = fields.Integer(default=0, groups=fields.NO_ACCESS, copy=False)
-    inactive_message = fields.Text(help="Shown in place of our own words when inactive.")
+    inactive_message = fields.Text(
+        help="Shown in place of our own words when inactive."
+    )
     success_message = fields.Text(help="Shown to the customer after the payment.")
     success_url = fields.Char(
         "Continue to", help="Where the customer may go on after the payment."
@@ -137,7 +139,8 @@ class CheckoutLink(models.Model):
 
     def _default_gateway_id(self):
         return self.env["checkout.gateway"].search(
-            self.env["checkout.gateway"]._check_company_domain(self.env.company), limit=1
+            self.env["checkout.gateway"]._check_company_domain(self.env.company),
+            limit=1,
         )
 
     # === COMPUTE METHODS === #
@@ -199,7 +202,7 @@ class CheckoutLink(models.Model):
             raise ValidationError(self.env._("The minimum is above the maximum."))
 
     def _check_chargeable(self, amount):
-        """:raise ValidationError: if Stripe can't charge this amount in this currency."""
+        """:raise ValidationError: if Stripe can't charge this amount."""
         if amount <= 0:
             raise ValidationError(self.env._("Enter an amount above zero."))
         try:
@@ -208,13 +211,17 @@ class CheckoutLink(models.Model):
             raise ValidationError(self._describe_step()) from error
         if minor > MAX_MINOR_AMOUNT:
             raise ValidationError(
-                self.env._("The most that can be paid at once is %s.", self._format_most())
+                self.env._(
+                    "The most that can be paid at once is %s.", self._format_most()
+                )
             )
 
     @api.constrains("max_payments")
     def _check_max_payments(self):
         if any(link.max_payments < 0 for link in self):
-            raise ValidationError(self.env._("The number of payments can't be negative."))
+            raise ValidationError(
+                self.env._("The number of payments can't be negative.")
+            )
 
     @api.constrains("success_url")
     def _check_success_url(self):
@@ -241,10 +248,13 @@ class CheckoutLink(models.Model):
 
     def _check_frozen_currency(self, vals):
         changed = self.filtered(
-            lambda link: "currency_id" in vals
-            and link.currency_id.id != vals["currency_id"]
+            lambda link: (
+                "currency_id" in vals and link.currency_id.id != vals["currency_id"]
+            )
         )
-        if changed and self.env["checkout.payment"].sudo().search_count(  # any company's
+        if changed and self.env[
+            "checkout.payment"
+        ].sudo().search_count(  # any company's
             [("link_id", "in", changed.ids)], limit=1
         ):
             raise UserError(
@@ -338,7 +348,8 @@ class CheckoutLink(models.Model):
         self._lock_places()
         begun = payments.search([("uuid", "=", payment_uuid)])
         if begun and begun.amount != amount:
-            # The payer went back and wants to pay another amount: that is another payment.
+            # The payer went back and wants to pay another amount: that is another
+            # payment.
             payment_uuid = str(uuid5(UUID(payment_uuid), str(amount)))
             begun = payments.search([("uuid", "=", payment_uuid)])
         if begun or not self._has_place():
@@ -384,7 +395,9 @@ class CheckoutLink(models.Model):
             raise UserError(self._describe_step()) from error
         if minor > MAX_MINOR_AMOUNT:
             raise UserError(
-                self.env._("The most that can be paid at once is %s.", self._format_most())
+                self.env._(
+                    "The most that can be paid at once is %s.", self._format_most()
+                )
             )
         return from_minor(minor, self.currency_id.name)
 

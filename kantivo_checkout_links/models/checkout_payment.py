@@ -20,14 +20,17 @@ from ..stripe_client import StripeError
 
 # From here on money came in; nothing that Stripe says later makes it an open one again.
 RECEIVED_STATES = ("paid", "partially_refunded", "refunded", "disputed")
+# Stripe fills this in itself, so it has to reach Stripe as it stands.
+RETURN_QUERY = "session_id={CHECKOUT_SESSION_ID}"
+
 UNFINISHED_STATES = ("open", "processing")
 
 
 class CheckoutPayment(models.Model):
     """One Stripe Checkout Session of a link: one payer's try at paying.
 
-    What decides the booking is copied from the link when the payment is made, so that no
-    later change of the link touches it. Only the `_set_*` methods change the state.
+    What decides the booking is copied from the link when the payment is made, so that
+    no later change of the link touches it. Only the `_set_*` methods change the state.
     """
 
     _name = "checkout.payment"
@@ -38,14 +41,20 @@ class CheckoutPayment(models.Model):
     _mail_post_access = "read"
 
     name = fields.Char("Reference", required=True, readonly=True, copy=False)
-    uuid = fields.Char(required=True, readonly=True, copy=False, groups=fields.NO_ACCESS)
+    uuid = fields.Char(
+        required=True, readonly=True, copy=False, groups=fields.NO_ACCESS
+    )
     link_id = fields.Many2one(
         "checkout.link", ondelete="set null", index=True, readonly=True
     )
     link_name = fields.Char("Title", readonly=True)
     description = fields.Text(readonly=True)
     gateway_id = fields.Many2one(
-        "checkout.gateway", required=True, index=True, ondelete="restrict", readonly=True
+        "checkout.gateway",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        readonly=True,
     )
     company_id = fields.Many2one(
         "res.company", required=True, index=True, readonly=True
@@ -203,7 +212,7 @@ class CheckoutPayment(models.Model):
 
     @api.model
     def _prepare_frozen_vals(self, link):
-        """What a payment takes from its link and keeps, whatever becomes of the link."""
+        """What a payment takes from its link and keeps, come what may."""
         gateway = link.gateway_id
         return {
             "link_id": link.id,
@@ -230,8 +239,8 @@ class CheckoutPayment(models.Model):
     def _open_session(self):
         """Make the Checkout Session, or find the one made before.
 
-        The payment is committed by now, and the idempotency key is its own number: whatever
-        breaks here, the next try gets the same session from Stripe.
+        The payment is committed by now, and the idempotency key is its own number:
+        whatever breaks here, the next try gets the same session from Stripe.
 
         :return: Stripe's address to send the payer to; nothing if it is over.
         :raise StripeError: if Stripe doesn't answer or refuses.
@@ -250,7 +259,7 @@ class CheckoutPayment(models.Model):
         return session["url"]
 
     def _prepare_session_params(self):
-        """The request for Stripe. From frozen values only: a repetition must be the same.
+        """The request for Stripe, from frozen values only: its repetition is the same.
 
         https://docs.stripe.com/api/checkout/sessions/create
         """
@@ -258,7 +267,7 @@ class CheckoutPayment(models.Model):
         return {
             "mode": "payment",
             "line_items": [self._prepare_line_item()],
-            "success_url": f"{self.link_id.url}/return?session_id={{CHECKOUT_SESSION_ID}}",
+            "success_url": f"{self.link_id.url}/return?{RETURN_QUERY}",
             "cancel_url": self.link_id.url,
             "client_reference_id": self.uuid,
             "metadata": metadata,
@@ -309,7 +318,7 @@ class CheckoutPayment(models.Model):
             self.env["checkout.event"]._trigger_processing()
 
     def _expire_at_stripe(self):
-        """End the session; one that was paid or over meanwhile is read again instead."""
+        """End the session; one that was paid meanwhile is read again instead."""
         client = self.gateway_id._get_client()
         try:
             self._apply_session(client.expire_session(self.stripe_checkout_session_id))
@@ -340,7 +349,7 @@ class CheckoutPayment(models.Model):
 
     @api.model
     def _recreate(self, gateway, session):
-        """The payment of a session of ours whose row was lost, made anew from the session.
+        """The payment of a session of ours whose row was lost, made anew.
 
         Nothing if the session is another database's or another program's.
         """
@@ -352,7 +361,9 @@ class CheckoutPayment(models.Model):
             link = self._prepare_orphan_link(gateway)
         currency_code = session["currency"].upper()
         amount = from_minor(session["amount_total"], currency_code)
-        vals = self._prepare_begin_vals(link, metadata["checkout_payment"], amount, False)
+        vals = self._prepare_begin_vals(
+            link, metadata["checkout_payment"], amount, False
+        )
         return self.create(vals)
 
     @api.model
@@ -375,8 +386,8 @@ class CheckoutPayment(models.Model):
     def _apply_session(self, session):
         """Bring the payment to the state that Stripe's session is in now.
 
-        Whatever order, number or way the news came in, the same session leads to the same
-        payment and movements.
+        Whatever order, number or way the news came in, the same session leads to the
+        same payment and movements.
 
         :param dict session: A Checkout Session with expanded intent, charge and balance
             transaction.
@@ -475,15 +486,21 @@ class CheckoutPayment(models.Model):
             "amount": amount,
             "currency_id": currency.id,
         }
-        partner = self.env["res.partner"]._match_checkout_payer(self.gateway_id, customer)
+        partner = self.env["res.partner"]._match_checkout_payer(
+            self.gateway_id, customer
+        )
         return {**vals, "partner_id": partner.id}
 
     def _get_flag(self, amount, currency, charged_at):
         """Why a merchant should look at this payment, if there is a reason."""
-        if currency != self.currency_id or currency.compare_amounts(amount, self.amount):
+        if currency != self.currency_id or currency.compare_amounts(
+            amount, self.amount
+        ):
             return "mismatch"
         closed_at = self.link_id.deactivated_at
-        if not self.link_id or (closed_at and closed_at < self._to_datetime(charged_at)):
+        if not self.link_id or (
+            closed_at and closed_at < self._to_datetime(charged_at)
+        ):
             return "late"
         return False
 
@@ -557,7 +574,7 @@ class CheckoutPayment(models.Model):
         return payment_sudo
 
     def _refresh_for_return(self):
-        """The payment's state by Stripe's own word, asked anew where it may have changed.
+        """The payment's state by Stripe's own word, asked anew where it may differ.
 
         :return: One of our states; `unknown` if Stripe didn't say.
         """

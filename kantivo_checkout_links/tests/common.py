@@ -20,6 +20,7 @@ from stripe_sandbox.control_client import Sandbox  # noqa: E402
 WEBHOOK_SECRET = "whsec_test"
 DECLINED_CARD = "4000000000000002"
 
+
 @tagged("post_install", "-at_install")
 class CheckoutCommon(AccountTestInvoicingCommon):
     """A company that sells at 10 % tax included, with a connected gateway.
@@ -123,9 +124,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
     def begin(self, link, amount=None):
         """A payment with a Checkout Session at Stripe, not paid yet."""
         link_sudo = link.sudo()  # as the public page does
-        payment = link_sudo._begin_payment(
-            str(uuid4()), amount or link.amount, "en_US"
-        )
+        payment = link_sudo._begin_payment(str(uuid4()), amount or link.amount, "en_US")
         payment._open_session()
         return payment
 
@@ -138,7 +137,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
     # === STRIPE === #
 
     def take_events(self, *types):
-        """What Stripe has told since the last time, oldest first; of some types only."""
+        """What Stripe has told since the last time, oldest first."""
         events = [
             event
             for event in self.sandbox.events()

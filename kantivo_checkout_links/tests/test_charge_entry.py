@@ -35,9 +35,7 @@ class TestChargeEntry(CheckoutCommon):
         payment = self.pay(self.create_link(110))
         self.deliver()
         lines = self.get_movement(payment, "charge").move_id.line_ids
-        tags = {
-            tag.name: line.balance for line in lines for tag in line.tax_tag_ids
-        }
+        tags = {tag.name: line.balance for line in lines for tag in line.tax_tag_ids}
         self.assertEqual(tags, {"SALES BASE 10": -100, "SALES TAX 10": -10})
         self.assertEqual(lines.filtered("tax_ids").tax_ids, self.tax)
         self.assertEqual(lines.filtered("tax_line_id").tax_line_id, self.tax)
@@ -52,7 +50,9 @@ class TestChargeEntry(CheckoutCommon):
     def test_every_journal_item_names_stripes_object(self):
         payment = self.pay(self.create_link(110))
         self.deliver()
-        for line in payment.move_ids.line_ids.filtered(lambda l: not l.tax_line_id):
+        for line in payment.move_ids.line_ids.filtered(
+            lambda item: not item.tax_line_id
+        ):
             self.assertIn(payment.stripe_charge_id, line.name)
 
     def test_charge_is_booked_before_its_fee_is_known(self):
@@ -77,6 +77,8 @@ class TestChargeEntry(CheckoutCommon):
                 (account, 0, 110),
             ],
         )
-        item = movement.move_id.line_ids.filtered(lambda l: l.account_id == account)
+        item = movement.move_id.line_ids.filtered(
+            lambda item: item.account_id == account
+        )
         self.assertEqual(item.partner_id.email, "rosa@example.com")
         self.assertFalse(item.reconciled)
