@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.console import Problem, say
 
 NEEDED_MB = 3000
+_KEPT_LOGS = 60
 
 
 def folder() -> Path:
@@ -50,16 +51,38 @@ def check_space() -> None:
         )
 
 
+def log_file(name: str) -> Path:
+    """Path for a new log file of that name; the oldest logs are deleted."""
+    logs = folder() / "logs"
+    logs.mkdir(exist_ok=True)
+    oldest_first = sorted(logs.iterdir(), key=_written_at)
+    for log in oldest_first[:-_KEPT_LOGS]:
+        log.unlink(missing_ok=True)
+    path = logs / f"{name}.log"
+    path.unlink(missing_ok=True)
+    return path
+
+
+def _written_at(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0
+
+
+def lock_file(name: str) -> Path:
+    """Path of the file that carries the lock of that name."""
+    locks = folder() / "locks"
+    locks.mkdir(exist_ok=True)
+    return locks / name
+
+
 @contextmanager
-def lock(name: str, shared: bool = False) -> Iterator[None]:
-    """Hold a lock of that name against all processes that use this cache."""
-    with open(folder() / f"{name}.lock", "w") as file:
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+def lock(name: str) -> Iterator[None]:
+    """Hold the lock of that name against all processes that use this cache."""
+    with open(lock_file(name), "w") as file:
         try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say(f"Waiting for another process of this project ({name})")
-            fcntl.flock(file, kind)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

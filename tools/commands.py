@@ -1,8 +1,9 @@
 """The commands of ``python3 -m tools``: each takes its arguments, returns a status."""
 
-from tools import cache, database, fresh_install, ground, project, suites
+from tools import cache, database, fresh_install, ground, postgres, project, suites
+from tools import demo as demonstration
 from tools import lint as linters
-from tools.console import say
+from tools.console import Problem, say
 
 
 def setup(arguments: list[str]) -> int:
@@ -47,14 +48,19 @@ def pot(arguments: list[str]) -> int:
         )
 
 
+def demo(arguments: list[str]) -> int:
+    """Show a shop, a payment and its journal entries; stays up until Ctrl-C."""
+    return demonstration.run(arguments)
+
+
 def shell(arguments: list[str]) -> int:
     """Open Odoo's shell on the demo database."""
+    name = project.database_name("demo")
     with ground.ready() as odoo:
-        name = project.database_name("demo")
-        return ground.talk(
-            odoo.command("shell", f"--database={name}", "--no-http", *arguments),
-            env=odoo.environment(),
-        )
+        if name not in postgres.databases():
+            raise Problem("There is no demo database yet: run make demo first.")
+        command = odoo.command("shell", f"--database={name}", "--no-http", *arguments)
+        return ground.talk(command, env=odoo.environment())
 
 
 def run(arguments: list[str]) -> int:
@@ -71,7 +77,7 @@ def clean(arguments: list[str]) -> int:
 
 COMMANDS = {
     command.__name__: command
-    for command in (setup, test, lint, shell, run, pot, ci, clean)
+    for command in (setup, demo, test, lint, shell, run, pot, ci, clean)
 }
 
 

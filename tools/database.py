@@ -23,23 +23,33 @@ _REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 @contextmanager
 def passing(odoo: Odoo, purpose: str) -> Iterator[str]:
     """A database with the addon for this process alone, dropped at the end."""
-    name = project.passing_database_name(purpose)
-    copy(odoo, template(odoo), name)
-    try:
+    with _passing_copy(odoo, template(odoo), purpose) as name:
         yield name
-    finally:
-        drop(odoo, name)
 
 
 @contextmanager
 def passing_without_addon(odoo: Odoo, purpose: str) -> Iterator[str]:
     """Like ``passing``, with only the modules that the addon depends on."""
+    with _passing_copy(odoo, base_template(odoo), purpose) as name:
+        yield name
+
+
+@contextmanager
+def _passing_copy(odoo: Odoo, source: str, purpose: str) -> Iterator[str]:
+    _drop_abandoned(odoo)
     name = project.passing_database_name(purpose)
-    copy(odoo, base_template(odoo), name)
+    copy(odoo, source, name)
     try:
         yield name
     finally:
         drop(odoo, name)
+
+
+def _drop_abandoned(odoo: Odoo) -> None:
+    """Drop this clone's databases of processes that were killed."""
+    for name in postgres.databases():
+        if project.is_abandoned(name):
+            drop(odoo, name)
 
 
 def template(odoo: Odoo) -> str:
@@ -97,7 +107,7 @@ def _install(odoo: Odoo, database: str, modules: list[str]) -> None:
         "--stop-after-init",
         "--no-http",
         "--log-level=warn",
-        log=cache.folder() / f"{database}.log",
+        log=cache.log_file(database),
     )
 
 

@@ -22,8 +22,7 @@ _ALLOWED: dict[str, re.Pattern] = {}
 def run(odoo: Odoo) -> bool:
     """Install the addon into an empty database, test it, and judge the log."""
     name = project.passing_database_name("fresh")
-    log = cache.folder() / f"{name}.log"
-    log.unlink(missing_ok=True)
+    log = cache.log_file(name)
     try:
         with step("Fresh installation with Odoo's own test runner"):
             status = _install(odoo, name, log)

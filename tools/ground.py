@@ -39,11 +39,13 @@ class Odoo:
         return self.data_folder / "filestore" / database
 
     def command(self, *arguments: str | Path) -> list[str]:
-        """Command line of Odoo: a server, or with a first word a subcommand."""
-        subcommand = arguments[:1] if _is_word(arguments[:1]) else ("server",)
-        options = arguments[1:] if _is_word(arguments[:1]) else arguments
-        call = [self.python, "-m", "odoo", *subcommand, "-c", self.config(), *options]
-        return [str(part) for part in call]
+        """Command line of Odoo: a server, or with a first word a subcommand.
+
+        It finds its configuration by ``environment()``.
+        """
+        is_subcommand = arguments and not str(arguments[0]).startswith("-")
+        words = arguments if is_subcommand else ("server", *arguments)
+        return [str(part) for part in (self.python, "-m", "odoo", *words)]
 
     def config(self) -> Path:
         """Odoo's configuration file for this clone, written if it changed."""
@@ -67,6 +69,7 @@ class Odoo:
         path = [str(self.python.parent), *browser.folders(), os.environ["PATH"]]
         return {
             **os.environ,
+            "ODOO_RC": str(self.config()),
             "PATH": os.pathsep.join(path),
             "PYTHONPATH": str(project.ROOT),
             "PYTHONPYCACHEPREFIX": str(cache.folder() / "pycache"),
@@ -86,10 +89,6 @@ class Odoo:
             )
         if status:
             raise Problem(f"Odoo failed. Its log, {log}, ends with:\n{tail(log, 15)}")
-
-
-def _is_word(arguments: tuple) -> bool:
-    return bool(arguments) and not str(arguments[0]).startswith("-")
 
 
 @contextmanager

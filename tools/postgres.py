@@ -61,7 +61,7 @@ class Cluster:
         self._home = _cluster_home()
         self._data = self._home / "data"
         self._log = self._home / "log"
-        self._users = cache.folder() / "postgres-users.lock"
+        self._users = cache.lock_file("postgres-users")
         self._sockets = _socket_folder(self._home)
 
     def environment(self) -> dict[str, str]:

@@ -67,3 +67,11 @@ def database_name(purpose: str) -> str:
 def passing_database_name(purpose: str) -> str:
     """Like ``database_name``, for this process only: it is dropped afterwards."""
     return f"{database_name(purpose)}_p{os.getpid()}"
+
+
+def is_abandoned(database: str) -> bool:
+    """Whether it is a ``passing_database_name`` of a process that is gone."""
+    name, _, process = database.rpartition("_p")
+    if not name.startswith(database_name("")) or not process.isdigit():
+        return False
+    return not Path(f"/proc/{process}").exists()

@@ -78,7 +78,7 @@ def multi_process(workers: int) -> tuple[str, ...]:
 
 def _start(odoo, database, port, env, options) -> Server:
     check_port(port)
-    log = cache.folder() / f"{database}-{port}.log"
+    log = cache.log_file(f"{database}-{port}")
     command = odoo.command(
         f"--database={database}",
         f"--db-filter=^{database}$",
