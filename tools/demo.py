@@ -1,0 +1,153 @@
+"""``make demo``: a shop with Checkout Links, one real payment, and its journal entries.
+
+Everything is real but Stripe: PostgreSQL, Odoo's server, HTTP from end to end. The
+stand-in for Stripe delivers signed webhooks, so the entries come the same way as in
+production.
+"""
+
+import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from stripe_sandbox.control_client import Sandbox
+from tools import cache, database, demo_books, ground, payer, project, server
+from tools.console import Problem, elapsed, say, step, tail
+from tools.demo_shop import COMPANY, LOGIN, PASSWORD, WEBHOOK_SECRET, Shop, open_shop
+from tools.ground import Odoo
+from tools.rpc import Client
+from tools.server import Server
+
+_PORT = 8069
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that runs, and the shop in it."""
+
+    server: Server
+    sandbox: Sandbox
+    odoo: Client
+    shop: Shop
+
+
+def run(arguments: list[str]) -> int:
+    """Show the product.
+
+    :return: 0 if the books came out right, else 1.
+    :raise Problem: if something cannot be had or does not answer.
+    """
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _stop_as_ctrl_c)
+    server.check_port(options.port)
+    with (
+        ground.ready() as odoo,
+        _database(odoo, options.once) as name,
+        _stage(odoo, name, options.port) as stage,
+    ):
+        _pay(stage)
+        if not _show_books(stage):
+            return 1
+        _show_addresses(stage)
+        print(f"\nReady in {elapsed():.1f} s", flush=True)
+        if not options.once:
+            _stay_up(stage.server)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("make demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="stop after printing")
+    parser.add_argument(
+        "--port", type=int, default=_PORT, help=f"of Odoo, {_PORT} by default"
+    )
+    return parser
+
+
+def _stop_as_ctrl_c(number, frame) -> None:
+    """Else no server would be stopped."""
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _database(odoo: Odoo, once: bool) -> Iterator[str]:
+    """A fresh database; a demo that stays up keeps its own, for ``make shell``."""
+    if once:
+        with database.passing(odoo, "demo") as name:
+            yield name
+        return
+    name = project.database_name("demo")
+    with cache.lock(name):
+        database.copy(odoo, database.template(odoo), name)
+        yield name
+
+
+@contextmanager
+def _stage(odoo: Odoo, name: str, port: int) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(
+            Sandbox.start(webhook_secret=WEBHOOK_SECRET, python=odoo.python)
+        )
+        env = {"STRIPE_API_BASE": sandbox.url}
+        with step("Odoo: starting the server"):
+            started = stack.enter_context(
+                server.odoo_server(odoo, name, port=port, env=env)
+            )
+        yield _open(started, sandbox, name)
+
+
+def _open(started: Server, sandbox: Sandbox, name: str) -> Stage:
+    sandbox.settings(merchant_name=COMPANY)
+    with step("Shop: company, chart of accounts, gateway and links"):
+        odoo = Client(started.url, name, LOGIN, PASSWORD)
+        shop = open_shop(odoo, started.url)
+    sandbox.configure(webhook_url=shop.webhook_url, webhook_secret=WEBHOOK_SECRET)
+    return Stage(started, sandbox, odoo, shop)
+
+
+def _pay(stage: Stage) -> None:
+    """A payer pays the first link; Stripe's webhook brings it into the books."""
+    link = stage.shop.links[0]
+    with step(f"Payment: “{link.name}” is paid on the hosted page"):
+        hosted_page = payer.submit(payer.open_page(link.url))
+        return_page = payer.enter_card(hosted_page)
+    if not return_page.url.startswith(f"{link.url}/return"):
+        raise Problem(
+            f"The payer ended on {return_page.url} with HTTP {return_page.status}"
+            " instead of the return page. The end of Odoo's log:"
+            f"\n{tail(stage.server.log)}"
+        )
+    with step("Webhook: waiting for the journal entries"):
+        demo_books.wait_for_entries(stage.odoo, link.id)
+
+
+def _show_books(stage: Stage) -> bool:
+    """Print the entries and what is wrong with them; whether nothing is."""
+    books = demo_books.read_books(stage.odoo, stage.shop, stage.sandbox.balance())
+    problems = demo_books.find_problems(books)
+    print(f"\n{demo_books.table(books.items)}\n")
+    print("\n".join(problems) if problems else demo_books.summary(books), flush=True)
+    return not problems
+
+
+def _show_addresses(stage: Stage) -> None:
+    url = stage.server.url
+    print(f"\nOdoo           {url}/odoo   user {LOGIN}, password {PASSWORD}")
+    print(f"Links          {url}/odoo/checkout-links")
+    print(f"Payments       {url}/odoo/checkout-payments")
+    for link in stage.shop.links:
+        print(f"Pay page       {link.url}   {link.name}")
+    print(f"Card to try    {payer.GOOD_CARD}, any date to come, any CVC")
+    print(f"Card declined  {payer.DECLINED_CARD}")
+
+
+def _stay_up(running: Server) -> None:
+    print("Ctrl-C stops everything.", flush=True)
+    try:
+        running.process.wait()
+    except KeyboardInterrupt:
+        print(flush=True)
+        say("Stopping")
+        return
+    raise Problem(f"Odoo ended by itself. The end of its log:\n{tail(running.log)}")
