@@ -74,6 +74,20 @@ HANDLED_EVENTS = (
     "charge.updated",  # the balance transaction, and with it the fee, may come late
 )
 
+# Domains that lead nowhere on the internet.
+# https://www.iana.org/assignments/special-use-domain-names
+PRIVATE_DOMAINS = (
+    ".example",
+    ".home.arpa",
+    ".internal",
+    ".invalid",
+    ".lan",
+    ".local",
+    ".localdomain",
+    ".localhost",
+    ".test",
+)
+
 
 class Permission(NamedTuple):
     """Something that a restricted key may be allowed or not."""
@@ -155,6 +169,8 @@ RETRY_MINUTES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 960)
 ADVISORY_LOCK = 1262703691
 LOCK_TIMEOUT = "30s"
 
+# How often a batch is begun anew when a request changed one of its rows meanwhile.
+PROCESS_ATTEMPTS = 5
 EVENT_BATCH = 100
 POST_BATCH = 50
 

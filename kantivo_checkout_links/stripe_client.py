@@ -7,7 +7,9 @@ carry a sentence for a person and the kind of failure for code.
 import json
 import logging
 import os
+import re
 import time
+from operator import attrgetter
 
 import stripe
 
@@ -28,6 +30,10 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 SESSION_EXPAND = ["payment_intent.latest_charge.balance_transaction"]
 CHARGE_EXPAND = ["balance_transaction", "payment_intent"]
 
+_ACCOUNT_ID = re.compile(r"\bacct_\w+")
+# No call of Stripe's has a parameter of this name, so none with it is ever carried out.
+_REFUSED_PARAMS = {"permission_check": "1"}
+
 
 class StripeError(Exception):
     """A call that brought no result.
@@ -35,8 +41,8 @@ class StripeError(Exception):
     `kind` is one of: `unreachable` (no answer, so Stripe may have acted), `broken` (an
     answer that Stripe itself failed, which it repeats for the same idempotency key),
     `busy` (429), `auth`, `permission`, `missing` (404), `refused` (Stripe says why),
-    `blocked` (we made no call). `code` and `param` are Stripe's own, empty where it gave
-    none.
+    `blocked` (we made no call). `code` and `param` are Stripe's own, empty where it
+    gave none.
     """
 
     def __init__(self, message, kind, code="", param=""):
@@ -63,6 +69,11 @@ class SignatureError(Exception):
 def is_live_key(key):
     """Whether a secret (`sk_`) or restricted (`rk_`) key moves real money."""
     return key.startswith(("sk_live_", "rk_live_"))
+
+
+def is_restricted_key(key):
+    """Whether the key may do only what somebody ticked for it."""
+    return key.startswith("rk_")
 
 
 def is_key(key):
@@ -99,8 +110,36 @@ class StripeClient:
     # === ACCOUNT === #
 
     def retrieve_account(self):
-        """The account the key belongs to. A restricted key may lack the permission."""
-        return self._call(self._v1.accounts.retrieve_current)
+        """The account the key belongs to.
+
+        Just its `id` for a restricted key that may not read it: Stripe's refusal names it.
+        """
+        try:
+            return self._call(self._v1.accounts.retrieve_current)
+        except StripeError as error:
+            named = error.kind == "permission" and _ACCOUNT_ID.search(str(error))
+            if not named:
+                raise
+            return {"id": named[0]}
+
+    def has_permission(self, resource, operation):
+        """Whether the key may do something.
+
+        A `list` or `retrieve` asks for one row. A `create` is sent with a parameter that
+        Stripe refuses, which it does only to those who may create: nothing is made.
+
+        :param str resource: The resource by its path in the package: `checkout.sessions`.
+        :param str operation: `list`, `retrieve` or `create`.
+        """
+        method = getattr(attrgetter(resource)(self._v1), operation)
+        params = {"list": {"limit": 1}, "retrieve": {}, "create": _REFUSED_PARAMS}
+        try:
+            self._call(method, params[operation])
+        except StripeError as error:
+            if error.kind not in ("permission", "refused", "missing"):
+                raise
+            return error.kind != "permission"
+        return True
 
     def retrieve_balance(self):
         """`available` and `pending` amounts by currency."""
@@ -158,12 +197,30 @@ class StripeClient:
         }
         return self._iterate(self._v1.events.list, params)
 
+    # === WEBHOOK ENDPOINTS === #
+
+    def iter_webhook_endpoints(self):
+        """The addresses that this account tells its events to, page by page."""
+        return self._iterate(self._v1.webhook_endpoints.list, {"limit": STRIPE_PAGE})
+
+    def create_webhook_endpoint(self, params):
+        """A new endpoint in our API version. Only this answer has its `secret`."""
+        return self._call(
+            self._v1.webhook_endpoints.create, {"api_version": API_VERSION, **params}
+        )
+
+    def delete_webhook_endpoint(self, endpoint_id):
+        """Have Stripe deliver to an endpoint no more."""
+        return self._call(self._v1.webhook_endpoints.delete, endpoint_id)
+
     # === HELPERS === #
 
     def _iterate(self, method, params):
         last = None
         while True:
-            page = self._call(method, {**params, "starting_after": last} if last else params)
+            page = self._call(
+                method, {**params, "starting_after": last} if last else params
+            )
             yield from page["data"]
             if not page["has_more"]:
                 return
@@ -183,7 +240,7 @@ class StripeClient:
         return answer.to_dict(for_json=True)
 
     def _translate(self, error, call):
-        """One of Stripe's errors as ours; the log gets what Stripe's support asks for."""
+        """One of Stripe's errors as ours; the log gets what its support asks for."""
         _logger.warning(
             "Stripe: %s failed: %s, HTTP %s, code %s, request %s",
             call,
@@ -222,8 +279,8 @@ def verify_event(body, header, secrets, now=None):
 
     :param bytes body: The request's raw body.
     :param str header: The `Stripe-Signature` header.
-    :param list secrets: Signing secrets, each tried against every `v1` signature, so that
-        a secret can be rolled without losing a delivery.
+    :param list secrets: Signing secrets, each tried against every `v1` signature, so
+        that a secret can be rolled without losing a delivery.
     :param int now: Unix seconds; the present by default.
     :raise SignatureError: if no secret matches, the time is more than five minutes away
         in either direction, or the body is no JSON object.
@@ -241,7 +298,7 @@ def verify_event(body, header, secrets, now=None):
 
 
 def _check_freshness(header, now):
-    """The package takes timestamps from the future, which would make a delivery eternal."""
+    """The package takes times to come, which would make a delivery eternal."""
     parts = dict(part.partition("=")[::2] for part in (header or "").split(","))
     try:
         age = now - int(parts.get("t", ""))

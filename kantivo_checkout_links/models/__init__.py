@@ -1,6 +1,9 @@
 from . import (
     account_bank_statement_line,
     account_move,
+    checkout_accounting,
+    checkout_connection,
+    checkout_endpoint,
     checkout_event,
     checkout_gateway,
     checkout_link,

@@ -3,12 +3,25 @@ from contextlib import contextmanager
 
 from psycopg2.errors import LockNotAvailable
 
-from odoo import SUPERUSER_ID, Command, api, fields, models, modules
-from odoo.addons.base.models.res_partner import _tz_get
+from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
+
+from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
 from ..const import ADVISORY_LOCK, LOCK_TIMEOUT
+from .checkout_connection import SIGNS
+
+# Without one of these, some movement would have to wait.
+BOOKING_ACCOUNTS = (
+    "fee_account_id",
+    "transfer_account_id",
+    "dispute_account_id",
+    "review_account_id",
+)
+# How the web client shows the worst of some findings.
+NOTIFICATIONS = {"problem": "danger", "warning": "warning"}
 
 
 class CheckoutGateway(models.Model):
@@ -57,6 +70,13 @@ class CheckoutGateway(models.Model):
         groups=fields.NO_ACCESS,
     )
     webhook_url = fields.Char("Webhook URL", compute="_compute_webhook_url")
+    webhook_endpoint_id = fields.Char(
+        "Webhook Endpoint",
+        readonly=True,
+        copy=False,
+        help="The endpoint at Stripe that Create Webhook made.",
+    )
+    webhook_endpoint_secret = fields.Char(copy=False, groups=fields.NO_ACCESS)
     livemode = fields.Boolean(
         "Live Mode", compute="_compute_livemode", store=True, compute_sudo=True
     )
@@ -75,28 +95,49 @@ class CheckoutGateway(models.Model):
         required=True,
     )
     connection_message = fields.Text("Last Test", readonly=True, copy=False)
+    shared_account = fields.Selection(
+        [("ask", "Waiting for your choice"), ("decided", "Decided")],
+        "Shared with Odoo's Provider",
+        readonly=True,
+        copy=False,
+        help="Set where Odoo's own Stripe provider takes payments on the same account.",
+    )
+    can_copy_key = fields.Boolean(compute="_compute_can_copy_key")
+
+    # Set-up, step by step
+    step_key = fields.Boolean(compute="_compute_steps")
+    step_test = fields.Boolean(compute="_compute_steps")
+    step_accounts = fields.Boolean(compute="_compute_steps")
+    step_webhook = fields.Boolean(compute="_compute_steps")
+    step_link = fields.Boolean(compute="_compute_steps")
+    steps_done = fields.Boolean(compute="_compute_steps")
 
     # Accounting
     journal_id = fields.Many2one(
         "account.journal",
         "Stripe Journal",
-        domain="[('type', '=', 'bank')]",
+        domain="[('type', '=', 'bank'), ('bank_account_id', '=', False)]",
         check_company=True,
         copy=False,
         help="A bank journal of its own: its balance is the balance at Stripe.",
     )
+    journal_warning = fields.Char(compute="_compute_journal_warning")
     currency_id = fields.Many2one(
         "res.currency",
         "Settlement Currency",
         compute="_compute_currency_id",
         store=True,
         precompute=True,
+        readonly=False,
+        help="The journal's. Without a journal: of the one that you have created.",
     )
     tz = fields.Selection(
         _tz_get,
         "Time Zone",
         required=True,
-        default=lambda self: self.env.company.partner_id.tz or self.env.user.tz or "UTC",
+        default=lambda self: (
+            self.env.company.partner_id.tz or self.env.user.tz or "UTC"
+        ),
         help="Decides which day a payment near midnight is booked on.",
     )
     credit_to = fields.Selection(
@@ -241,11 +282,10 @@ class CheckoutGateway(models.Model):
 
     @api.depends("webhook_token")
     def _compute_webhook_url(self):
-        for gateway_sudo in self.sudo():  # the token is part of an address merchants copy
-            token = gateway_sudo.webhook_token
-            gateway_sudo.webhook_url = (
-                f"{gateway_sudo.get_base_url()}/checkout/webhook/{token}"
-            )
+        # The token is out of reach, but part of an address that merchants copy.
+        for gateway_sudo in self.sudo():
+            base, token = gateway_sudo.get_base_url(), gateway_sudo.webhook_token
+            gateway_sudo.webhook_url = f"{base}/checkout/webhook/{token}"
 
     @api.depends("secret_key_value")
     def _compute_livemode(self):
@@ -255,9 +295,66 @@ class CheckoutGateway(models.Model):
     @api.depends("journal_id.currency_id", "company_id.currency_id")
     def _compute_currency_id(self):
         for gateway in self:
-            gateway.currency_id = (
-                gateway.journal_id.currency_id or gateway.company_id.currency_id
+            company_currency = gateway.company_id.currency_id
+            if gateway.journal_id:
+                currency = gateway.journal_id.currency_id or company_currency
+            else:
+                currency = gateway.currency_id or company_currency
+            gateway.currency_id = currency
+
+    @api.depends("journal_id")
+    def _compute_journal_warning(self):
+        """Nothing tells money of before from money at Stripe, once both are in there."""
+        for gateway in self:
+            journal = gateway.journal_id
+            gateway.journal_warning = (
+                self.env._(
+                    "“%s” holds journal entries that didn't come from Stripe, so its "
+                    "balance can't agree with Stripe's. Better choose a new journal.",
+                    journal.name,
+                )
+                if gateway._has_foreign_entries()
+                else False
             )
+
+    def _has_foreign_entries(self):
+        # Some who may set up a gateway have no rights in accounting.
+        domain = [
+            ("journal_id", "=", self.journal_id.id),
+            ("checkout_movement_ids", "=", False),
+        ]
+        return bool(
+            self.journal_id
+            and self.env["account.move"].sudo().search_count(domain, limit=1)
+        )
+
+    @api.depends_context("uid")
+    @api.depends("secret_key_value", "company_id")
+    def _compute_can_copy_key(self):
+        for gateway in self:
+            gateway.can_copy_key = not gateway.secret_key and bool(
+                gateway._get_own_provider()
+            )
+
+    @api.depends("secret_key_value", "webhook_secret_value", "connection_state")
+    def _compute_steps(self):
+        links_sudo = self.env["checkout.link"].sudo()  # of any company of the family
+        used = links_sudo.search([("gateway_id", "in", self.ids)]).gateway_id
+        for gateway in self:
+            gateway.step_key = bool(gateway.secret_key)
+            gateway.step_test = gateway.connection_state == "connected"
+            gateway.step_accounts = gateway._has_accounts()
+            gateway.step_webhook = bool(gateway.webhook_secret)
+            gateway.step_link = gateway._origin in used
+            gateway.steps_done = (
+                gateway.step_test and gateway.step_accounts and gateway.step_link
+            ) and gateway.step_webhook
+
+    def _has_accounts(self):
+        """Whether everything that Stripe knows of could be booked."""
+        accounts = [self[name] for name in BOOKING_ACCOUNTS]
+        credited = self.income_account_id or self.credit_to == "receivable"
+        return bool(self.journal_id and credited and all(accounts))
 
     @api.depends("company_id")
     def _compute_company_accounts(self):
@@ -284,12 +381,12 @@ class CheckoutGateway(models.Model):
 
     def _compute_payment_count(self):
         counts = dict(
-            self.env["checkout.payment"]._read_group(
-                [("gateway_id", "in", self.ids)], ["gateway_id"], ["__count"]
-            )
+            self.env["checkout.payment"]
+            .sudo()  # how many, not whose: not all who set up a gateway see payments
+            ._read_group([("gateway_id", "in", self.ids)], ["gateway_id"], ["__count"])
         )
         for gateway in self:
-            gateway.payment_count = counts.get(gateway, 0)
+            gateway.payment_count = counts.get(gateway.sudo()._origin, 0)
 
     # === CONSTRAINT METHODS === #
 
@@ -307,10 +404,64 @@ class CheckoutGateway(models.Model):
     @api.constrains("journal_id")
     def _check_journal(self):
         for gateway in self:
-            if gateway.journal_id and gateway.journal_id.type != "bank":
+            reason = gateway.journal_id and gateway._get_journal_obstacle()
+            if reason:
+                raise ValidationError(reason)
+
+    def _get_journal_obstacle(self):
+        """Why the journal's balance could never be the balance at Stripe, if so."""
+        journal = self.journal_id
+        if journal.type != "bank":
+            return self.env._("The Stripe journal must be a bank journal.")
+        if journal.bank_account_id:
+            return self.env._(
+                "“%s” is the journal of a bank account. Stripe's money isn't in that "
+                "account until it is paid out: create a journal for Stripe.",
+                journal.name,
+            )
+        if journal.bank_statements_source not in (False, "undefined"):
+            return self.env._(
+                "“%s” takes statements from a bank. Stripe's movements need a journal that "
+                "nothing else writes to.",
+                journal.name,
+            )
+        return False
+
+    @api.constrains(
+        "stripe_account_id", "secret_key_value", "journal_id", "currency_id"
+    )
+    def _check_account_free(self):
+        """Two gateways for the same money would book it twice."""
+        for gateway in self:
+            if gateway._has_twin():
                 raise ValidationError(
-                    self.env._("The Stripe journal must be a bank journal.")
+                    self.env._(
+                        "There is a gateway for this Stripe account in %(mode)s mode and "
+                        "%(currency)s already (perhaps an archived one). Use that one, or "
+                        "choose a journal in another currency that the account settles in.",
+                        mode=self.env._("live")
+                        if gateway.livemode
+                        else self.env._("test"),
+                        currency=gateway.currency_id.name,
+                    )
                 )
+
+    def _has_twin(self):
+        """Whether another gateway is for the same account, mode and currency."""
+        gateways_sudo = self.sudo().with_context(active_test=False)  # of any company
+        same = Domain.OR(
+            [(name, "=", value)]
+            for name in ("stripe_account_id", "secret_key_value")
+            if (value := gateways_sudo[name])
+        )
+        domain = same & Domain(
+            [
+                ("id", "!=", self.id),
+                ("livemode", "=", self.livemode),
+                ("currency_id", "=", self.currency_id.id),
+            ]
+        )
+        return bool(gateways_sudo.search_count(domain, limit=1))
 
     # === CRUD METHODS === #
 
@@ -323,18 +474,39 @@ class CheckoutGateway(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        """A change of mode sets posting anew, unless the same call says otherwise."""
+        """A change of mode sets posting anew, unless the same call says otherwise.
+
+        :raise UserError: if the journal or company of booked payments is changed.
+        """
+        self._check_frozen(vals)
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         res = super().write(vals)
         if changed and "post_entries" not in vals:
             changed.write({"post_entries": changed[0].livemode})
         return res
 
+    def _check_frozen(self, vals):
+        """Books that have begun stay where they are."""
+        changed = self.filtered(
+            lambda gateway: any(
+                name in vals and gateway[name].id != vals[name]
+                for name in ("journal_id", "company_id")
+            )
+        )
+        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
+        booked = [("gateway_id", "in", changed.ids), ("move_id", "!=", False)]
+        if changed and movements_sudo.search_count(booked, limit=1):
+            raise UserError(
+                self.env._(
+                    "Payments are booked here already, so journal and company stay. Make a "
+                    "new gateway instead."
+                )
+            )
+
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):
-        if self.env["checkout.payment"].search_count(
-            [("gateway_id", "in", self.ids)], limit=1
-        ):
+        payments_sudo = self.env["checkout.payment"].sudo()  # of any company
+        if payments_sudo.search_count([("gateway_id", "in", self.ids)], limit=1):
             raise UserError(
                 self.env._(
                     "This gateway has payments, and they stay in the books. Archive it "
@@ -345,7 +517,7 @@ class CheckoutGateway(models.Model):
     # === ACTION METHODS === #
 
     def action_test_connection(self):
-        """Ask Stripe who the key belongs to, and say in plain words what is right or wrong.
+        """Ask Stripe what the key opens, and say in plain words what is right or wrong.
 
         :return: A notification for the web client.
         """
@@ -353,25 +525,71 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         gateway_sudo = self.sudo()  # the key is out of the user's reach
         try:
-            message = gateway_sudo._test_connection()
+            findings = gateway_sudo.env["checkout.connection"]._examine(gateway_sudo)
         except stripe_client.StripeError as error:
-            message = gateway_sudo._describe_failure(error)
-            gateway_sudo._set_connection("failed", message)
-            return self._notify("danger", message)
-        gateway_sudo._set_connection("connected", message)
-        return self._notify("success", message)
+            findings = [("problem", gateway_sudo._describe_failure(error))]
+        gateway_sudo._set_connection(findings)
+        return self._notify_findings(findings)
+
+    def action_create_webhook(self):
+        """Have Stripe tell this database what happens, in place of any old webhook of ours.
+
+        :return: A notification for the web client.
+        :raise UserError: with the reasons, if Stripe can't reach this database or refuses.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
+            try:
+                gateway_sudo.env["checkout.endpoint"]._register(gateway_sudo)
+            except stripe_client.StripeError as error:
+                raise UserError(gateway_sudo._describe_failure(error)) from error
+        self.invalidate_recordset()
+        return self._notify(
+            "success", self.env._("Stripe now tells this Odoo what happens.")
+        )
 
     def action_create_accounting(self):
         """Make the Stripe journal and the accounts that are still missing."""
         for gateway in self:
             gateway.check_access("write")
-            gateway._create_missing_accounting()
+            gateway.env["checkout.accounting"]._create_missing(gateway)
+
+    def action_copy_provider_key(self):
+        """Take the secret key of Odoo's own Stripe provider of the same company.
+
+        :raise UserError: if there is none that the user may read.
+        """
+        self.ensure_one()
+        provider = self._get_own_provider()
+        if not provider:
+            raise UserError(self.env._("There is no Stripe provider with a key."))
+        self.secret_key = provider.stripe_secret_key
+
+    def action_book_foreign(self):
+        """Book what other software moves on the account, for review."""
+        self._decide_foreign("book")
+
+    def action_skip_foreign(self):
+        """Leave out what other software moves on the account."""
+        self._decide_foreign("skip")
+
+    def action_view_new_link(self):
+        """The form of a new link that is paid through this gateway."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "checkout.link",
+            "views": [(False, "form")],
+            "context": {"default_gateway_id": self.id},
+        }
 
     def action_sync(self):
         """Read from Stripe what no webhook told, and book it.
 
         :raise UserError: if Stripe can't be reached or refuses the key.
         """
+        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
         for gateway in self:
             gateway.check_access("read")
             gateway._sync_now()
@@ -389,8 +607,8 @@ class CheckoutGateway(models.Model):
     def _set_secret_key(self, key):
         """Take a new key; the masked one, written back by a form, changes nothing.
 
-        :raise ValidationError: if it is no server-side key, or belongs to another account
-            or mode while this gateway has payments.
+        :raise ValidationError: if it is no server-side key, or belongs to another
+            account or mode while this gateway has payments.
         """
         if "…" in key:
             return
@@ -403,7 +621,19 @@ class CheckoutGateway(models.Model):
             )
         self_sudo = self.sudo()  # the value is out of everybody's reach
         self_sudo._check_same_account(key)
-        self_sudo.write({"secret_key_value": key, "connection_state": "untested"})
+        if key != self_sudo.secret_key_value:
+            self_sudo.write(self_sudo._prepare_new_key_vals(key))
+
+    def _prepare_new_key_vals(self, key):
+        """A new key says nothing yet of its account, except to a gateway with payments."""
+        account = self.stripe_account_id if self.payment_count else False
+        return {
+            "secret_key_value": key,
+            "stripe_account_id": account,
+            "connection_state": "untested",
+            "connection_message": False,
+            "shared_account": False,
+        }
 
     def _check_same_account(self, key):
         """Payments stay with the account they were paid into."""
@@ -425,16 +655,23 @@ class CheckoutGateway(models.Model):
             )
 
     def _get_account_id(self, key):
-        """The account of a key, False where it can't be known now."""
+        """The account of a key, False where Stripe doesn't tell.
+
+        :raise UserError: if the key is no good or Stripe can't be asked.
+        """
         try:
             return stripe_client.StripeClient(key).retrieve_account()["id"]
-        except stripe_client.StripeError:
-            return False
+        except stripe_client.StripeError as error:
+            if error.kind == "permission":
+                return False
+            raise UserError(self._describe_failure(error)) from error
 
     def _set_webhook_secrets(self, lines):
         """Take new signing secrets; a masked line keeps the secret it stands for."""
         self_sudo = self.sudo()  # the values are out of everybody's reach
-        known = {self._mask(secret): secret for secret in self_sudo._get_webhook_secrets()}
+        known = {
+            self._mask(secret): secret for secret in self_sudo._get_webhook_secrets()
+        }
         values = [known.get(line, line) for line in lines]
         if any(not value.startswith("whsec_") for value in values):
             raise ValidationError(
@@ -444,6 +681,22 @@ class CheckoutGateway(models.Model):
 
     def _get_webhook_secrets(self):
         return (self.webhook_secret_value or "").split()
+
+    def _add_endpoint(self, endpoint_id, secret):
+        """Keep a new endpoint and its secret; those of before stay good. As superuser."""
+        secrets_now = [secret, *self._get_webhook_secrets()]
+        self.write(
+            {
+                "webhook_endpoint_id": endpoint_id,
+                "webhook_endpoint_secret": secret,
+                "webhook_secret_value": "\n".join(secrets_now),
+            }
+        )
+
+    def _remove_webhook_secret(self, secret):
+        """Believe a secret no more. As superuser."""
+        kept = [known for known in self._get_webhook_secrets() if known != secret]
+        self.webhook_secret_value = "\n".join(kept)
 
     def _changes_mode(self, vals):
         key = (vals.get("secret_key") or "").strip()
@@ -465,52 +718,50 @@ class CheckoutGateway(models.Model):
             )
         return stripe_client.StripeClient(self.secret_key_value)
 
-    def _test_connection(self):
-        """Check the key and learn whose it is.
-
-        :return: What is right, in plain words.
-        :raise StripeError: if the key is no good.
-        :raise UserError: if it belongs to another account than the payments.
-        """
-        client = self._get_client()
-        balance = client.retrieve_balance()
-        account = self._retrieve_account(client)
-        if account:
-            self._set_account(account["id"])
-        return "\n".join(self._describe_connection(account, balance))
-
-    def _retrieve_account(self, client):
-        """The account, or nothing for a restricted key that may not read it."""
-        try:
-            return client.retrieve_account()
-        except stripe_client.StripeError as error:
-            if error.kind == "permission":
-                return {}
-            raise
-
     def _set_account(self, account_id):
+        """Keep whose the key is.
+
+        :param account_id: Stripe's id, or nothing where a restricted key doesn't tell.
+        :raise UserError: if it isn't the account of the payments that are here.
+        """
+        if not account_id:
+            return
         if self.payment_count and self.stripe_account_id not in (False, account_id):
             raise UserError(
                 self.env._("The key belongs to another account than the payments here.")
             )
         self.stripe_account_id = account_id
 
-    def _describe_connection(self, account, balance):
-        currencies = {row["currency"].upper() for row in balance["available"]}
-        yield self.env._("Stripe accepts the key: %s.", self._describe_mode())
-        if account:
-            yield self.env._("Account: %s", account["id"])
-        yield self.env._("Stripe settles in: %s", ", ".join(sorted(currencies)))
-        if self.currency_id.name not in currencies:
-            yield self.env._(
-                "Careful: the journal is in %s, which this account doesn't settle in.",
-                self.currency_id.name,
-            )
+    def _has_same_account(self, key):
+        """Whether another key opens the balance that this gateway books. As superuser."""
+        if stripe_client.is_live_key(key) != self.livemode:
+            return False
+        if key == self.secret_key_value:
+            return True
+        try:
+            account_id = stripe_client.StripeClient(key).retrieve_account()["id"]
+        except stripe_client.StripeError:
+            return False  # it can't take payments either
+        return account_id == self.stripe_account_id
 
-    def _describe_mode(self):
-        if self.livemode:
-            return self.env._("live mode, real money")
-        return self.env._("test mode, no real money")
+    def _set_shared_account(self, shared):
+        """:param bool shared: Whether Odoo's provider takes payments on this account."""
+        if not shared:
+            self.shared_account = False
+        elif not self.shared_account:
+            self.shared_account = "ask"
+
+    def _decide_foreign(self, policy):
+        self.write({"foreign_movements": policy, "shared_account": "decided"})
+
+    def _get_own_provider(self):
+        """Odoo's own Stripe provider of this company, if the user may read its key."""
+        if not self.env["res.users"].has_group("base.group_system"):
+            return None
+        providers = self.env["checkout.connection"]._get_providers(
+            [("company_id", "parent_of", self.company_id.id)]
+        )
+        return providers[:1]
 
     def _describe_failure(self, error):
         """A failed call in words for the person who can mend it."""
@@ -526,13 +777,33 @@ class CheckoutGateway(models.Model):
             "permission": self.env._("The key lacks a permission."),
         }
         sentence = sentences.get(error.kind)
-        return self.env._("%s (Stripe: %s)", sentence, error) if sentence else str(error)
+        return (
+            self.env._("%s (Stripe: %s)", sentence, error) if sentence else str(error)
+        )
 
-    def _set_connection(self, state, message):
-        self.write({"connection_state": state, "connection_message": message})
+    def _set_connection(self, findings):
+        failed = any(level == "problem" for level, _sentence in findings)
+        lines = [f"{SIGNS[level]} {sentence}" for level, sentence in findings]
+        self.write(
+            {
+                "connection_state": "failed" if failed else "connected",
+                "connection_message": "\n".join(lines),
+            }
+        )
+
+    def _check_may_sync(self):
+        """:raise UserError: while it is open whose books other payments belong in."""
+        if self.shared_account == "ask":
+            raise UserError(
+                self.env._(
+                    "Odoo's own Stripe provider uses this account too. Choose on the "
+                    "gateway what becomes of its payments here; the sync waits for that."
+                )
+            )
 
     def _sync_now(self):
         with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
+            gateway_sudo._check_may_sync()
             try:
                 gateway_sudo.env["checkout.sync"]._sync(gateway_sudo)
             except stripe_client.StripeError as error:
@@ -551,79 +822,17 @@ class CheckoutGateway(models.Model):
             payment._expire_at_stripe()
             self._commit()
 
-    # === BUSINESS METHODS - ACCOUNTING === #
-
-    def _create_missing_accounting(self):
-        """Give the gateway a journal of its own and the accounts that it lacks."""
-        if not self.journal_id:
-            self.journal_id = self.env["account.journal"].create(
-                self._prepare_journal_vals()
-            )
-        for field_name, spec in self._get_account_specs().items():
-            if not self[field_name]:
-                self[field_name] = self.env["account.account"].create(
-                    self._prepare_account_vals(*spec)
-                )
-
-    def _prepare_journal_vals(self):
-        return {
-            "name": self.name,
-            "type": "bank",
-            "code": self._get_free_journal_code(),
-            "company_id": self.company_id.id,
-        }
-
-    def _get_free_journal_code(self):
-        taken = set(
-            self.env["account.journal"]
-            .with_context(active_test=False)
-            .search([("company_id", "=", self.company_id.id)])
-            .mapped("code")
-        )
-        return next(
-            code
-            for code in ("STRP", *(f"STR{number}" for number in range(1, 100)))
-            if code not in taken
-        )
-
-    def _get_account_specs(self):
-        """Name, type and whether it reconciles, of each account by the field it fills."""
-        return {
-            "fee_account_id": (self.env._("Stripe Fees"), "expense", False),
-            "dispute_account_id": (
-                self.env._("Stripe Disputes"),
-                "asset_current",
-                True,
-            ),
-            "dispute_loss_account_id": (
-                self.env._("Chargeback Losses"),
-                "expense",
-                False,
-            ),
-            "review_account_id": (self.env._("Stripe Review"), "asset_current", True),
-        }
-
-    def _prepare_account_vals(self, name, account_type, reconcile):
-        start = {"expense": "650000", "asset_current": "119000"}[account_type]
-        accounts = self.env["account.account"].with_company(self.company_id)
-        return {
-            "name": name,
-            "account_type": account_type,
-            "reconcile": reconcile,
-            "code": accounts._search_new_account_code(start),
-            "company_ids": [Command.set(self.company_id.ids)],
-        }
-
     # === BUSINESS METHODS - ONE WRITER AT A TIME === #
 
     @contextmanager
     def _exclusive(self):
-        """This gateway as superuser in a transaction that starts once nobody else writes.
+        """This gateway as superuser in a transaction that starts once nobody else
+        writes.
 
-        The lock is taken in a cursor of its own, *before* the working cursor's snapshot: a
-        lock inside the same transaction would let it work on what was true before the lock.
-        Everything is committed at the end, and by :meth:`_commit` on the way. A test has a
-        single transaction, so there it is the caller's own.
+        The lock is taken in a cursor of its own, *before* the working cursor's
+        snapshot: a lock inside the same transaction would let it work on what was true
+        before the lock. Everything is committed at the end, and by :meth:`_commit` on
+        the way. A test has a single transaction, so there it is the caller's own.
 
         :raise UserError: if somebody else holds the lock for too long.
         """
@@ -638,7 +847,9 @@ class CheckoutGateway(models.Model):
 
     def _take_lock(self, lock_cr):
         try:
-            lock_cr.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+            lock_cr.execute(
+                "SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT]
+            )
             lock_cr.execute(
                 "SELECT pg_advisory_xact_lock(%s, %s)", [ADVISORY_LOCK, self.id]
             )
@@ -667,6 +878,18 @@ class CheckoutGateway(models.Model):
             self.env.cr.commit()
 
     # === HELPERS === #
+
+    def _notify_findings(self, findings):
+        """What needs a person, or that nothing does."""
+        levels = {level for level, _sentence in findings}
+        kind = next(
+            (kind for level, kind in NOTIFICATIONS.items() if level in levels),
+            "success",
+        )
+        told = [text for level, text in findings if level in NOTIFICATIONS]
+        return self._notify(
+            kind, " ".join(told) or self.env._("All is well between Odoo and Stripe.")
+        )
 
     def _notify(self, kind, message):
         return {

@@ -1,0 +1,212 @@
+from odoo import api, models
+
+from ..const import API_VERSION, HANDLED_EVENTS, PERMISSIONS
+from ..stripe_client import StripeError, is_restricted_key
+
+# How a finding begins in the record of the last test.
+SIGNS = {"good": "✓", "warning": "!", "problem": "✗"}
+
+
+class CheckoutConnection(models.AbstractModel):
+    """Asks Stripe what a gateway's key opens, and says it in plain words.
+
+    A finding is a level (a key of `SIGNS`) and a sentence. With a problem payments can't be
+    taken or booked; a warning is for the merchant to judge. Runs as superuser.
+    """
+
+    _name = "checkout.connection"
+    _description = "Stripe Connection Test"
+
+    @api.model
+    def _examine(self, gateway):
+        """Everything worth knowing about a gateway's key, most important first.
+
+        :raise StripeError: if the key is no good, or Stripe can't be asked.
+        :raise UserError: if the key belongs to an account the gateway can't be for.
+        """
+        client = gateway._get_client()
+        account = self._read(client.retrieve_account) or {}
+        gateway._set_account(account.get("id"))
+        return [
+            *self._examine_account(gateway, account),
+            *self._examine_permissions(gateway, client),
+            *self._examine_currencies(gateway, client),
+            *self._examine_endpoint(gateway, client),
+            *self._examine_provider(gateway),
+        ]
+
+    @api.model
+    def _read(self, method):
+        """An answer of Stripe's; nothing for a restricted key that may not have it."""
+        try:
+            return method()
+        except StripeError as error:
+            if error.kind == "permission":
+                return None
+            raise
+
+    # === ACCOUNT === #
+
+    @api.model
+    def _examine_account(self, gateway, account):
+        yield (
+            "good",
+            self.env._("Stripe accepts the key: %s.", self._describe_mode(gateway)),
+        )
+        if account:
+            yield "good", self.env._("Account: %s.", self._describe_account(account))
+        if account.get("charges_enabled") is False:
+            yield (
+                "warning",
+                self.env._(
+                    "This account can't take real payments yet. Finish setting it up in "
+                    "Stripe's dashboard."
+                ),
+            )
+
+    @api.model
+    def _describe_mode(self, gateway):
+        if gateway.livemode:
+            return self.env._("live mode, real money")
+        return self.env._("test mode, no real money")
+
+    @api.model
+    def _describe_account(self, account):
+        name = (account.get("business_profile") or {}).get("name")
+        return f"{name} ({account['id']})" if name else account["id"]
+
+    @api.model
+    def _examine_currencies(self, gateway, client):
+        balance = self._read(client.retrieve_balance)
+        if not balance:
+            return
+        codes = sorted({row["currency"].upper() for row in balance["available"]})
+        yield "good", self.env._("Stripe settles in %s.", ", ".join(codes))
+        currency = gateway.currency_id.name
+        if currency not in codes:
+            yield (
+                "warning",
+                self.env._(
+                    "The journal is in %(currency)s, which this account doesn't settle in: "
+                    "payments would wait unbooked. Choose a journal in %(codes)s.",
+                    currency=currency,
+                    codes=", ".join(codes),
+                ),
+            )
+
+    # === PERMISSIONS === #
+
+    @api.model
+    def _examine_permissions(self, gateway, client):
+        if not is_restricted_key(gateway.secret_key_value):
+            return
+        lacking = [
+            permission
+            for permission in PERMISSIONS
+            if not client.has_permission(permission.resource, permission.operation)
+        ]
+        if not lacking:
+            yield "good", self.env._("The restricted key may do all that is needed.")
+        for permission in lacking:
+            yield (
+                "problem" if permission.needed else "warning",
+                self._describe_lack(permission),
+            )
+
+    @api.model
+    def _describe_lack(self, permission):
+        return self.env._(
+            "The restricted key lacks “%(title)s”, %(purpose)s.",
+            title=permission.title,
+            purpose=self.env._(permission.purpose),  # pylint: disable=gettext-variable
+        )
+
+    # === WEBHOOK === #
+
+    @api.model
+    def _examine_endpoint(self, gateway, client):
+        if not gateway.webhook_secret_value:
+            yield (
+                "warning",
+                self.env._(
+                    "There is no webhook yet: payments show up with the next scheduled "
+                    "sync."
+                ),
+            )
+            return
+        endpoints = self._read(
+            lambda: self.env["checkout.endpoint"]._find(gateway, client)
+        )
+        if endpoints is None:
+            return
+        if not endpoints:
+            yield "warning", self.env._("Stripe has no webhook with this address.")
+        for endpoint in endpoints:
+            yield from self._examine_one_endpoint(endpoint)
+
+    @api.model
+    def _examine_one_endpoint(self, endpoint):
+        if endpoint["status"] != "enabled":
+            yield (
+                "warning",
+                self.env._(
+                    "Stripe has switched the webhook off. Create it again, or enable it in "
+                    "Stripe's dashboard."
+                ),
+            )
+        if endpoint["api_version"] != API_VERSION:
+            yield (
+                "warning",
+                self.env._(
+                    "The webhook speaks API version %(theirs)s instead of %(ours)s. Create "
+                    "it again.",
+                    theirs=endpoint["api_version"] or "?",
+                    ours=API_VERSION,
+                ),
+            )
+        told = set(endpoint["enabled_events"])
+        untold = set() if "*" in told else set(HANDLED_EVENTS) - told
+        if untold:
+            yield (
+                "warning",
+                self.env._(
+                    "The webhook doesn't tell of %s. Create it again.",
+                    ", ".join(sorted(untold)),
+                ),
+            )
+
+    # === ODOO'S OWN STRIPE PROVIDER === #
+
+    @api.model
+    def _examine_provider(self, gateway):
+        """Odoo's own payment provider books its payments itself: so would we."""
+        provider = self._find_same_account(gateway)
+        gateway._set_shared_account(bool(provider))
+        if not provider:
+            return
+        yield (
+            "warning",
+            self.env._(
+                "The payment provider “%s” takes payments on the same Stripe account and "
+                "books them itself. Choose below what becomes of them here, or they would "
+                "be booked twice.",
+                provider.name,
+            ),
+        )
+
+    @api.model
+    def _get_providers(self, domain):
+        """Odoo's Stripe providers that have a key; none where that module isn't."""
+        providers = self.env.get("payment.provider")
+        if providers is None or "stripe_secret_key" not in providers._fields:
+            return ()
+        return providers.search(
+            [("code", "=", "stripe"), ("stripe_secret_key", "!=", False), *domain]
+        )
+
+    @api.model
+    def _find_same_account(self, gateway):
+        for provider in self._get_providers([("state", "!=", "disabled")]):
+            if gateway._has_same_account(provider.stripe_secret_key):
+                return provider
+        return None

@@ -1,0 +1,125 @@
+import ipaddress
+from urllib.parse import urlsplit
+
+from odoo import api, http, models
+from odoo.exceptions import UserError
+
+from ..const import HANDLED_EVENTS, PRIVATE_DOMAINS
+
+
+class CheckoutEndpoint(models.AbstractModel):
+    """Registers a gateway's webhook at Stripe. Runs as superuser.
+
+    https://docs.stripe.com/api/webhook_endpoints
+    """
+
+    _name = "checkout.endpoint"
+    _description = "Stripe Webhook Endpoint"
+
+    @api.model
+    def _register(self, gateway):
+        """Have Stripe tell a gateway its events, in place of whatever told it before.
+
+        Stripe says the new secret only once, so it is kept before anything else may go
+        wrong; the old endpoint and its secret are good until then.
+
+        :raise UserError: with the reasons, if Stripe couldn't reach this database.
+        :raise StripeError: if Stripe refuses.
+        """
+        self._check_reachable(gateway)
+        client = gateway._get_client()
+        old_endpoints = self._find(gateway, client)
+        old_secret = gateway.webhook_endpoint_secret
+        endpoint = client.create_webhook_endpoint(self._prepare_endpoint_vals(gateway))
+        gateway._add_endpoint(endpoint["id"], endpoint["secret"])
+        gateway._commit()
+        for old_endpoint in old_endpoints:
+            client.delete_webhook_endpoint(old_endpoint["id"])
+        gateway._remove_webhook_secret(old_secret)
+
+    @api.model
+    def _find(self, gateway, client):
+        """What delivers to this gateway at Stripe, or once did."""
+        return [
+            endpoint
+            for endpoint in client.iter_webhook_endpoints()
+            if gateway.webhook_endpoint_id == endpoint["id"]
+            or gateway.webhook_url == endpoint["url"]
+        ]
+
+    @api.model
+    def _prepare_endpoint_vals(self, gateway):
+        return {
+            "url": gateway.webhook_url,
+            "enabled_events": list(HANDLED_EVENTS),
+            "description": f"Odoo Checkout Links: {gateway.name}",
+        }
+
+    # === REACHABLE === #
+
+    @api.model
+    def _check_reachable(self, gateway):
+        """:raise UserError: if a delivery wouldn't get to this very database."""
+        reasons = list(self._get_obstacles(gateway.get_base_url()))
+        if reasons:
+            raise UserError(
+                self.env._(
+                    "Stripe can't deliver to this Odoo yet. Payments are booked all the "
+                    "same, by the scheduled sync.\n\n%s",
+                    "\n".join(f"• {reason}" for reason in reasons),
+                )
+            )
+
+    @api.model
+    def _get_obstacles(self, base_url):
+        """What keeps Stripe from delivering to an address, in words."""
+        parts = urlsplit(base_url)
+        host = parts.hostname or ""
+        if parts.scheme != "https":
+            yield self.env._(
+                "The address of this Odoo is %s. Stripe needs one that starts with "
+                "https:// (System Parameters, web.base.url).",
+                base_url,
+            )
+        if self._is_private(host):
+            yield self.env._("%s can't be reached from the internet.", host or base_url)
+        yield from self._get_database_obstacles(parts.netloc)
+
+    @api.model
+    def _is_private(self, host):
+        """Whether a host's name says that it is nobody's but ours."""
+        try:
+            return not ipaddress.ip_address(host).is_global
+        except ValueError:
+            domain = host.rstrip(".").lower()
+            return "." not in domain or domain.endswith(PRIVATE_DOMAINS)
+
+    @api.model
+    def _get_database_obstacles(self, host):
+        """A delivery has no session, so the host must name exactly one database."""
+        database = self.env.cr.dbname
+        if self._is_named_by_proxy(database):
+            return
+        found = http.db_list(force=True, host=host)
+        if database not in found:
+            yield self.env._(
+                "%(host)s doesn't lead to the database %(database)s (dbfilter in Odoo's "
+                "configuration).",
+                host=host,
+                database=database,
+            )
+        elif len(found) > 1:
+            yield self.env._(
+                "%(count)s databases answer at %(host)s, so a delivery can't tell which is "
+                "meant. Set dbfilter in Odoo's configuration.",
+                count=len(found),
+                host=host,
+            )
+
+    @api.model
+    def _is_named_by_proxy(self, database):
+        """Whether a proxy in front names the database, as a browser never does."""
+        request = http.request
+        if not request or not request.session.uid:
+            return False
+        return request.httprequest.headers.get("X-Odoo-Database") == database
