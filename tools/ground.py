@@ -23,7 +23,7 @@ class Odoo:
     """Odoo 19 as it is installed here.
 
     :param source: Folder that holds the ``odoo`` package.
-    :param python: Python that can import it, with all other packages.
+    :param python: Python that has all the packages it needs.
     """
 
     source: Path
@@ -71,7 +71,7 @@ class Odoo:
             **os.environ,
             "ODOO_RC": str(self.config()),
             "PATH": os.pathsep.join(path),
-            "PYTHONPATH": str(project.ROOT),
+            "PYTHONPATH": os.pathsep.join([str(project.ROOT), str(self.source)]),
             "PYTHONPYCACHEPREFIX": str(cache.folder() / "pycache"),
         }
 
@@ -100,16 +100,13 @@ def ready() -> Iterator[Odoo]:
     venv.check_python()
     cache.check_space()
     with ThreadPoolExecutor() as pool:
-        installed = pool.submit(_install_odoo)
-        pool.submit(browser.ensure).result()
-        odoo = installed.result()
+        parts = [
+            pool.submit(get)
+            for get in (odoo_source.locate, venv.odoo_python, browser.ensure)
+        ]
+    source, python, _ = (part.result() for part in parts)
     with postgres.running():
-        yield odoo
-
-
-def _install_odoo() -> Odoo:
-    source = odoo_source.locate()
-    return Odoo(source, venv.odoo_python(source))
+        yield Odoo(source, python)
 
 
 def call(command: list[str], **options) -> int:

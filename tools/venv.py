@@ -33,34 +33,23 @@ def check_python() -> None:
     )
 
 
-def odoo_python(source: Path) -> Path:
-    """Python that has Odoo from that source, the addon's and the tests' packages."""
-
-    def fill(target: Path) -> None:
-        _install(target, _HERE / "requirements.txt")
-        _add_to_path(target, source)
-
-    return _python("odoo", _HERE / "requirements.txt", str(source), fill)
+def odoo_python() -> Path:
+    """Python that has what Odoo, the addon and the tests need, but not Odoo itself."""
+    return _python("odoo", _HERE / "requirements.txt")
 
 
 def lint_python() -> Path:
     """Python that has the linters."""
-    pinned = _HERE / "requirements-lint.txt"
-    return _python("lint", pinned, "", lambda target: _install(target, pinned))
+    return _python("lint", _HERE / "requirements-lint.txt")
 
 
-def _python(name: str, pinned: Path, extra: str, fill) -> Path:
-    key = project.digest([sys.executable, sys.version, pinned.read_text(), extra])
+def _python(name: str, pinned: Path) -> Path:
+    key = project.digest([sys.executable, sys.version, pinned.read_text()])
     path = cache.folder() / f"venv-{name}-{key}"
     if not cache.is_complete(path):
         with step(f"Python packages ({name})"):
-            cache.build(path, fill)
+            cache.build(path, lambda target: _install(target, pinned))
     return path / "bin/python"
-
-
-def _add_to_path(target: Path, source: Path) -> None:
-    (packages,) = target.glob("lib/python*/site-packages")
-    (packages / "odoo-source.pth").write_text(f"{source}\n")
 
 
 def _install(target: Path, pinned: Path) -> None:
