@@ -63,7 +63,9 @@ def _destination(options):
 
 
 def _leave_with_parent():
-    sys.stdin.buffer.read()
+    # A buffered read would hold a lock that the interpreter wants at Ctrl-C.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     os._exit(0)
 
 

@@ -15,6 +15,24 @@ _SECRET_KEY = "sk_test_demo_of_checkout_links"
 _CHART = "generic_coa"
 _ACCOUNTANT = "account.group_account_user"
 
+_COURSE = {
+    "name": "Sourdough weekend course",
+    "description": "Two days in our bakery, with lunch and all ingredients.",
+    "amount": 110,
+}
+_DONATION = {
+    "name": "Support the school kitchen",
+    "description": "Every loaf counts: choose the amount yourself.",
+    "amount_type": "open",
+    "minimum_amount": 5,
+}
+_BOX = {
+    "name": "Tasting box, sent to Japan",
+    "description": "Six small breads that travel well. Exempt from tax.",
+    "amount": 5000,
+    "tax_ids": [(5,)],
+}
+
 
 @dataclass(frozen=True)
 class Link:
@@ -136,27 +154,10 @@ def _make_gateway(odoo: Client, tax_id: int) -> int:
 def _make_links(odoo: Client, gateway_id: int) -> list[Link]:
     yen_id = odoo.xml_id("base.JPY")
     odoo.write("res.currency", yen_id, active=True)
-    descriptions = (
-        {
-            "name": "Sourdough weekend course",
-            "description": "Two days in our bakery, all ingredients and lunch included.",
-            "amount": 110,
-        },
-        {
-            "name": "Support the school kitchen",
-            "description": "Every loaf counts: choose the amount yourself.",
-            "amount_type": "open",
-            "minimum_amount": 5,
-        },
-        {
-            "name": "Tasting box, sent to Japan",
-            "description": "Six small breads that travel well. Exempt from tax.",
-            "currency_id": yen_id,
-            "amount": 5000,
-            "tax_ids": [(5,)],
-        },
-    )
-    return [_make_link(odoo, gateway_id, values) for values in descriptions]
+    return [
+        _make_link(odoo, gateway_id, values)
+        for values in (_COURSE, _DONATION, {**_BOX, "currency_id": yen_id})
+    ]
 
 
 def _make_link(odoo: Client, gateway_id: int, values: dict) -> Link:
