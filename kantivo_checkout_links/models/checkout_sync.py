@@ -120,4 +120,4 @@ class CheckoutSync(models.AbstractModel):
     def _receive_session(self, gateway, client, payment):
         session = client.retrieve_session(payment.stripe_checkout_session_id)
         if payment._is_news(session):
-            self.env["checkout.event"]._receive_object(gateway, session)
+            self.env["checkout.event"]._receive_session(payment)

@@ -76,6 +76,7 @@ class TestPayPage(PayPageCase):
         other = self.setup_other_company()
         gateway = self.create_gateway(
             other["company"],
+            secret_key="sk_test_at_other",
             income_account_id=other["default_account_revenue"].id,
             tax_ids=[],
         )

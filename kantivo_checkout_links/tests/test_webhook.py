@@ -66,6 +66,7 @@ class TestWebhook(CheckoutHttpCommon):
         other = self.setup_other_company()["company"]
         other_gateway = self.create_gateway(
             other,
+            secret_key="sk_test_at_other",
             webhook_secret="whsec_other",
             income_account_id=False,
             tax_ids=[],
