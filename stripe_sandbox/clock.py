@@ -2,8 +2,13 @@
 
 import heapq
 import itertools
+import logging
 import threading
 import time
+
+from .errors import NotPossible
+
+LOG = logging.getLogger(__name__)
 
 
 class Clock:
@@ -79,7 +84,13 @@ class Schedule:
     def run_due(self):
         """Run what is due, with what becomes due meanwhile."""
         while self.heap and self.heap[0][0] <= self.clock.now():
-            heapq.heappop(self.heap)[2]()
+            self._run(heapq.heappop(self.heap)[2])
+
+    def _run(self, call):
+        try:
+            call()
+        except NotPossible as reason:
+            LOG.info("overtaken by events: %s", reason)
 
     def run_forever(self):
         """The thread that runs things in time."""

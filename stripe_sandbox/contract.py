@@ -276,13 +276,21 @@ def _annotations(cls):
 def _class_checker(cls):
     annotations = _annotations(cls)
     required = {n for n, k in annotations.items() if type(None) not in union_members(k)}
+    checkers = {}
 
     def check(value, path):
         _require(isinstance(value, dict), path, "is no object")
-        _require(value.keys() <= annotations.keys(), path, "unknown members", value)
-        _require(required <= value.keys(), path, "lacks members", value)
+        _require(
+            value.keys() <= annotations.keys(),
+            path,
+            "unknown members in {}",
+            sorted(value),
+        )
+        _require(required <= value.keys(), path, "lacks members, has {}", sorted(value))
         for name, member in value.items():
-            _checker(annotations[name])(member, f"{path}.{name}")
+            if name not in checkers:
+                checkers[name] = _checker(annotations[name])
+            checkers[name](member, f"{path}.{name}")
 
     return check
 
@@ -290,14 +298,14 @@ def _class_checker(cls):
 @functools.cache
 def _checker(kind):
     """A function (value, path) that raises unless one member of the union fits."""
-    structures_first = sorted(union_members(kind), key=_is_plain)
-    options = [_member_checker(member) for member in structures_first]
+    plain_last = sorted(union_members(kind), key=_is_plain)
+    options = [_member_checker(member) for member in plain_last]
     if len(options) == 1:
         return options[0]
 
     def check(value, path):
         failures = []
-        for option in options:
+        for option in options if isinstance(value, dict | list) else options[::-1]:
             try:
                 return option(value, path)
             except ContractBroken as failure:
@@ -335,7 +343,7 @@ def _nested_checker(kind):
 
 
 def _check_resource(value, path):
-    _require(isinstance(value, dict), path, f"is no object but {value!r}")
+    _require(isinstance(value, dict), path, "is no object but {!r}", value)
     check_answer(value, path)
 
 
@@ -354,7 +362,7 @@ def _check_items(check, value, path):
 
 
 def _check_choice(choices, value, path):
-    _require(value in choices, path, f"{value!r} is not one of {choices}")
+    _require(value in choices, path, "{!r} is not one of {}", value, choices)
 
 
 def _check_mapping(kinds, value, path):
@@ -372,10 +380,9 @@ def _check_scalar(kind, value, path):
         kind = str
     if kind is float and type(value) is int:
         return
-    _require(type(value) is kind, path, f"{value!r} is no {kind}")
+    _require(type(value) is kind, path, "{!r} is no {}", value, kind.__name__)
 
 
-def _require(condition, path, reason, value=None):
+def _require(condition, path, reason, *details):
     if not condition:
-        members = f" ({sorted(value)})" if isinstance(value, dict) else ""
-        raise ContractBroken(path, reason + members)
+        raise ContractBroken(path, reason.format(*details))

@@ -13,7 +13,7 @@ from flask import Blueprint, jsonify, request
 
 from . import methods
 from .delivery import Destination, Network, public_event
-from .errors import StripeError
+from .errors import NotPossible, StripeError
 from .rendering import rendered
 from .resources import (
     balance_transactions,
@@ -33,6 +33,8 @@ CUSTOMER = {
     "country": "US",
 }
 CARD = "4242424242424242"
+LANDING = 5.0
+"""Seconds that `reset` waits for deliveries in flight."""
 
 
 def operation(method, path):
@@ -67,7 +69,7 @@ def _answer(world, function, **ids):
         return jsonify(result() if callable(result) else result)
     except StripeError as error:
         return jsonify(error.body()), 400
-    except (KeyError, TypeError, ValueError) as error:
+    except NotPossible as error:
         return jsonify({"error": {"message": str(error)}}), 400
 
 
@@ -78,7 +80,7 @@ def _merchant(world, body):
 def _owned(world, object_id):
     merchant = world.owner(object_id)
     if not merchant:
-        raise KeyError(f"the sandbox has no {object_id}")
+        raise NotPossible(f"the sandbox has no {object_id}")
     return merchant, merchant.find(object_id)
 
 
@@ -88,12 +90,18 @@ def _owned(world, object_id):
 @operation("POST", "/reset")
 def reset(world, body):
     """Forget everything, then set what `configure` takes; without a webhook address
-    the one given at start stays.
+    the one given at start stays. What was being sent has arrived when it returns.
     """
     main = world.deliveries.main
     world.clear(**{name: body[name] for name in ("account",) if name in body})
     world.deliveries.main = main
-    return configure(world, body)
+    configured = configure(world, body)
+
+    def settled():
+        world.deliveries.landed(LANDING)
+        return configured
+
+    return settled
 
 
 @operation("POST", "/configure")
@@ -282,7 +290,7 @@ def _pending_debit(world, object_id):
         obj = merchant.find(obj["payment_intent"])
         obj = merchant.find(obj["latest_charge"]) if obj else None
     if not obj or obj["status"] != "pending":
-        raise ValueError(f"{object_id} is no pending bank debit")
+        raise NotPossible(f"{object_id} is no pending bank debit")
     return merchant, obj
 
 
@@ -309,6 +317,8 @@ def create_balance_transaction(world, body):
     `currency`, `description`, `source`, `fee` (taken off the net), `available_on`.
     """
     merchant = _merchant(world, body)
+    if body.get("source"):
+        merchant, _ = _owned(world, body["source"])
     currency = body.get("currency", merchant.settings.currencies[0])
     fee = body.get("fee", 0)
     detail = balance_transactions.fee_detail(fee, currency, "stripe_fee", "Stripe fee")
@@ -413,6 +423,8 @@ def change_payout(world, body, object_id, action):
 
 def _act(world, actions, object_id, action, body):
     merchant, obj = _owned(world, object_id)
+    if action not in actions:
+        raise NotPossible(f"not one of {', '.join(actions)}: {action}")
     actions[action](merchant, obj, **body)
     return rendered(obj)
 
@@ -461,11 +473,20 @@ def send(world, body):
     """Send deliveries now, one after the other, whatever their state.
 
     `ids` (deliveries or events, in the order to send; default: all that are held),
-    `order` (`as_is`, `reversed`, `shuffled` with `seed`), `times` each. Answers the
-    HTTP statuses.
+    `order` (`as_is`, `reversed`, `shuffled` with `seed`), `times` each, `together` at
+    the same moment. Answers the HTTP statuses.
     """
     chosen = _ordered(_to_send(world, body), body) * body.get("times", 1)
-    return lambda: {"statuses": world.deliveries.send_now(chosen)}
+    deliveries = world.deliveries
+    send = deliveries.send_together if body.get("together") else deliveries.send_now
+    return lambda: {"statuses": send(chosen)}
+
+
+@operation("POST", "/events/<event_id>/repeat")
+def repeat_event(world, body, event_id):
+    """A second Event object, with an id of its own, about the same fact."""
+    merchant, event = _owned(world, event_id)
+    return public_event(merchant.repeat(event))
 
 
 @operation("POST", "/deliveries/retry")
@@ -518,6 +539,9 @@ def delivery_faults(world, body):
     """What happens to deliveries from now on; the members of `delivery.Network`.
     An empty call ends the troubles; held deliveries stay held until sent.
     """
+    unknown = body.keys() - {field.name for field in dataclasses.fields(Network)}
+    if unknown:
+        raise NotPossible(f"no such trouble: {', '.join(unknown)}")
     world.deliveries.network = Network(**body)
     return body
 

@@ -14,7 +14,14 @@ ANNOUNCEMENT = "Stripe sandbox on "
 
 
 class SandboxError(Exception):
-    """The control API refused a call."""
+    """The control API refused a call.
+
+    :param status: 400, or 500 where the sandbox itself is at fault
+    """
+
+    def __init__(self, message, status=None):
+        super().__init__(message)
+        self.status = status
 
 
 class Sandbox:
@@ -189,6 +196,10 @@ class Sandbox:
         chosen = {"ids": ids} if ids is not None else {}
         return self._post("/deliveries/send", {**chosen, **how})["statuses"]
 
+    def repeat_event(self, event_id):
+        """A second Event object about the same fact."""
+        return self._post(f"/events/{event_id}/repeat")
+
     def retry(self):
         """Try at once what waits for a later try."""
         return self._post("/deliveries/retry")
@@ -231,7 +242,7 @@ class Sandbox:
             with OPENER.open(call, timeout=120) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise SandboxError(error.read().decode()) from None
+            raise SandboxError(error.read().decode(), error.code) from None
 
 
 def _python_path():

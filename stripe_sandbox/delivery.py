@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 from .thin import thin_event
@@ -110,11 +111,13 @@ class Deliveries:
     def __init__(self, world):
         self.world = world
         self.changed = threading.Condition(world.lock)
+        self.in_flight = 0
         self.clear()
 
     def clear(self):
         """Forget deliveries and destinations; what is on its way gets lost."""
         self.all = {}
+        self.queued = {}
         self.main = None
         self.thin = None
         self.network = Network()
@@ -154,6 +157,12 @@ class Deliveries:
         if self.network.touches(event["type"]):
             self.network.impair(delivery)
         self.all[delivery.id] = delivery
+        if delivery.state == "queued":
+            self._queue(delivery)
+
+    def _queue(self, delivery):
+        delivery.state = "queued"
+        self.queued[delivery.id] = delivery
         self.changed.notify_all()
 
     # -- sending ----------------------------------------------------------------------
@@ -166,34 +175,35 @@ class Deliveries:
 
     def _next_due(self):
         while True:
-            self._drop_unwanted()
-            queued = [d for d in self.all.values() if d.state == "queued"]
-            first = min(queued, key=lambda d: d.due, default=None)
+            first = min(self.queued.values(), key=lambda d: d.due, default=None)
             pause = first.due - time.monotonic() if first else None
             if first and pause <= 0:
-                first.state = "sending"
-                return first
+                return self._taken(first)
             self.changed.wait(pause)
 
-    def _drop_unwanted(self):
-        for delivery in self.all.values():
-            if delivery.state == "queued" and not delivery.target.enabled:
-                delivery.state = "failed"
+    def _taken(self, delivery):
+        del self.queued[delivery.id]
+        delivery.state = "sending"
+        return delivery
 
     def _send_all(self, delivery):
-        for _ in range(delivery.repeat):
-            status = self.attempt(delivery)
+        status = 0
+        if delivery.target.enabled:
+            status = [self.attempt(delivery) for _ in range(delivery.repeat)][-1]
         with self.changed:
             self._settle(delivery, status)
             self.changed.notify_all()
 
     def attempt(self, delivery):
         """Send once, now; returns the HTTP status, 0 where there was no answer."""
-        with self.world.lock:
+        with self.changed:
+            self.in_flight += 1
             body = self._body(delivery)
         started = time.time()
         status, answer = post(delivery.target, body)
-        with self.world.lock:
+        with self.changed:
+            self.in_flight -= 1
+            self.changed.notify_all()
             delivery.attempts.append(
                 {
                     "at": started,
@@ -214,11 +224,11 @@ class Deliveries:
     def _settle(self, delivery, status):
         if 200 <= status < 300:
             self._delivered(delivery)
-        elif len(delivery.attempts) >= MAX_TRIES:
+        elif len(delivery.attempts) >= MAX_TRIES or not delivery.target.enabled:
             delivery.state = "failed"
-        else:
-            delivery.state = "queued"
+        elif delivery.id in self.all:
             delivery.due = time.monotonic() + self._back_off(len(delivery.attempts))
+            self._queue(delivery)
 
     def _delivered(self, delivery):
         if delivery.state != "delivered":
@@ -232,13 +242,12 @@ class Deliveries:
 
     def wait_for_first_try(self, event):
         """Wait until each delivery of the event was tried, as Stripe's page does."""
-        until = time.monotonic() + REDIRECT_WAIT / self.world.clock.speed
+        patience = REDIRECT_WAIT / self.world.clock.speed
         with self.changed:
-            while self._untried(event) and time.monotonic() < until:
-                self.changed.wait(until - time.monotonic())
+            self.changed.wait_for(lambda: self._tried(event), patience)
 
-    def _untried(self, event):
-        return any(
+    def _tried(self, event):
+        return not any(
             d.state in OPEN_STATES and not d.attempts
             for d in self.all.values()
             if d.event_id == event["id"]
@@ -246,25 +255,31 @@ class Deliveries:
 
     def idle(self, timeout):
         """Wait until nothing is on its way; False when the time is up."""
-        until = time.monotonic() + timeout
         with self.changed:
-            while self._any_open():
-                if time.monotonic() >= until:
-                    return False
-                self.changed.wait(until - time.monotonic())
-        return True
+            return self.changed.wait_for(self._all_done, timeout)
 
-    def _any_open(self):
-        return any(d.state in OPEN_STATES for d in self.all.values())
+    def landed(self, timeout):
+        """Wait until what was being sent when it was forgotten has arrived."""
+        with self.changed:
+            return self.changed.wait_for(lambda: not self.in_flight, timeout)
+
+    def _all_done(self):
+        return not any(d.state in OPEN_STATES for d in self.all.values())
 
     def send_now(self, deliveries):
         """Send these one after the other; returns their HTTP statuses."""
         return [self._send_one(delivery) for delivery in deliveries]
 
+    def send_together(self, deliveries):
+        """Send these all at the same moment; returns their HTTP statuses."""
+        with ThreadPoolExecutor(max(1, len(deliveries))) as pool:
+            return list(pool.map(self._send_one, deliveries))
+
     def _send_one(self, delivery):
         status = self.attempt(delivery)
         with self.changed:
             if 200 <= status < 300:
+                self.queued.pop(delivery.id, None)
                 self._delivered(delivery)
             self.changed.notify_all()
         return status
@@ -272,7 +287,7 @@ class Deliveries:
     def retry_now(self):
         """Make what waits for a later try due at once."""
         with self.changed:
-            for delivery in self.all.values():
+            for delivery in self.queued.values():
                 delivery.due = min(delivery.due, time.monotonic())
             self.changed.notify_all()
 

@@ -37,6 +37,10 @@ class StripeError(Exception):
         return {"error": error}
 
 
+class NotPossible(Exception):
+    """Something that the control API, or the course of time, cannot bring about now."""
+
+
 def invalid(message, param=None, code=None, status=400):
     """The plain `invalid_request_error`."""
     return StripeError(status, "invalid_request_error", message, code, param)
@@ -83,15 +87,6 @@ def invalid_choice(param, options):
 def invalid_shape(param, wanted):
     """A scalar for a hash, or the other way round."""
     return invalid(f"Invalid {wanted}", param)
-
-
-def too_long(param, limit):
-    """A text longer than Stripe takes."""
-    return invalid(
-        f"Invalid string: must be at most {limit} characters",
-        param,
-        "parameter_invalid_string_blank" if not limit else None,
-    )
 
 
 def invalid_email(param, value):
@@ -156,6 +151,17 @@ def forbidden(masked, account, permission):
         f"endpoint on account '{account}'. Having the '{permission}' permission would "
         "allow this request to continue.",
         "more_permissions_required",
+    )
+
+
+def no_access(masked, account):
+    """The `Stripe-Account` header names an account that the key does not open."""
+    return StripeError(
+        403,
+        "invalid_request_error",
+        f"The provided key '{masked}' does not have access to account '{account}' (or "
+        "that account does not exist). Application access may have been revoked.",
+        "account_invalid",
     )
 
 

@@ -13,6 +13,8 @@ A fault is a dict:
   failed while executing)
 """
 
+from .errors import NotPossible
+
 KINDS = ("status", "slow", "hang", "half_body", "lost_answer")
 
 
@@ -25,10 +27,10 @@ class ApiFaults:
     def order(self, fault):
         """Order a fault.
 
-        :raises KeyError: an unknown kind
+        :raises NotPossible: an unknown kind
         """
         if fault.get("kind") not in KINDS:
-            raise KeyError(f"fault kind must be one of {KINDS}")
+            raise NotPossible(f"fault kind must be one of {KINDS}")
         self.waiting.append({"times": 1, "match": "", "seconds": 0, **fault})
 
     def meet(self, method, path):

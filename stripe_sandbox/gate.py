@@ -100,6 +100,7 @@ class Gate:
         if not endpoint:
             raise errors.unknown_url(incoming.method, incoming.path)
         _check_version(incoming.headers.get("Stripe-Version"))
+        _check_account(incoming.headers.get("Stripe-Account"), caller)
         caller.require(endpoint.permission)
         call = Call(self.world, incoming, caller, endpoint, ids, tree, request_id)
         answer = call.answer(fault)
@@ -209,6 +210,11 @@ def _check_version(version):
             f"Invalid Stripe API version: {version} (the sandbox answers only "
             f"{stripe.api_version})"
         )
+
+
+def _check_account(account, caller):
+    if account not in (None, caller.account):
+        raise errors.no_access(caller.masked, account)
 
 
 def _refusal(fault):

@@ -145,7 +145,7 @@ def _page(merchant, session, form):
         form=form,
         countries=COUNTRIES,
         numbers=_numbers(session),
-        live=merchant.livemode,
+        takes_debits=len(session["payment_method_types"]) > 1,
     )
 
 

@@ -75,9 +75,17 @@ class Merchant:
         data = {"object": rendered(obj)}
         if previous is not None:
             data["previous_attributes"] = previous
-        event = self.add(self._event(event_type, data))
+        event = self._event(event_type, data)
         event["_related"] = _related(obj)
         event["_time"] = self.world.clock.now()
+        return self._publish(event)
+
+    def repeat(self, event):
+        """Record a second event about the same fact, as Stripe sometimes does."""
+        return self._publish({**event, "id": self.new_id("evt_")})
+
+    def _publish(self, event):
+        self.add(event)
         event["pending_webhooks"] = self.world.deliveries.plan(self, event)
         return event
 
@@ -106,4 +114,6 @@ class Merchant:
 
 
 def _related(obj):
-    return {"id": obj.get("id"), "type": obj["object"]}
+    """What a thin event points to; the balance has no id."""
+    has_id = {"id": obj["id"]} if "id" in obj else {}
+    return {**has_id, "type": obj["object"]}

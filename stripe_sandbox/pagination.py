@@ -20,9 +20,7 @@ def page(merchant, kind, params, matches=lambda obj: True):
     :param params: may hold `limit`, `starting_after`, `ending_before`, `created`
     :param matches: says which objects belong to the list
     """
-    newest_first = sorted(
-        reversed(merchant.all(kind)), key=lambda obj: obj["created"], reverse=True
-    )
+    newest_first = sorted(merchant.all(kind), key=lambda obj: obj["created"])[::-1]
     wanted = [obj for obj in newest_first if matches(obj) and _in_time(obj, params)]
     return cut(wanted, params, RESOURCE_URL[kind], kind)
 

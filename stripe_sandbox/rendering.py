@@ -1,7 +1,5 @@
 """What leaves the sandbox: copies without private members, expanded where asked."""
 
-import copy
-
 from . import contract
 from .errors import invalid
 
@@ -13,10 +11,17 @@ HIDDEN_LISTS = {("checkout.session", "line_items"), ("charge", "refunds")}
 def rendered(obj):
     """A deep copy of an object as Stripe shows it."""
     return {
-        name: copy.deepcopy(value)
-        for name, value in obj.items()
-        if not name.startswith("_")
+        name: _copied(value) for name, value in obj.items() if not name.startswith("_")
     }
+
+
+def _copied(value):
+    """A copy of JSON; several times faster than `copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
 
 
 def list_object(url, items, has_more=False):

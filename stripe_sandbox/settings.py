@@ -3,6 +3,8 @@
 import dataclasses
 from dataclasses import dataclass, field
 
+from .errors import NotPossible
+
 
 @dataclass
 class Settings:
@@ -34,11 +36,11 @@ class Settings:
     def change(self, values):
         """Set some of them.
 
-        :raises KeyError: a name that does not exist
+        :raises NotPossible: a name that does not exist
         """
         for name, value in values.items():
             if name not in NAMES:
-                raise KeyError(f"no such setting: {name}")
+                raise NotPossible(f"no such setting: {name}")
             setattr(self, name, value)
 
 

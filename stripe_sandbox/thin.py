@@ -1,6 +1,6 @@
 """Thin events: the small, unversioned notifications about a snapshot event."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from .rendering import RESOURCE_URL
 
@@ -9,7 +9,6 @@ def thin_event(event):
     """The notification for a snapshot event, as it is delivered and as
     `GET /v2/core/events/ID` answers it (there `snapshot_event` is added).
     """
-    related = event["_related"]
     return {
         "id": thin_id(event["id"]),
         "object": "v2.core.event",
@@ -18,7 +17,7 @@ def thin_event(event):
         "created": _iso(event["_time"]),
         "context": None,
         "reason": _reason(event["request"]),
-        "related_object": {**related, "url": _url(related)},
+        "related_object": {**event["_related"], "url": _url(event["_related"])},
     }
 
 
@@ -39,7 +38,7 @@ def snapshot_id(thin):
 
 def _url(related):
     base = RESOURCE_URL[related["type"]]
-    return f"{base}/{related['id']}" if related["id"] else base
+    return f"{base}/{related['id']}" if "id" in related else base
 
 
 def _reason(request):
@@ -52,5 +51,5 @@ def _reason(request):
 
 
 def _iso(seconds):
-    moment = datetime.fromtimestamp(seconds, UTC)
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

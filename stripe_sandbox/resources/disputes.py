@@ -128,7 +128,7 @@ def reinstate(merchant, dispute, returned_fee=0):
     """The money comes back, whatever the status."""
     taken = sum(bt["amount"] for bt in dispute["balance_transactions"])
     if taken >= 0:
-        raise ValueError("no money was withdrawn")
+        raise errors.NotPossible("no money was withdrawn")
     first = dispute["balance_transactions"][0]
     fees = [_fee(-returned_fee, first["currency"])] if returned_fee else []
     _move(merchant, dispute, -taken, first["currency"], fees, "dispute_reversal")
@@ -213,7 +213,7 @@ def _add_evidence(dispute, evidence):
 
 def _add(merchant, charge, amount, reason, status):
     if charge["status"] != "succeeded":
-        raise ValueError(f"{charge['id']} was not paid")
+        raise errors.NotPossible(f"{charge['id']} was not paid")
     charge["disputed"] = True
     return merchant.add(_dispute(merchant, charge, amount, reason, status))
 

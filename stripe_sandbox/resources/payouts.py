@@ -98,7 +98,7 @@ def make_automatic(merchant, currency, pending_too=False):
     ]
     amount = _whole(sum(bt["net"] for bt in parts), currency)
     if not amount:
-        raise ValueError(f"there is nothing to pay out in {currency}")
+        raise errors.NotPossible(f"there is nothing to pay out in {currency}")
     payout = _payout(merchant, amount, currency, automatic=True)
     for bt in parts:
         bt["_payout"] = payout["id"]
@@ -124,7 +124,7 @@ def send(merchant, payout):
 def pay(merchant, payout):
     """The payout arrives, with its trace id."""
     if payout["status"] not in ON_ITS_WAY:
-        raise ValueError(f"the payout is {payout['status']} already")
+        raise errors.NotPossible(f"the payout is {payout['status']} already")
     trace = {"status": "supported", "value": merchant.new_id("TRACE", 10).upper()}
     _change(merchant, payout, status="paid", trace_id=trace)
     merchant.emit("payout.paid", payout)
@@ -133,7 +133,7 @@ def pay(merchant, payout):
 def fail(merchant, payout, code="account_closed"):
     """The bank refuses the money, even after `paid`; it comes back."""
     if payout["status"] not in (*ON_ITS_WAY, "paid"):
-        raise ValueError(f"the payout is {payout['status']} already")
+        raise errors.NotPossible(f"the payout is {payout['status']} already")
     _bring_back(merchant, payout, "payout_failure")
     payout.update(
         status="failed",
@@ -146,7 +146,7 @@ def fail(merchant, payout, code="account_closed"):
 def cancel(merchant, payout):
     """The payout is stopped; the money comes back."""
     if payout["status"] not in ON_ITS_WAY:
-        raise ValueError(f"the payout is {payout['status']} already")
+        raise errors.NotPossible(f"the payout is {payout['status']} already")
     _bring_back(merchant, payout, "payout_cancel")
     payout["status"] = "canceled"
     merchant.emit("payout.canceled", payout)

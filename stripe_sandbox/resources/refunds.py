@@ -99,7 +99,7 @@ def succeed(merchant, refund):
 def fail(merchant, refund, reason="expired_or_canceled_card"):
     """A refund fails, even days after it succeeded; the money comes back."""
     if refund["status"] in ("failed", "canceled"):
-        raise ValueError(f"the refund is {refund['status']} already")
+        raise errors.NotPossible(f"the refund is {refund['status']} already")
     _undo(merchant, refund)
     _change(merchant, refund, status="failed", failure_reason=reason)
     merchant.emit("refund.failed", refund)
@@ -114,7 +114,7 @@ def cancel(merchant, refund):
 
 def _require_open(refund):
     if refund["status"] not in OPEN_STATUSES:
-        raise ValueError(f"the refund is {refund['status']} already")
+        raise errors.NotPossible(f"the refund is {refund['status']} already")
 
 
 def _change(merchant, refund, **values):

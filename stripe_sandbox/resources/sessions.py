@@ -53,7 +53,6 @@ MODELLED = {
     "metadata",
     "mode",
     "payment_intent_data",
-    "payment_method_options",
     "phone_number_collection",
     "ui_mode",
 }
@@ -291,6 +290,8 @@ def _check_modelled(params):
         raise _not_modelled(name)
     if params.get("managed_payments", {}).get("enabled"):
         raise _not_modelled("managed_payments")
+    if params.get("customer_creation") == "always":
+        raise _not_modelled("customer_creation")
 
 
 def _not_modelled(name):

@@ -76,7 +76,13 @@ def receiver(receiver_process):
 
 @pytest.fixture
 def sandbox(sandbox_process, receiver):
-    sandbox_process.reset(speed=SPEED, webhook_url=receiver.url, webhook_secret=SECRET)
+    sandbox_process.reset(
+        speed=SPEED,
+        webhook_url=receiver.url,
+        webhook_secret=SECRET,
+        webhook_events=["*"],
+    )
+    receiver.reset()
     return sandbox_process
 
 

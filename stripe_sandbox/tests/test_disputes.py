@@ -3,6 +3,8 @@
 import pytest
 import stripe
 
+from stripe_sandbox.control_client import SandboxError
+
 from .conftest import eventually, new_charge
 
 
@@ -95,7 +97,7 @@ def test_reinstated_is_not_won(client, charge, frozen):
 def test_money_comes_back_only_once(client, charge, frozen):
     made = frozen.dispute(charge.id)
     frozen.change_dispute(made["id"], "win")
-    with pytest.raises(Exception, match="no money was withdrawn"):
+    with pytest.raises(SandboxError, match="no money was withdrawn"):
         frozen.change_dispute(made["id"], "win")
 
 

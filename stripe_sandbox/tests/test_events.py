@@ -108,6 +108,26 @@ class TestThin:
         assert "data" not in json.loads(body)
         assert len(receiver.got) == 1
 
+    def test_every_kind_can_be_read_and_fetched(self, thin, client, receiver):
+        thin.configure(thin_events=["*"])
+        thin.set_clock(frozen=True)
+        charge = new_charge(thin, client)
+        thin.refund(charge.id, 100)
+        thin.dispute(charge.id)
+        thin.payout()
+        thin.advance(5 * 86400)
+        thin.idle()
+        notes = [
+            client.parse_event_notification(body, header, "whsec_thin")
+            for body, header in receiver.got
+        ]
+        fetched = {note.type.removeprefix("v1."): note.fetch_event() for note in notes}
+        assert len(fetched) == 14
+        assert {event["type"] for event in thin.events()} == set(fetched)
+        for note in notes:
+            related = note.fetch_related_object()
+            assert related.object == note.related_object.type
+
     def test_signed_with_its_own_secret(self, thin, client, receiver):
         thin.pay(new_session(client).id)
         body, header = eventually(lambda: receiver.got)[0]

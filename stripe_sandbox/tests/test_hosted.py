@@ -59,6 +59,12 @@ class TestPage:
         page = get(new_session(client, line_items=[{"price_data": price}])).text
         assert "<script" not in page
 
+    def test_receipt(self, client, sandbox):
+        paid = sandbox.pay(new_session(client).id)
+        receipt = requests.get(paid["charge"]["receipt_url"], timeout=20)
+        assert receipt.status_code == 200
+        assert "$110.00" in receipt.text
+
     def test_unknown_session(self, sandbox):
         answer = requests.get(f"{sandbox.url}/c/pay/cs_test_nothing", timeout=20)
         assert answer.status_code == 404

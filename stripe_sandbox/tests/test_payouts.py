@@ -3,6 +3,8 @@
 import pytest
 import stripe
 
+from stripe_sandbox.control_client import SandboxError
+
 from .conftest import new_charge
 
 
@@ -32,13 +34,13 @@ class TestAutomatic:
 
     def test_nothing_is_paid_out_twice(self, client, charges, frozen):
         frozen.payout()
-        with pytest.raises(Exception, match="nothing to pay out"):
+        with pytest.raises(SandboxError, match="nothing to pay out"):
             frozen.payout()
         new_charge(frozen, client, 2000)
         assert frozen.payout()["amount"] == 2000 - 88
 
     def test_only_available_money_unless_told(self, client, charges, frozen):
-        with pytest.raises(Exception, match="nothing to pay out"):
+        with pytest.raises(SandboxError, match="nothing to pay out"):
             frozen.payout(pending_too=False)
         frozen.advance(2 * 86400)
         assert frozen.payout(pending_too=False)["amount"] == 15476

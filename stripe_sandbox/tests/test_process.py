@@ -100,11 +100,14 @@ class TestMistakes:
             lambda sandbox: sandbox.delivery_faults(bogus=1),
             lambda sandbox: sandbox.settle_debit("py_none"),
             lambda sandbox: sandbox.change_payout("po_none", "pay"),
+            lambda sandbox: sandbox.refund("ch_none"),
+            lambda sandbox: sandbox.create_balance_transaction(1, source="ch_none"),
         ],
     )
     def test_are_refused_with_a_reason(self, sandbox, call):
-        with pytest.raises(SandboxError, match="error"):
+        with pytest.raises(SandboxError, match="error") as caught:
             call(sandbox)
+        assert caught.value.status == 400
 
     def test_an_unpayable_session(self, sandbox, client):
         session = new_session(client)

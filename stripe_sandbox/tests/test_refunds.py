@@ -3,6 +3,8 @@
 import pytest
 import stripe
 
+from stripe_sandbox.control_client import SandboxError
+
 from .conftest import new_charge
 
 
@@ -56,7 +58,8 @@ class TestCreate:
         with pytest.raises(stripe.InvalidRequestError) as caught:
             refund(client, charge, amount=1001)
         assert caught.value.user_message == (
-            "Refund amount ($10.01) is greater than unrefunded amount on charge ($10.00)"
+            "Refund amount ($10.01) is greater than unrefunded amount on charge "
+            "($10.00)"
         )
         assert caught.value.param == "amount"
 
@@ -163,12 +166,20 @@ class TestOutcomes:
         assert client.v1.refunds.retrieve(fails.id).status == "failed"
         assert client.v1.refunds.retrieve(slow.id).status == "succeeded"
 
+    def test_what_time_would_have_done_may_be_overtaken(self, client, frozen):
+        charge = new_charge(frozen, client, number="4000000000007726")
+        frozen.set_clock(frozen=False)
+        made = refund(client, charge)
+        frozen.change_refund(made.id, "fail")
+        frozen.advance(60)
+        assert client.v1.refunds.retrieve(made.id).status == "failed"
+
     def test_an_ended_refund_cannot_end_again(self, client, charge, frozen):
         made = refund(client, charge)
-        with pytest.raises(Exception, match="succeeded already"):
+        with pytest.raises(SandboxError, match="succeeded already"):
             frozen.change_refund(made.id, "succeed")
         frozen.change_refund(made.id, "fail")
-        with pytest.raises(Exception, match="failed already"):
+        with pytest.raises(SandboxError, match="failed already"):
             frozen.change_refund(made.id, "fail")
 
 

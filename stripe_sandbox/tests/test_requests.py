@@ -69,6 +69,12 @@ class TestKeys:
         with pytest.raises(stripe.InvalidRequestError, match="version"):
             client.v1.balance.retrieve(options={"stripe_version": "2020-08-27"})
 
+    def test_another_account_is_refused(self, client):
+        own = client.v1.accounts.retrieve_current().id
+        client.v1.balance.retrieve(options={"stripe_account": own})
+        with pytest.raises(stripe.PermissionError, match="does not have access"):
+            client.v1.balance.retrieve(options={"stripe_account": "acct_other"})
+
     def test_unknown_path(self, client):
         with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request"):
             client.raw_request("get", "/v1/nothing")

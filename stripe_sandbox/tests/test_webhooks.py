@@ -63,7 +63,6 @@ class TestDelivery:
         pay(sandbox, client)
         eventually(lambda: receiver.got)
         assert receiver.types() == ["charge.updated"]
-        sandbox.configure(webhook_events=["*"])
 
 
 class TestTroubles:
@@ -137,6 +136,25 @@ class TestTroubles:
         frozen.idle()
         assert sorted(receiver.types()) == sorted(ONE_PAYMENT)
         assert receiver.types() != ONE_PAYMENT
+
+    def test_two_at_the_same_moment(self, frozen, client, receiver):
+        frozen.hold()
+        pay(frozen, client)
+        receiver.delay = 0.3
+        event = frozen.events("checkout.session.completed")[0]["id"]
+        started = time.monotonic()
+        assert frozen.deliver([event], times=2, together=True) == [200, 200]
+        assert time.monotonic() - started < 0.6
+        assert len(receiver.got) == 2
+
+    def test_two_events_about_one_fact(self, frozen, client, receiver):
+        pay(frozen, client)
+        first = frozen.events("charge.updated")[0]
+        second = frozen.repeat_event(first["id"])
+        frozen.idle()
+        assert second["id"] != first["id"]
+        assert second["data"] == first["data"]
+        assert receiver.types().count("charge.updated") == 2
 
     def test_retry_now(self, sandbox, client, receiver):
         receiver.answers = [500]
