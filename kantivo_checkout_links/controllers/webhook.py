@@ -1,6 +1,7 @@
 import logging
 
 import psycopg2
+from psycopg2.errors import SerializationFailure
 
 from odoo import http
 from odoo.http import Response, request
@@ -77,6 +78,8 @@ class CheckoutWebhook(http.Controller):
         try:
             gateway_sudo.env["checkout.event"]._receive(gateway_sudo, event)
             request.env.cr.flush()
+        except SerializationFailure:
+            raise  # the same event at once, elsewhere: Odoo tries again
         except psycopg2.Error:
             _logger.exception("A delivery to gateway %s wasn't kept", gateway_sudo.id)
             request.env.cr.rollback()

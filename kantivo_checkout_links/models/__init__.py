@@ -1,6 +1,7 @@
 from . import (
     account_bank_statement_line,
     account_move,
+    account_move_line,
     checkout_accounting,
     checkout_connection,
     checkout_endpoint,

@@ -1,6 +1,14 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+# In the context of our own code only: no remote call can carry an object like this.
+UNPROTECTED = object()
+
+# What would make an entry say something else than what happened at Stripe.
+PROTECTED_FIELDS = frozenset(
+    "company_id currency_id date journal_id line_ids partner_id statement_line_id".split()
+)
+
 
 class AccountMove(models.Model):
     _inherit = "account.move"
@@ -20,6 +28,12 @@ class AccountMove(models.Model):
             move.checkout_payment_ids = move.checkout_movement_ids.payment_id
 
     # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Override of `account`: what happened at Stripe stays as it is booked."""
+        if vals.keys() & PROTECTED_FIELDS or vals.get("state") in ("draft", "cancel"):
+            self._check_no_checkout_movement()
+        return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_checkout(self):
@@ -43,22 +57,30 @@ class AccountMove(models.Model):
             name=self.env._("Checkout Payments")
         )
 
-    # === HELPERS === #
+    # === BUSINESS METHODS === #
+
+    def _unprotected(self):
+        """These entries for our own code, which may correct what others may not."""
+        return self.with_context(checkout_protection=UNPROTECTED)
 
     def _check_no_checkout_movement(self):
         """:raise UserError: if an entry books a movement of a Stripe balance."""
+        if self.env.context.get("checkout_protection") is UNPROTECTED:
+            return
+        posted = self.filtered(lambda move: move.state == "posted")
         movement_sudo = (
             self.env["checkout.movement"]
             .sudo()  # who may not see the movement must not undo it either
-            .search([("move_id", "in", self.ids)], limit=1)
+            .search([("move_id", "in", posted.ids)], limit=1)
         )
         if movement_sudo:
             raise UserError(
                 self.env._(
-                    "%(entry)s books what happened at Stripe (%(source)s), so it can't "
-                    "be reset, cancelled or deleted. To correct an account or a tax, "
-                    "make a new entry; to give money back, refund the payment.",
+                    "%(entry)s books what happened at Stripe (%(stripe_id)s), so it "
+                    "can't be changed, reset, cancelled or deleted. To correct an "
+                    "account or a tax, make a new entry; to give money back, refund "
+                    "the payment.",
                     entry=movement_sudo.move_id.name,
-                    source=movement_sudo.stripe_source_id,
+                    stripe_id=movement_sudo.stripe_source_id,
                 )
             )

@@ -3,10 +3,11 @@ import logging
 from datetime import timedelta
 
 from psycopg2 import OperationalError
+from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 
-from ..const import EVENT_BATCH, HANDLED_EVENTS, RETRY_MINUTES
+from ..const import EVENT_BATCH, HANDLED_EVENTS, PROCESS_ATTEMPTS, RETRY_MINUTES
 from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
@@ -87,19 +88,31 @@ class CheckoutEvent(models.Model):
             self._trigger_processing()
 
     @api.model
-    def _receive_object(self, gateway, stripe_object):
-        """Have an object that we read ourselves processed as if Stripe had sent it.
+    def _receive_session(self, payment):
+        """Have a payment's session read and applied, as if Stripe had told of it.
 
-        The object's id makes the event's: asked again, the same row is worked off anew.
+        Its id makes the event's: asked for again, the same row is worked off anew.
         """
+        session_id = payment.stripe_checkout_session_id
         self._insert(
-            gateway,
-            f"sync:{stripe_object['id']}",
-            f"sync.{stripe_object['object']}",
+            payment.gateway_id,
+            f"sync:{session_id}",
+            "sync.checkout.session",
             "pending",
-            {"data": {"object": stripe_object}},
+            {"data": {"object": {"id": session_id, "object": "checkout.session"}}},
         )
         self._trigger_processing()
+
+    @api.model
+    def _get_asked_at(self, payment):
+        """When somebody last had a payment's session read; False if never."""
+        session_id = payment.stripe_checkout_session_id
+        return self.search(
+            [
+                ("gateway_id", "=", payment.gateway_id.id),
+                ("stripe_event_id", "=", f"sync:{session_id}"),
+            ]
+        ).received_at
 
     @api.model
     def _insert(self, gateway, stripe_event_id, event_type, state, payload):
@@ -119,9 +132,9 @@ class CheckoutEvent(models.Model):
             )
             ON CONFLICT (gateway_id, stripe_event_id) DO UPDATE
                 SET state = 'pending', attempts = 0, error = NULL,
+                    received_at = excluded.received_at,
                     next_attempt_at = excluded.next_attempt_at
                 WHERE checkout_event.stripe_event_id LIKE 'sync:%%'
-                    AND checkout_event.state != 'pending'
             """,
             {
                 "gateway": gateway.id,
@@ -181,13 +194,45 @@ class CheckoutEvent(models.Model):
     @api.model
     def _cron_process(self):
         """Work off the inbox, gateway by gateway, and do what the payments wait for."""
-        for gateway in self.env["checkout.gateway"].search([]):
+        for gateway in self._get_busy_gateways():
             try:
-                with gateway._exclusive() as gateway_sudo:
-                    gateway_sudo.env["checkout.event"]._process_gateway(gateway_sudo)
+                self._process_exclusively(gateway)
             except Exception:
                 # One gateway's trouble must not keep the others waiting.
                 _logger.exception("Events of gateway %s can't be processed", gateway.id)
+
+    @api.model
+    def _get_busy_gateways(self):
+        """The gateways for which there is anything to do now."""
+        due = [
+            ("state", "=", "pending"),
+            ("next_attempt_at", "<=", fields.Datetime.now()),
+        ]
+        waiting = {
+            "checkout.event": due,
+            "checkout.movement": [("state", "=", "to_post")],
+            "checkout.payment": [
+                ("expiry_requested", "=", True),
+                ("state", "=", "open"),
+            ],
+        }
+        groups = [
+            self.env[model]._read_group(domain, ["gateway_id"])
+            for model, domain in waiting.items()
+        ]
+        ids = {gateway.id for rows in groups for (gateway,) in rows}
+        return self.env["checkout.gateway"].search([("id", "in", list(ids))])
+
+    @api.model
+    def _process_exclusively(self, gateway):
+        """Process a gateway; where a payer's request got in between, once more."""
+        for _attempt in range(PROCESS_ATTEMPTS):
+            try:
+                with gateway._exclusive() as gateway_sudo:
+                    gateway_sudo.env["checkout.event"]._process_gateway(gateway_sudo)
+                return
+            except SerializationFailure:
+                _logger.info("Gateway %s is processed once more", gateway.id)
 
     @api.model
     def _process_gateway(self, gateway):

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from psycopg2.errors import UniqueViolation
 
@@ -35,7 +35,7 @@ class CheckoutPayment(models.Model):
 
     _name = "checkout.payment"
     _description = "Checkout Payment"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["checkout.mixin", "mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _check_company_auto = True
     _mail_post_access = "read"
@@ -122,9 +122,6 @@ class CheckoutPayment(models.Model):
     session_url = fields.Char(readonly=True, groups=fields.NO_ACCESS)
     session_expires_at = fields.Datetime(readonly=True)
     expiry_requested = fields.Boolean(readonly=True)
-    asked_at = fields.Datetime(
-        "Last Asked", readonly=True, help="When its return page last asked Stripe."
-    )
     payment_method_label = fields.Char("Paid With", readonly=True)
     dispute_status = fields.Char("Dispute", readonly=True)
 
@@ -470,6 +467,7 @@ class CheckoutPayment(models.Model):
             vals.update(self._prepare_first_paid_vals(session, charge))
         self._write_changes(vals)
         self.env["checkout.movement"]._ensure_charge(self, charge)
+        self._set_money_back()
 
     def _prepare_first_paid_vals(self, session, charge):
         """What is decided once, the first time that the payment is seen to be paid."""
@@ -580,43 +578,17 @@ class CheckoutPayment(models.Model):
         """
         if self.state not in UNFINISHED_STATES or not self._may_ask():
             return self.state
-        self.asked_at = fields.Datetime.now()
+        self.env["checkout.event"]._receive_session(self)
         try:
             session = self.gateway_id._get_client().retrieve_session(
                 self.stripe_checkout_session_id
             )
         except StripeError:
             return "unknown"
-        self.env["checkout.event"]._receive_object(self.gateway_id, session)
         return self._get_session_state(session)
 
     def _may_ask(self):
+        """Not more often than every few seconds: whoever has the address may reload."""
+        asked_at = self.env["checkout.event"]._get_asked_at(self)
         pause = timedelta(seconds=RETURN_PAGE_INTERVAL)
-        return not self.asked_at or self.asked_at + pause <= fields.Datetime.now()
-
-    # === HELPERS === #
-
-    def _write_changes(self, vals):
-        """Write only what differs: news that bring nothing new leave no trace."""
-        changed = {
-            name: value
-            for name, value in vals.items()
-            if self._fields[name].convert_to_write(self[name], self) != value
-            and (self[name] or value)
-        }
-        if changed:
-            self.write(changed)
-
-    @api.model
-    def _get_currency(self, code):
-        """A currency by Stripe's lower-case code, also an inactive one."""
-        return (
-            self.env["res.currency"]
-            .with_context(active_test=False)
-            .search([("name", "=", code.upper())], limit=1)
-        )
-
-    @api.model
-    def _to_datetime(self, timestamp):
-        """Stripe's Unix seconds as Odoo keeps times: UTC without saying so."""
-        return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)
+        return not asked_at or asked_at + pause <= fields.Datetime.now()

@@ -1,7 +1,9 @@
 from . import (
     test_charge_entry,
     test_inbox,
+    test_life,
     test_money,
     test_pay_page,
+    test_protection,
     test_webhook,
 )

@@ -15,7 +15,7 @@ from odoo.tests import HttpCase, tagged
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the sandbox lies
-from stripe_sandbox.control_client import Sandbox  # noqa: E402
+from stripe_sandbox.control_client import Sandbox, SandboxError  # noqa: E402, F401
 
 WEBHOOK_SECRET = "whsec_test"
 DECLINED_CARD = "4000000000000002"

@@ -1,0 +1,250 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+
+from odoo import fields
+
+from .common import DECLINED_CARD, CheckoutCommon, SandboxError
+from .test_pay_page import PayPageCase
+
+BANK_DEBIT = "debit"
+
+
+class TestPaymentLife(CheckoutCommon):
+    """A payment's states are Stripe's, whatever we hear of them and when."""
+
+    def test_bank_debit_is_processing_and_unbooked_until_the_bank_pays(self):
+        payment = self.pay(self.create_link(), number=BANK_DEBIT)
+        self.receive(self.take_events())
+        self.assertEqual(payment.state, "processing")
+        self.assertFalse(payment.movement_ids)
+        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.state, "paid")
+        self.assertCountEqual(payment.movement_ids.mapped("kind"), ["charge", "fee"])
+
+    def test_bank_debit_that_fails_leaves_no_entry(self):
+        payment = self.pay(self.create_link(), number=BANK_DEBIT)
+        self.receive(self.take_events())
+        self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.state, "failed")
+        self.assertTrue(payment.failure_message)
+        self.assertFalse(payment.movement_ids)
+
+    def test_old_news_do_not_undo_a_payment(self):
+        payment = self.pay(self.create_link(), number=BANK_DEBIT)
+        early = self.take_events()
+        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.receive(early)
+        self.assertEqual(payment.state, "paid")
+
+    def test_declined_card_leaves_the_checkout_open(self):
+        payment = self.begin(self.create_link())
+        with self.assertRaisesRegex(SandboxError, "declined"):
+            self.sandbox.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
+        self.deliver()
+        self.assertEqual(payment.state, "open")
+        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.state, "paid")
+
+    def test_session_that_expires_is_expired(self):
+        payment = self.begin(self.create_link())
+        self.sandbox.expire(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.state, "expired")
+        self.assertFalse(payment.movement_ids)
+
+    def test_payer_is_kept_as_stripe_knows_them(self):
+        payment = self.pay(
+            self.create_link(), name="Rosa Payer", email="rosa@example.com"
+        )
+        self.deliver()
+        self.assertEqual(payment.customer_name, "Rosa Payer")
+        self.assertEqual(payment.customer_email, "rosa@example.com")
+        self.assertEqual(payment.partner_id.email, "rosa@example.com")
+        self.assertIn("4242", payment.payment_method_label)
+        self.assertTrue(payment.stripe_payment_intent_id.startswith("pi_"))
+        self.assertTrue(payment.stripe_charge_id.startswith("ch_"))
+
+    def test_payment_that_a_crash_kept_from_stripe_expires(self):
+        link_sudo = self.create_link().sudo()
+        payment = link_sudo._begin_payment("crashed", 110, "en_US")
+        self.gateway.action_sync()
+        self.assertEqual(payment.state, "open")
+        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
+            self.gateway.action_sync()
+        self.assertEqual(payment.state, "expired")
+
+
+class TestClosing(CheckoutCommon):
+    """Deactivate means stop, and money that still arrives is booked and flagged."""
+
+    def test_deactivating_ends_open_checkouts_at_stripe(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        link.action_deactivate()
+        self.process()
+        self.assertEqual(payment.state, "expired")
+        [session] = self.sandbox.events("checkout.session.expired")
+        self.assertEqual(
+            session["data"]["object"]["id"], payment.stripe_checkout_session_id
+        )
+
+    def test_new_price_ends_open_checkouts_and_a_new_title_does_not(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        link.name = "Summer courses"
+        self.process()
+        self.assertEqual(payment.state, "open")
+        link.amount = 120
+        self.process()
+        self.assertEqual(payment.state, "expired")
+        self.assertEqual(payment.link_name, "Summer course")
+
+    def test_money_paid_after_closing_is_booked_and_flagged(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        with freeze_time(fields.Datetime.now() - timedelta(minutes=1)):
+            link.action_deactivate()
+        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.process()
+        self.deliver()
+        self.assertEqual(payment.state, "paid")
+        self.assertEqual(payment.flag, "late")
+        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
+    def test_deleted_link_leaves_payment_entry_and_title(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        self.deliver()
+        moves = payment.move_ids
+        link.unlink()
+        self.assertFalse(payment.link_id)
+        self.assertEqual(payment.link_name, "Summer course")
+        self.assertEqual(payment.move_ids, moves)
+        self.assertEqual(set(moves.mapped("state")), {"posted"})
+
+    def test_deleting_a_link_ends_its_open_checkouts(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        link.unlink()
+        self.process()
+        self.assertEqual(payment.state, "expired")
+
+    def test_payment_of_a_link_deleted_meanwhile_is_booked_and_flagged(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        link.unlink()
+        self.deliver()
+        self.assertEqual(payment.flag, "late")
+        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
+    def test_reactivated_link_takes_payments_at_the_same_address(self):
+        link = self.create_link()
+        url = link.url
+        link.action_deactivate()
+        link.action_activate()
+        self.assertEqual(link.url, url)
+        self.pay(link)
+        self.deliver()
+        self.assertEqual(link.payment_count, 1)
+
+
+class TestLimits(PayPageCase):
+    """Limits of a link hold, and say so."""
+
+    def test_open_checkout_keeps_its_place(self):
+        link = self.create_link(max_payments=1)
+        nonces = [self.get_nonce(link), self.get_nonce(link)]
+        self.assert_to_stripe(self.send(link, nonce=nonces[0]))
+        self.assertEqual(self.send(link, nonce=nonces[1]).status_code, 410)
+        self.assertEqual(self.get_page(link).status_code, 410)
+
+    def test_place_of_an_expired_checkout_is_free_again(self):
+        link = self.create_link(max_payments=1)
+        self.assert_to_stripe(self.send(link))
+        self.sandbox.expire(link.payment_ids.stripe_checkout_session_id)
+        self.deliver()
+        self.assert_to_stripe(self.send(link))
+
+    def test_payer_who_comes_back_keeps_the_place(self):
+        link = self.create_link(max_payments=1)
+        nonce = self.get_nonce(link)
+        first = self.send(link, nonce=nonce)
+        self.assertEqual(
+            self.send(link, nonce=nonce).headers["Location"], first.headers["Location"]
+        )
+
+    def test_sessions_of_limited_links_live_half_an_hour(self):
+        link = self.create_link(max_payments=5)
+        self.assert_to_stripe(self.send(link))
+        left = link.payment_ids.session_expires_at - fields.Datetime.now()
+        self.assertLess(left, timedelta(minutes=32))
+
+    def test_link_past_its_end_takes_nothing(self):
+        link = self.create_link(expires_at=fields.Datetime.now() - timedelta(hours=1))
+        self.assertEqual(self.get_page(link).status_code, 410)
+
+
+class TestReturnPage(PayPageCase):
+    """The return page says what Stripe says, and nothing to strangers."""
+
+    def get_return(self, link, session_id):
+        self.opener.cookies.clear()
+        return self.url_open(
+            f"/checkout/{link.access_token}/return?session_id={session_id}"
+        )
+
+    def get_state(self, link, payment):
+        answer = self.get_return(link, payment.stripe_checkout_session_id)
+        self.assertEqual(answer.status_code, 200)
+        self.assertNotIn("Set-Cookie", answer.headers)
+        return answer.text.partition('data-state="')[2].partition('"')[0]
+
+    def test_paid_before_any_webhook(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        self.assertEqual(self.get_state(link, payment), "paid")
+        self.process()
+        self.assertEqual(payment.state, "paid")
+
+    def test_not_paid_from_the_address_alone(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        self.assertEqual(self.get_state(link, payment), "open")
+        self.assertEqual(payment.state, "open")
+
+    def test_bank_debit_is_processing(self):
+        link = self.create_link()
+        payment = self.pay(link, number=BANK_DEBIT)
+        self.assertEqual(self.get_state(link, payment), "processing")
+
+    def test_session_of_another_link_is_not_found(self):
+        link, other = self.create_link(), self.create_link(5)
+        payment = self.pay(link)
+        answer = self.get_return(other, payment.stripe_checkout_session_id)
+        self.assertEqual(answer.status_code, 404)
+        for session_id in ("", "cs_test_nothing", "é", "x" * 5000):
+            self.assertEqual(self.get_return(link, session_id).status_code, 404)
+
+    def test_payer_of_a_deleted_link_is_still_told(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        token, session_id = link.access_token, payment.stripe_checkout_session_id
+        link.unlink()
+        answer = self.url_open(f"/checkout/{token}/return?session_id={session_id}")
+        self.assertIn('data-state="paid"', answer.text)
+
+    def test_reloading_asks_stripe_no_more_than_every_five_seconds(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        self.sandbox.clear_requests()
+        for _reload in range(5):
+            self.get_state(link, payment)
+        self.assertEqual(len(self.sandbox.requests("GET /v1/checkout/sessions")), 1)
+        with freeze_time(fields.Datetime.now() + timedelta(seconds=6), tick=True):
+            self.get_state(link, payment)
+        self.assertEqual(len(self.sandbox.requests("GET /v1/checkout/sessions")), 2)
