@@ -2,6 +2,9 @@
 
 import sys
 
+if sys.version_info < (3, 10):  # noqa: UP036 (older ones cannot read the rest)
+    sys.exit("This needs Python 3.10 to 3.13, for example: make demo PYTHON=python3.12")
+
 from tools import commands
 from tools.console import Problem, print_problem
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tools.console import Problem, say
 
-NEEDED_MB = 3000
+_NEEDED_MB = 3000
+_NEEDED_MB_LATER = 500
 _KEPT_LOGS = 60
 
 
@@ -38,16 +39,17 @@ def _location() -> Path:
 
 
 def check_space() -> None:
-    """Refuse to start a set-up that the disk cannot hold.
+    """Refuse to start what the disk cannot hold.
 
-    :raise Problem: if less than ``NEEDED_MB`` are free where the cache is.
+    :raise Problem: if too little is free where the cache is.
     """
+    is_set_up = any(folder().glob("*/.complete"))
+    needed = _NEEDED_MB_LATER if is_set_up else _NEEDED_MB
     free = shutil.disk_usage(folder()).free // 2**20
-    if free < NEEDED_MB:
+    if free < needed:
         raise Problem(
-            f"Only {free} MB are free at {folder()}, and the set-up needs"
-            f" {NEEDED_MB} MB. Make room, or set CHECKOUT_LINKS_CACHE to a folder on"
-            " a larger disk."
+            f"Only {free} MB are free at {folder()}, and this needs {needed} MB. Make"
+            " room, or set CHECKOUT_LINKS_CACHE to a folder on a larger disk."
         )
 
 

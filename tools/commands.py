@@ -15,7 +15,7 @@ def setup(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the three test suites; arguments go to pytest."""
+    """Run the test suites; arguments go to pytest."""
     with ground.ready() as odoo:
         return 0 if suites.run(odoo, arguments) else 1
 

@@ -45,13 +45,14 @@ def _translations() -> list[Path]:
 
 
 def _names_nothing_forbidden() -> bool:
-    found = [line for path in project.files() for line in _forbidden_in(path)]
+    found = [line for path in project.files() for line in forbidden_in(path)]
     print("\n".join(found), end="\n" if found else "")
     say(f"Lint: forbidden names {'FAILED' if found else 'passed'}")
     return not found
 
 
-def _forbidden_in(path: Path) -> Iterator[str]:
+def forbidden_in(path: Path) -> Iterator[str]:
+    """Lines of a text file that name what no file of the project may name."""
     try:
         lines = path.read_text().splitlines()
     except UnicodeDecodeError:
@@ -60,5 +61,4 @@ def _forbidden_in(path: Path) -> Iterator[str]:
         for what, pattern in _FORBIDDEN.items():
             match = pattern.search(line)
             if match:
-                name = path.relative_to(project.ROOT)
-                yield f"{name}:{number}: names {what}: {match.group()}"
+                yield f"{path}:{number}: names {what}: {match.group()}"

@@ -1,4 +1,4 @@
-"""``make test``: the three test suites, with one honest verdict.
+"""``make test``: the test suites, with one honest verdict.
 
 A skipped test counts as a failed one: Odoo's browser tests, for example, skip
 themselves silently where no server or no browser is found.
@@ -39,6 +39,7 @@ class Suite:
 
 
 SUITES = (
+    Suite("tools", "tools/tests"),
     Suite("sandbox", "stripe_sandbox/tests"),
     Suite("addon", f"{project.ADDON}/tests", inside_odoo=True),
     Suite("system", "tests"),
@@ -77,7 +78,7 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
     """
     total = Result()
     for suite in filter(lambda suite: suite.exists, SUITES):
-        wanted = _arguments_for(suite, arguments)
+        wanted = arguments_for(suite, arguments)
         if wanted is not None:
             total += _timed(odoo, suite, wanted)
     _print_verdict(total)
@@ -93,7 +94,7 @@ def _print_verdict(total: Result) -> None:
     print(f"{total.passed} passed, {failed} failed", flush=True)
 
 
-def _arguments_for(suite: Suite, arguments: list[str]) -> list[str] | None:
+def arguments_for(suite: Suite, arguments: list[str]) -> list[str] | None:
     """The arguments for that suite, or None if they name only others' tests."""
     paths = list(_paths(arguments))
     mine = [path for path in paths if _owner(path) == suite]
@@ -155,10 +156,10 @@ def _pytest(odoo: Odoo, arguments: list[str]) -> Result:
             cwd=project.ROOT,
             env=odoo.environment(),
         )
-        return _read(report, status)
+        return read(report, status)
 
 
-def _read(report: Path, status: int) -> Result:
+def read(report: Path, status: int) -> Result:
     """Counts of a JUnit report; a run that wrote none, or died, is broken."""
     if not report.exists():
         return Result(broken=True)

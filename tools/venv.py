@@ -17,6 +17,7 @@ OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)
 _HERE = Path(__file__).parent
 _UV = "uv==0.13.9"
+_UV_NAMES = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 
 
 def check_python() -> None:
@@ -85,21 +86,22 @@ def _install_with_uv(python: Path, pinned: Path) -> None:
         "-r",
         pinned,
         failure="Packages cannot be installed with uv.",
-        env={**_index_of_pip(python), **os.environ},
+        env={**_settings_of_pip(python), **os.environ},
     )
 
 
-def _index_of_pip(python: Path) -> dict[str, str]:
-    """The package index of the user's pip settings, in uv's words."""
-    settings = subprocess.run(
+def _settings_of_pip(python: Path) -> dict[str, str]:
+    """The package index and certificates of the user's pip settings, in uv's words."""
+    listing = subprocess.run(
         [python, "-m", "pip", "config", "list"], capture_output=True, text=True
     ).stdout
-    indexes = [
-        line.partition("=")[2].strip("'\"")
-        for line in settings.splitlines()
-        if line.partition("=")[0].endswith(".index-url")
-    ]
-    return {"UV_DEFAULT_INDEX": indexes[-1]} if indexes else {}
+    settings = {}
+    for line in listing.splitlines():
+        key, _, value = line.partition("=")
+        name = _UV_NAMES.get(key.rpartition(".")[2])
+        if name:
+            settings[name] = value.strip("'\"")
+    return settings
 
 
 def _install_with_pip(python: Path, *what: str | Path) -> None:
