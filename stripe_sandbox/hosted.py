@@ -1,5 +1,6 @@
 """Stripe's hosted page `/c/pay/ID`, where a customer pays or goes back."""
 
+import functools
 from dataclasses import dataclass, field
 
 from flask import Blueprint, redirect, render_template, request
@@ -41,45 +42,54 @@ class Form:
 def hosted_blueprint(world):
     """The routes of the page."""
     blueprint = Blueprint("hosted", __name__, template_folder="templates")
-
-    @blueprint.get("/c/pay/<session_id>")
-    def show(session_id):
-        with world.lock:
-            merchant = world.owner(session_id)
-            if not merchant:
-                return render_template("message.html", state="unknown"), 404
-            session = merchant.find(session_id)
-            return _page(merchant, session, Form(_prefilled(session)))
-
-    @blueprint.post("/c/pay/<session_id>")
-    def submit(session_id):
-        form = Form({name: request.form.get(name, "") for name in FIELDS})
-        with world.lock:
-            merchant = world.owner(session_id)
-            if not merchant:
-                return render_template("message.html", state="unknown"), 404
-            session = merchant.find(session_id)
-            event = _pay(merchant, session, form)
-        if not event:
-            return _page(merchant, session, form), 402
-        world.deliveries.wait_for_first_try(event)
-        return redirect(_success_url(session), 303)
-
-    @blueprint.get("/receipts/<charge_id>")
-    def receipt(charge_id):
-        with world.lock:
-            merchant = world.owner(charge_id)
-            if not merchant:
-                return render_template("message.html", state="unknown"), 404
-            charge = merchant.find(charge_id)
-            return render_template(
-                "receipt.html",
-                charge=charge,
-                merchant=merchant.settings.merchant_name,
-                amount=money.formatted(charge["amount"], charge["currency"]),
-            )
-
+    routes = (
+        ("/c/pay/<object_id>", "GET", show),
+        ("/c/pay/<object_id>", "POST", submit),
+        ("/receipts/<object_id>", "GET", receipt),
+    )
+    for path, method, view in routes:
+        answer = functools.partial(_answer, world, view)
+        blueprint.add_url_rule(path, view.__name__, answer, methods=[method])
     return blueprint
+
+
+def _answer(world, view, object_id):
+    with world.lock:
+        world.schedule.run_due()
+        merchant = world.owner(object_id)
+        if not merchant:
+            return render_template("message.html", state="unknown"), 404
+        answer = view(merchant, merchant.find(object_id))
+    return answer() if callable(answer) else answer
+
+
+def show(merchant, session):
+    """The page of an open session, or what became of it."""
+    return _page(session, Form(_prefilled(session)))
+
+
+def submit(merchant, session):
+    """The customer pays: back to the merchant, or the page again (402)."""
+    form = Form({name: request.form.get(name, "") for name in FIELDS})
+    event = _pay(merchant, session, form)
+    if not event:
+        return _page(session, form), 402
+    return functools.partial(_go_back, merchant.world, session, event)
+
+
+def receipt(merchant, charge):
+    """What `receipt_url` leads to."""
+    return render_template(
+        "receipt.html",
+        charge=charge,
+        merchant=merchant.settings.merchant_name,
+        amount=money.formatted(charge["amount"], charge["currency"]),
+    )
+
+
+def _go_back(world, session, event):
+    world.deliveries.wait_for_first_try(event)
+    return redirect(_success_url(session), 303)
 
 
 def _prefilled(session):
@@ -128,7 +138,7 @@ def _is_expiry(text):
     return 1 <= int(month or 0) <= 12 and len(year) in (2, 4)
 
 
-def _page(merchant, session, form):
+def _page(session, form):
     if session["status"] != "open":
         return render_template(
             "message.html",

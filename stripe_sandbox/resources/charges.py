@@ -91,6 +91,25 @@ def enter(merchant, charge):
     charge["balance_transaction"] = bt["id"]
 
 
+def take_back(merchant, charge):
+    """Undo the balance transaction of a charge that failed after all."""
+    entered = merchant.find(charge["balance_transaction"])
+    if not entered:
+        return
+    bt = balance_transactions.record(
+        merchant,
+        kind="payment_failure_refund",
+        category="charge_failure",
+        amount=-entered["amount"],
+        currency=entered["currency"],
+        source=charge["id"],
+        exchange_rate=entered["exchange_rate"],
+        description="Failed bank debit",
+        available_on=entered["available_on"],
+    )
+    charge["failure_balance_transaction"] = bt["id"]
+
+
 def fail(merchant, charge, error):
     """The charge failed, at once or after days."""
     charge.update(

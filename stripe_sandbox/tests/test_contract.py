@@ -1,13 +1,17 @@
 """Requests and answers against the types of the installed `stripe` package."""
 
 import copy
+import time
 
 import pytest
 import stripe
+from stripe.params import BalanceRetrieveParams
 from stripe.params.checkout import SessionCreateParams
 
-from stripe_sandbox import contract, forms
+from stripe_sandbox import contract, forms, routing
 from stripe_sandbox.errors import StripeError
+from stripe_sandbox.gate import Gate, Incoming
+from stripe_sandbox.world import World
 
 from .conftest import client_of, new_charge, session_params
 
@@ -167,10 +171,25 @@ def test_every_event_holds_an_object_that_fits(sandbox, frozen, client):
 
 
 def test_reading_and_checking_is_fast(sandbox, client):
-    import time
-
     client.v1.checkout.sessions.create(params=session_params())
     started = time.monotonic()
     for _ in range(100):
         client.v1.checkout.sessions.create(params=session_params())
     assert time.monotonic() - started < 5
+
+
+@pytest.fixture
+def broken_endpoint():
+    @routing.endpoint("GET", "/v1/broken", BalanceRetrieveParams)
+    def retrieve(merchant, params):
+        return {"object": "balance", "livemode": False, "available": "much"}
+
+    yield "/v1/broken"
+    routing.ENDPOINTS.pop()
+
+
+def test_an_answer_that_does_not_fit_is_a_loud_500(broken_endpoint, caplog):
+    headers = {"Authorization": "Bearer sk_test_1"}
+    answer = Gate(World()).handle(Incoming("GET", broken_endpoint, "", headers))
+    assert answer.status == 500
+    assert "CONTRACT BROKEN by the answer to GET /v1/broken" in caplog.text
