@@ -17,7 +17,7 @@ class CheckoutEndpoint(models.AbstractModel):
     _description = "Stripe Webhook Endpoint"
 
     @api.model
-    def _register(self, gateway):
+    def _connect(self, gateway):
         """Have Stripe tell a gateway its events, in place of whatever told it before.
 
         Stripe says the new secret only once, so it is kept before anything else may go

@@ -541,7 +541,7 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
             try:
-                gateway_sudo.env["checkout.endpoint"]._register(gateway_sudo)
+                gateway_sudo.env["checkout.endpoint"]._connect(gateway_sudo)
             except stripe_client.StripeError as error:
                 raise UserError(gateway_sudo._describe_failure(error)) from error
         self.invalidate_recordset()
@@ -756,7 +756,7 @@ class CheckoutGateway(models.Model):
 
     def _get_own_provider(self):
         """Odoo's own Stripe provider of this company, if the user may read its key."""
-        if not self.env["res.users"].has_group("base.group_system"):
+        if not self.env.user.has_group("base.group_system"):
             return None
         providers = self.env["checkout.connection"]._get_providers(
             [("company_id", "parent_of", self.company_id.id)]
@@ -803,7 +803,6 @@ class CheckoutGateway(models.Model):
 
     def _sync_now(self):
         with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
-            gateway_sudo._check_may_sync()
             try:
                 gateway_sudo.env["checkout.sync"]._sync(gateway_sudo)
             except stripe_client.StripeError as error:
