@@ -11,10 +11,9 @@ from tools.console import Problem, print_problem
 
 def main(arguments: list[str]) -> int:
     """Run one command and return the exit status."""
-    command = commands.COMMANDS.get(arguments[0] if arguments else "")
+    command = commands.COMMANDS.get(arguments[0] if arguments else "help")
     if not command:
-        print(commands.usage(), file=sys.stderr)
-        return 2
+        return commands.complain(arguments[0])
     try:
         return command(arguments[1:])
     except Problem as problem:

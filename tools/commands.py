@@ -1,5 +1,7 @@
 """The commands of ``python3 -m tools``: each takes its arguments, returns a status."""
 
+import sys
+
 from tools import cache, database, fresh_install, ground, postgres, project, suites
 from tools import demo as demonstration
 from tools import lint as linters
@@ -75,13 +77,32 @@ def clean(arguments: list[str]) -> int:
     return 0
 
 
+def explain(arguments: list[str]) -> int:
+    """Say what each command does."""
+    print(_usage())
+    return 0
+
+
+def complain(name: str) -> int:
+    """Answer to a command that does not exist."""
+    print(f"There is no command {name}.\n{_usage()}", file=sys.stderr)
+    return 2
+
+
 COMMANDS = {
-    command.__name__: command
-    for command in (setup, demo, test, lint, shell, run, pot, ci, clean)
+    "help": explain,
+    "setup": setup,
+    "demo": demo,
+    "test": test,
+    "lint": lint,
+    "shell": shell,
+    "run": run,
+    "pot": pot,
+    "ci": ci,
+    "clean": clean,
 }
 
 
-def usage() -> str:
-    """One line for each command."""
+def _usage() -> str:
     lines = [f"  {name:8} {COMMANDS[name].__doc__}" for name in COMMANDS]
     return "\n".join(["python3 -m tools COMMAND, one of:", *lines])

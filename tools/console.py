@@ -36,9 +36,10 @@ def step(text: str):
 
 
 def print_problem(problem: Problem) -> None:
-    """Print a failure as a paragraph on standard error."""
-    paragraph = textwrap.fill(str(problem), 88, break_long_words=False)
-    print(f"\n{paragraph}", file=sys.stderr, flush=True)
+    """Print a failure on standard error: a paragraph, then a log's lines as they are."""
+    words, *log = str(problem).split("\n")
+    paragraph = textwrap.fill(words, 88, break_long_words=False, break_on_hyphens=False)
+    print("", paragraph, *log, sep="\n", file=sys.stderr, flush=True)
 
 
 def tail(path, lines: int = 30) -> str:

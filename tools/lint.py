@@ -9,6 +9,8 @@ from tools import project, venv
 from tools.console import say
 
 _RUFF = ("--quiet", "--no-cache", "--output-format=concise", ".")
+# Gateways are few: a search for all of them needs no limit.
+_PYLINT = ("--disable=no-search-all",)
 _FORBIDDEN = {
     "a package registry's host": re.compile(
         r"\b(?:[\w-]+\.)*(?:pypi|pythonhosted|debian|npmjs)\.(?:org|com|net)\b"
@@ -26,7 +28,7 @@ def run() -> bool:
     checks = {
         "ruff": [programs / "ruff", "check", *_RUFF],
         "ruff format": [programs / "ruff", "format", "--check", *_RUFF],
-        "pylint-odoo": [programs / "pylint", addon],
+        "pylint-odoo": [programs / "pylint", *_PYLINT, addon],
         "odoo-pre-commit-hooks": [programs / "oca-checks-odoo-module", addon],
         "translations": [programs / "oca-checks-po", *_translations()],
     }
