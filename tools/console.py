@@ -36,7 +36,7 @@ def step(text: str):
 
 
 def print_problem(problem: Problem) -> None:
-    """Print a failure on standard error: a paragraph, then a log's lines as they are."""
+    """Print a failure on standard error: first words, then any lines of a log."""
     words, *log = str(problem).split("\n")
     paragraph = textwrap.fill(words, 88, break_long_words=False, break_on_hyphens=False)
     print("", paragraph, *log, sep="\n", file=sys.stderr, flush=True)
