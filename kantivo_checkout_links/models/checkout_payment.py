@@ -1,4 +1,4 @@
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from psycopg2.errors import UniqueViolation
 
@@ -35,7 +35,7 @@ class CheckoutPayment(models.Model):
 
     _name = "checkout.payment"
     _description = "Checkout Payment"
-    _inherit = ["checkout.mixin", "mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _check_company_auto = True
     _mail_post_access = "read"
@@ -467,7 +467,6 @@ class CheckoutPayment(models.Model):
             vals.update(self._prepare_first_paid_vals(session, charge))
         self._write_changes(vals)
         self.env["checkout.movement"]._ensure_charge(self, charge)
-        self._set_money_back()
 
     def _prepare_first_paid_vals(self, session, charge):
         """What is decided once, the first time that the payment is seen to be paid."""
@@ -592,3 +591,30 @@ class CheckoutPayment(models.Model):
         asked_at = self.env["checkout.event"]._get_asked_at(self)
         pause = timedelta(seconds=RETURN_PAGE_INTERVAL)
         return not asked_at or asked_at + pause <= fields.Datetime.now()
+
+    # === HELPERS === #
+
+    def _write_changes(self, vals):
+        """Write only what differs: news that bring nothing new leave no trace."""
+        changed = {
+            name: value
+            for name, value in vals.items()
+            if self._fields[name].convert_to_write(self[name], self) != value
+            and (self[name] or value)
+        }
+        if changed:
+            self.write(changed)
+
+    @api.model
+    def _get_currency(self, code):
+        """A currency by Stripe's lower-case code, also an inactive one."""
+        return (
+            self.env["res.currency"]
+            .with_context(active_test=False)
+            .search([("name", "=", code.upper())], limit=1)
+        )
+
+    @api.model
+    def _to_datetime(self, timestamp):
+        """Stripe's Unix seconds as Odoo keeps times: UTC without saying so."""
+        return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)
