@@ -2,6 +2,7 @@
 
 from stripe.params import AccountRetrieveCurrentParams
 
+from ..rendering import list_object
 from ..routing import endpoint
 
 
@@ -27,9 +28,10 @@ def retrieve(merchant, params):
         "default_currency": settings.currencies[0],
         "details_submitted": True,
         "email": "merchant@example.com",
+        "external_accounts": _external_accounts(merchant),
         "metadata": {},
         "payouts_enabled": True,
-        "settings": _settings(settings.merchant_name),
+        "settings": _settings(settings),
         "tos_acceptance": {"date": None, "ip": None, "user_agent": None},
         "type": "standard",
     }
@@ -43,7 +45,39 @@ def _business_profile(name):
     }
 
 
-def _settings(name):
+def bank_account_id(currency):
+    """The bank account that payouts of a currency go to."""
+    return "ba_1Sandbox" + currency
+
+
+def _external_accounts(merchant):
+    url = f"/v1/accounts/{merchant.account}/external_accounts"
+    currencies = merchant.settings.currencies
+    return list_object(url, [_bank_account(merchant, each) for each in currencies])
+
+
+def _bank_account(merchant, currency):
+    return {
+        "id": bank_account_id(currency),
+        "object": "bank_account",
+        "account": merchant.account,
+        "account_holder_name": None,
+        "account_holder_type": None,
+        "account_type": None,
+        "available_payout_methods": ["standard", "instant"],
+        "bank_name": "STRIPE TEST BANK",
+        "country": merchant.settings.country,
+        "currency": currency,
+        "default_for_currency": True,
+        "fingerprint": "SandboxBank" + currency,
+        "last4": "6789",
+        "metadata": {},
+        "routing_number": "110000000",
+        "status": "new",
+    }
+
+
+def _settings(settings):
     return {
         "bacs_debit_payments": {"display_name": None, "service_user_number": None},
         "branding": dict.fromkeys(("icon", "logo", "primary_color", "secondary_color")),
@@ -52,7 +86,15 @@ def _settings(name):
             "statement_descriptor_prefix_kana": None,
             "statement_descriptor_prefix_kanji": None,
         },
-        "dashboard": {"display_name": name, "timezone": "Etc/UTC"},
+        "dashboard": {"display_name": settings.merchant_name, "timezone": "Etc/UTC"},
+        "payouts": {
+            "debit_negative_balances": True,
+            "schedule": {
+                "delay_days": settings.available_after_days,
+                "interval": "daily",
+            },
+            "statement_descriptor": None,
+        },
         "payments": {
             "statement_descriptor": None,
             "statement_descriptor_kana": None,

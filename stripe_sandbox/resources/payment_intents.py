@@ -1,8 +1,11 @@
 """Payment intents: made when a customer submits Stripe's page."""
 
-from stripe.params import PaymentIntentRetrieveParams
+from stripe.params import PaymentIntentListParams, PaymentIntentRetrieveParams
 
+from ..pagination import page
 from ..routing import endpoint
+
+READ = "rak_payment_intent_read"
 
 INTENT_NULLS = (
     "application application_fee_amount automatic_payment_methods canceled_at "
@@ -13,15 +16,16 @@ INTENT_NULLS = (
 ).split()
 
 
-@endpoint(
-    "GET",
-    "/v1/payment_intents/{id}",
-    PaymentIntentRetrieveParams,
-    "rak_payment_intent_read",
-)
+@endpoint("GET", "/v1/payment_intents/{id}", PaymentIntentRetrieveParams, READ)
 def retrieve(merchant, params, intent_id):
     """One payment intent."""
     return merchant.get("payment_intent", intent_id)
+
+
+@endpoint("GET", "/v1/payment_intents", PaymentIntentListParams, READ)
+def list_all(merchant, params):
+    """All payment intents."""
+    return page(merchant, "payment_intent", params)
 
 
 def create(merchant, amount, currency, methods, data):

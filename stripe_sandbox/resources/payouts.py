@@ -15,6 +15,7 @@ from ..checks import merged_metadata, metadata
 from ..pagination import in_range, page
 from ..routing import endpoint
 from . import balance_transactions, balances
+from .accounts import bank_account_id
 
 READ, WRITE = "rak_payout_read", "rak_payout_write"
 ARRIVAL_DAYS = 2
@@ -266,7 +267,7 @@ def _payout(merchant, amount, currency, automatic):
         "automatic": automatic,
         "created": merchant.now(),
         "currency": currency,
-        "destination": "ba_1Sandbox" + currency,
+        "destination": bank_account_id(currency),
         "livemode": merchant.livemode,
         "metadata": {},
         "method": "standard",

@@ -32,6 +32,11 @@ class TestAutomatic:
         assert sum(bt.net for bt in parts if bt.type != "payout") == payout.amount
         assert frozen.balance() == {"usd": 0}
 
+    def test_goes_to_the_bank_account_of_its_currency(self, client, charges, frozen):
+        account = client.v1.accounts.retrieve_current()
+        banks = {bank.currency: bank.id for bank in account.external_accounts}
+        assert frozen.payout()["destination"] == banks["usd"]
+
     def test_nothing_is_paid_out_twice(self, client, charges, frozen):
         frozen.payout()
         with pytest.raises(SandboxError, match="nothing to pay out"):

@@ -240,13 +240,14 @@ class TestFaults:
         create(client, "key-1")
         assert sandbox.counts()["checkout.session"] == 1
 
-    @pytest.mark.parametrize("kind", ["hang", "half_body"])
-    def test_broken_connections(self, client, sandbox, kind):
+    @pytest.mark.parametrize(
+        ("kind", "is_executed"), [("hang", 0), ("half_body", 1), ("lost_answer", 1)]
+    )
+    def test_broken_connections(self, client, sandbox, kind, is_executed):
         sandbox.api_fault(kind, seconds=0.1)
         with pytest.raises(stripe.APIConnectionError):
             create(client, "key-1")
-        executed = sandbox.counts().get("checkout.session", 0)
-        assert executed == (1 if kind == "half_body" else 0)
+        assert sandbox.counts().get("checkout.session", 0) == is_executed
         create(client, "key-1")
         assert sandbox.counts()["checkout.session"] == 1
 
@@ -280,6 +281,15 @@ class TestLog:
     def test_keeps_no_key(self, client, sandbox):
         client.v1.balance.retrieve()
         assert "sk_test_of_the_tests" not in str(sandbox.requests())
+
+
+def test_the_account_tells_its_settlement_currencies(client, sandbox):
+    sandbox.settings(currencies=["gbp", "eur"], country="GB", merchant_name="Café")
+    account = client.v1.accounts.retrieve_current()
+    assert account.default_currency == "gbp"
+    assert account.country == "GB"
+    assert account.business_profile.name == "Café"
+    assert [bank.currency for bank in account.external_accounts] == ["gbp", "eur"]
 
 
 def test_headers(client):
