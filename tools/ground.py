@@ -18,6 +18,9 @@ from tools import browser, cache, odoo_source, postgres, project, venv
 from tools.console import Problem, tail
 
 
+_LAUNCHER = Path(__file__).parent / "bin/odoo"
+
+
 @dataclass(frozen=True)
 class Odoo:
     """Odoo 19 as it is installed here.
@@ -45,7 +48,7 @@ class Odoo:
         """
         is_subcommand = arguments and not str(arguments[0]).startswith("-")
         words = arguments if is_subcommand else ("server", *arguments)
-        return [str(part) for part in (self.python, "-m", "odoo", *words)]
+        return [str(part) for part in (self.python, _LAUNCHER, *words)]
 
     def config(self) -> Path:
         """Odoo's configuration file for this clone, written if it changed."""
