@@ -427,34 +427,35 @@ class CheckoutGateway(models.Model):
             )
         return False
 
-    @api.constrains(
-        "stripe_account_id", "secret_key_value", "journal_id", "currency_id"
-    )
+    @api.constrains("secret_key_value", "journal_id", "currency_id")
     def _check_account_free(self):
         """Two gateways for the same money would book it twice."""
         for gateway in self:
-            if gateway._has_twin():
-                raise ValidationError(
-                    self.env._(
-                        "There is a gateway for this Stripe account in %(mode)s mode and "
-                        "%(currency)s already (perhaps an archived one). Use that one, or "
-                        "choose a journal in another currency that the account settles in.",
-                        mode=self.env._("live")
-                        if gateway.livemode
-                        else self.env._("test"),
-                        currency=gateway.currency_id.name,
-                    )
-                )
+            gateway._check_no_twin(gateway.stripe_account_id)
 
-    def _has_twin(self):
-        """Whether another gateway is for the same account, mode and currency."""
+    def _check_no_twin(self, account_id):
+        """:raise ValidationError: if another gateway is for the same account and mode
+        and currency. `account_id` may be unknown: then the key counts alone.
+        """
+        if self._has_twin(account_id):
+            raise ValidationError(
+                self.env._(
+                    "There is a gateway for this Stripe account, mode and currency "
+                    "(%s) already, perhaps an archived one. Use that one, or choose a "
+                    "journal in another currency that the account settles in.",
+                    self.currency_id.name,
+                )
+            )
+
+    def _has_twin(self, account_id):
         gateways_sudo = self.sudo().with_context(active_test=False)  # of any company
-        same = Domain.OR(
-            [(name, "=", value)]
-            for name in ("stripe_account_id", "secret_key_value")
-            if (value := gateways_sudo[name])
-        )
-        domain = same & Domain(
+        marks = {
+            "stripe_account_id": account_id,
+            "secret_key_value": gateways_sudo.secret_key_value,
+        }
+        domain = Domain.OR(
+            [(name, "=", mark)] for name, mark in marks.items() if mark
+        ) & Domain(
             [
                 ("id", "!=", self.id),
                 ("livemode", "=", self.livemode),
@@ -505,8 +506,7 @@ class CheckoutGateway(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):
-        payments_sudo = self.env["checkout.payment"].sudo()  # of any company
-        if payments_sudo.search_count([("gateway_id", "in", self.ids)], limit=1):
+        if self._has_payments():
             raise UserError(
                 self.env._(
                     "This gateway has payments, and they stay in the books. Archive it "
@@ -626,7 +626,7 @@ class CheckoutGateway(models.Model):
 
     def _prepare_new_key_vals(self, key):
         """A new key says nothing yet of its account, except to a gateway with payments."""
-        account = self.stripe_account_id if self.payment_count else False
+        account = self.stripe_account_id if self._has_payments() else False
         return {
             "secret_key_value": key,
             "stripe_account_id": account,
@@ -637,7 +637,7 @@ class CheckoutGateway(models.Model):
 
     def _check_same_account(self, key):
         """Payments stay with the account they were paid into."""
-        if not key or not self.payment_count:
+        if not key or not self._has_payments():
             return
         if stripe_client.is_live_key(key) != self.livemode:
             raise ValidationError(
@@ -704,6 +704,11 @@ class CheckoutGateway(models.Model):
             stripe_client.is_live_key(key) != self.livemode
         )
 
+    def _has_payments(self):
+        payments_sudo = self.env["checkout.payment"].sudo()  # of any company
+        domain = [("gateway_id", "in", self.ids)]
+        return bool(payments_sudo.search_count(domain, limit=1))
+
     # === BUSINESS METHODS - STRIPE === #
 
     def _get_client(self):
@@ -726,10 +731,11 @@ class CheckoutGateway(models.Model):
         """
         if not account_id:
             return
-        if self.payment_count and self.stripe_account_id not in (False, account_id):
+        if self._has_payments() and self.stripe_account_id not in (False, account_id):
             raise UserError(
                 self.env._("The key belongs to another account than the payments here.")
             )
+        self._check_no_twin(account_id)
         self.stripe_account_id = account_id
 
     def _has_same_account(self, key):

@@ -1,0 +1,237 @@
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import Form
+
+from ..const import HANDLED_EVENTS, PERMISSIONS
+from .common import CheckoutCommon
+
+RESTRICTED_KEY = "rk_test_kit"
+
+
+class TestGateway(CheckoutCommon):
+    """What Test Connection says, and which gateways there can be."""
+
+    def restrict(self, *denied):
+        """Give the gateway a restricted key that lacks some permissions."""
+        self.sandbox.reset(keys={RESTRICTED_KEY: {"denied": list(denied)}})
+        self.gateway.secret_key = RESTRICTED_KEY
+
+    def get_findings(self):
+        self.gateway.action_test_connection()
+        return self.gateway.connection_message
+
+    # === TEST CONNECTION === #
+
+    def test_good_key_is_told_with_account_mode_and_currency(self):
+        action = self.gateway.action_test_connection()
+        self.assertEqual(action["params"]["type"], "warning")  # no webhook at Stripe
+        self.assertEqual(self.gateway.connection_state, "connected")
+        self.assertTrue(self.gateway.stripe_account_id.startswith("acct_"))
+        for words in (
+            "test mode, no real money",
+            self.gateway.stripe_account_id,
+            "Stripe settles in USD.",
+        ):
+            self.assertIn(words, self.gateway.connection_message)
+
+    def test_unknown_key_fails_in_plain_words(self):
+        self.gateway.secret_key = "sk_test_invalid"
+        action = self.gateway.action_test_connection()
+        self.assertEqual(action["params"]["type"], "danger")
+        self.assertEqual(self.gateway.connection_state, "failed")
+        self.assertIn("doesn't accept the key", self.gateway.connection_message)
+
+    def test_gateway_without_key_says_so(self):
+        self.gateway.sudo().secret_key_value = False
+        self.assertIn("no secret key yet", self.get_findings())
+
+    def test_stripe_out_of_reach_is_no_verdict_on_the_key(self):
+        self.sandbox.api_fault("status", "GET /v1/account", status=500, times=9)
+        self.assertNotIn("doesn't accept the key", self.get_findings())
+        self.assertEqual(self.gateway.connection_state, "failed")
+
+    def test_restricted_key_with_all_permissions_is_good(self):
+        self.restrict()
+        self.assertIn("may do all that is needed", self.get_findings())
+        self.assertEqual(self.gateway.connection_state, "connected")
+
+    def test_each_permission_is_missed_by_name_and_purpose(self):
+        sandbox_names = {
+            "checkout.sessions": "rak_checkout_session_write",
+            "payment_intents": "rak_payment_intent_read",
+            "charges": "rak_charge_read",
+            "balance_transactions": "rak_balance_transaction_source_read",
+            "balance": "rak_balance_read",
+            "events": "rak_event_read",
+            "refunds": "rak_charge_write",
+            "payouts": "rak_payout_read",
+            "disputes": "rak_dispute_read",
+            "webhook_endpoints": "rak_webhook_write",
+        }
+        for permission in PERMISSIONS:
+            with self.subTest(permission=permission.title):
+                self.restrict(sandbox_names[permission.resource])
+                message = self.get_findings()
+                self.assertIn(f"“{permission.title}”", message)
+                self.assertIn(str(permission.purpose), message)
+                self.assertEqual(message.count("lacks"), 1)
+                state = "failed" if permission.needed else "connected"
+                self.assertEqual(self.gateway.connection_state, state)
+
+    def test_probing_permissions_makes_nothing_at_stripe(self):
+        self.restrict()
+        self.get_findings()
+        posts = [r for r in self.sandbox.requests() if r["method"] == "POST"]
+        self.assertEqual(len(posts), 3)
+        self.assertEqual({request["status"] for request in posts}, {400})
+        self.assertFalse(self.sandbox.events())
+
+    def test_account_that_a_key_may_not_read_is_learnt_and_no_failure(self):
+        self.gateway.action_test_connection()
+        account = self.gateway.stripe_account_id
+        self.restrict("rak_accounts_kyc_basic_read")
+        self.assertIn(account, self.get_findings())
+        self.assertEqual(self.gateway.connection_state, "connected")
+        self.assertEqual(self.gateway.stripe_account_id, account)
+
+    def test_journal_in_a_currency_that_stripe_does_not_settle_in_is_told(self):
+        self.sandbox.settings(currencies=["eur", "gbp"])
+        self.assertIn("Choose a journal in EUR, GBP.", self.get_findings())
+
+    def test_webhook_that_stripe_switched_off_or_that_tells_too_little_is_told(self):
+        client = self.gateway.sudo()._get_client()
+        endpoint = client.create_webhook_endpoint(
+            {
+                "url": self.gateway.webhook_url,
+                "enabled_events": list(HANDLED_EVENTS[1:]),
+                "api_version": "2020-08-27",
+            }
+        )
+        client._v1.webhook_endpoints.update(endpoint["id"], {"disabled": True})
+        message = self.get_findings()
+        self.assertIn("switched the webhook off", message)
+        self.assertIn("2020-08-27", message)
+        self.assertIn(HANDLED_EVENTS[0], message)
+        self.assertNotIn(HANDLED_EVENTS[1], message)
+
+    # === WHICH GATEWAYS THERE CAN BE === #
+
+    def test_second_gateway_for_the_same_money_is_refused(self):
+        with self.assertRaisesRegex(ValidationError, "already"):
+            self.create_gateway(name="Twin")
+
+    def test_second_gateway_by_another_key_is_refused_when_tested(self):
+        self.gateway.action_test_connection()
+        twin = self.create_gateway(name="Twin", secret_key="sk_test_other")
+        with self.assertRaisesRegex(ValidationError, "perhaps an archived one"):
+            twin.action_test_connection()
+
+    def test_archived_gateway_still_keeps_its_place(self):
+        self.gateway.active = False
+        with self.assertRaises(ValidationError):
+            self.create_gateway(name="Twin")
+
+    def test_gateways_of_one_account_share_a_key_in_two_currencies(self):
+        euro = self.env.ref("base.EUR")
+        euro.active = True
+        other = self.create_gateway(name="Stripe EUR", currency_id=euro.id)
+        self.assertEqual(other.journal_id.currency_id, euro)
+        self.gateway.action_test_connection()
+        other.action_test_connection()
+        self.assertEqual(other.stripe_account_id, self.gateway.stripe_account_id)
+
+    def test_new_key_of_another_account_is_refused_once_there_are_payments(self):
+        self.gateway.action_test_connection()
+        self.begin(self.create_link())
+        with self.assertRaisesRegex(ValidationError, "another Stripe account"):
+            self.gateway.secret_key = "sk_test_at_other"
+        with self.assertRaisesRegex(ValidationError, "another mode"):
+            self.gateway.secret_key = "sk_live_kit"
+        self.gateway.secret_key = "sk_test_rolled"
+        self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
+
+    def test_new_key_that_cannot_be_checked_is_refused_once_there_are_payments(self):
+        self.gateway.action_test_connection()
+        self.begin(self.create_link())
+        with self.assertRaisesRegex(UserError, "doesn't accept the key"):
+            self.gateway.secret_key = "sk_test_invalid"
+
+    def test_new_key_forgets_what_the_old_one_told(self):
+        self.gateway.action_test_connection()
+        self.gateway.secret_key = "sk_test_at_other"
+        self.assertFalse(self.gateway.stripe_account_id)
+        self.assertEqual(self.gateway.connection_state, "untested")
+
+    def test_browser_key_is_refused(self):
+        for key in ("pk_test_kit", "whsec_kit", "hello", "sk_test_", "sk_prod_x"):
+            with self.subTest(key=key), self.assertRaises(ValidationError):
+                self.gateway.secret_key = key
+
+    def test_gateway_with_payments_is_archived_not_deleted(self):
+        self.begin(self.create_link())
+        with self.assertRaisesRegex(UserError, "Archive it"):
+            self.gateway.unlink()
+
+    def test_posting_is_off_for_test_keys_and_on_for_live_ones(self):
+        gateways = self.env["checkout.gateway"].create(
+            [
+                {"name": "Test", "secret_key": "sk_test_a"},
+                {"name": "Live", "secret_key": "sk_live_a"},
+                {"name": "None"},
+            ]
+        )
+        self.assertEqual(gateways.mapped("post_entries"), [False, True, False])
+        gateways[2].secret_key = "sk_live_b_at_second"
+        self.assertTrue(gateways[2].post_entries)
+        gateways[2].write({"secret_key": "sk_test_b", "post_entries": True})
+        self.assertTrue(gateways[2].post_entries)
+
+    # === ODOO'S OWN STRIPE PROVIDER === #
+
+    def test_sync_waits_until_the_merchant_chose_about_a_shared_account(self):
+        self.gateway._set_shared_account(True)
+        with self.assertRaisesRegex(UserError, "Choose on the gateway"):
+            self.gateway.action_sync()
+        self.gateway.action_skip_foreign()
+        self.assertEqual(self.gateway.foreign_movements, "skip")
+        self.gateway._set_shared_account(True)  # the next test finds it again
+        self.gateway.action_sync()
+        self.assertTrue(self.gateway.last_sync_at)
+
+    def test_scheduled_sync_says_why_it_waits(self):
+        self.gateway._set_shared_account(True)
+        self.env["checkout.sync"]._cron_sync()
+        self.assertIn("the sync waits for that", self.gateway.sync_error)
+
+    def test_same_account_is_known_by_any_of_its_keys(self):
+        self.gateway.action_test_connection()
+        gateway = self.gateway.sudo()
+        self.assertTrue(gateway._has_same_account("sk_test_kit"))
+        self.assertTrue(gateway._has_same_account("sk_test_other_key"))
+        self.assertFalse(gateway._has_same_account("sk_test_at_other"))
+        self.assertFalse(gateway._has_same_account("sk_live_kit"))
+        self.assertFalse(gateway._has_same_account("sk_test_invalid"))
+
+    # === STEPS === #
+
+    def test_steps_are_ticked_one_by_one(self):
+        def get_steps():
+            gateway.invalidate_recordset()
+            names = ("key", "test", "accounts", "webhook", "link")
+            return [name for name in names if gateway[f"step_{name}"]]
+
+        with Form(self.env["checkout.gateway"]) as form:
+            form.name = "Second"
+        gateway = form.record
+        self.assertEqual(get_steps(), [])
+        gateway.secret_key = "sk_test_at_second"
+        self.assertEqual(get_steps(), ["key"])
+        gateway.action_test_connection()
+        self.assertEqual(get_steps(), ["key", "test"])
+        gateway.action_create_accounting()
+        self.assertEqual(get_steps(), ["key", "test", "accounts"])
+        gateway.webhook_secret = "whsec_second"
+        self.assertEqual(get_steps(), ["key", "test", "accounts", "webhook"])
+        self.assertFalse(gateway.steps_done)
+        self.create_link(gateway_id=gateway.id)
+        self.assertEqual(len(get_steps()), 5)
+        self.assertTrue(gateway.steps_done)
