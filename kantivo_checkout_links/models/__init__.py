@@ -10,6 +10,7 @@ from . import (
     checkout_link,
     checkout_movement,
     checkout_payment,
+    checkout_payment_dashboard,
     checkout_poster,
     checkout_sync,
     res_company,

@@ -2,17 +2,28 @@ import secrets
 from decimal import Decimal
 from uuid import UUID, uuid5
 
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import float_compare
+from odoo.tools.i18n import format_list
 
 from ..const import MAX_MINOR_AMOUNT
 from ..money import InvalidAmount, from_minor, parse_amount, smallest_step, to_minor
 
+AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
 # What a payer agreed to at the pay page: a change ends the checkouts begun before it.
-PRICE_FIELDS = frozenset(
-    "amount_type amount currency_id minimum_amount maximum_amount gateway_id "
-    "max_payments expires_at active".split()
+PRICE_FIELDS = (
+    *AMOUNT_FIELDS,
+    "amount_type",
+    "currency_id",
+    "gateway_id",
+    "max_payments",
+    "expires_at",
+    "active",
 )
+GATEWAY_URL = "/odoo/checkout-gateways"
 
 
 class CheckoutLink(models.Model):
@@ -36,6 +47,7 @@ class CheckoutLink(models.Model):
         check_company=True,
         default=lambda self: self._default_gateway_id(),
     )
+    gateway_hint = fields.Char(compute="_compute_gateway_hint")
     company_id = fields.Many2one(
         "res.company", required=True, index=True, default=lambda self: self.env.company
     )
@@ -53,6 +65,7 @@ class CheckoutLink(models.Model):
         required=True,
         tracking=True,
     )
+    currency_frozen = fields.Boolean(compute="_compute_currency_frozen")
     amount_type = fields.Selection(
         [("fixed", "Fixed Amount"), ("open", "Open Amount")],
         required=True,
@@ -112,8 +125,10 @@ class CheckoutLink(models.Model):
         copy=False,
         default=lambda self: f"kcl_{secrets.token_urlsafe(16)}",
     )
-    url = fields.Char("Link", compute="_compute_url")
-    expires_at = fields.Datetime("Expires", help="No payment starts after this moment.")
+    url = fields.Char("Link", compute="_compute_url", search="_search_url")
+    expires_at = fields.Datetime(
+        "Expires", copy=False, help="No payment starts after this moment."
+    )
     max_payments = fields.Integer(
         "Maximum Payments", help="Leave at zero for any number of payments."
     )
@@ -145,6 +160,13 @@ class CheckoutLink(models.Model):
 
     # === COMPUTE METHODS === #
 
+    @api.depends("gateway_id", "company_id")
+    def _compute_gateway_hint(self):
+        for link in self:
+            link.gateway_hint = (
+                False if link.gateway_id else self._describe_missing_gateway()
+            )
+
     @api.depends("gateway_id")
     def _compute_currency_id(self):
         for link in self:
@@ -153,6 +175,12 @@ class CheckoutLink(models.Model):
                 or link.gateway_id.currency_id
                 or link.company_id.currency_id
             )
+
+    @api.depends("payment_ids")
+    def _compute_currency_frozen(self):
+        paid_into = self._filter_paid_into()
+        for link in self:
+            link.currency_frozen = link._origin in paid_into
 
     @api.depends("gateway_id")
     def _compute_tax_ids(self):
@@ -163,6 +191,13 @@ class CheckoutLink(models.Model):
     def _compute_url(self):
         for link in self:
             link.url = f"{link.get_base_url()}/checkout/{link.access_token}"
+
+    def _search_url(self, operator, value):
+        """By an address as a customer quotes it, or any part of it."""
+        if not isinstance(value, str):
+            return NotImplemented
+        path = value.partition("?")[0].rpartition("/checkout/")[2]
+        return [("access_token", operator, path.removesuffix("/return").strip("/ "))]
 
     def _compute_totals(self):
         totals = {
@@ -206,7 +241,7 @@ class CheckoutLink(models.Model):
         if amount <= 0:
             raise ValidationError(self.env._("Enter an amount above zero."))
         try:
-            minor = to_minor(self.currency_id.round(amount), self.currency_id.name)
+            minor = to_minor(amount, self.currency_id.name)
         except InvalidAmount as error:
             raise ValidationError(self._describe_step()) from error
         if minor > MAX_MINOR_AMOUNT:
@@ -233,18 +268,54 @@ class CheckoutLink(models.Model):
                     self.env._("The address to continue to starts with https://.")
                 )
 
+    def _check_exact(self, vals):
+        """:raise ValidationError: if Odoo rounded what was entered."""
+        for name in vals.keys() & set(AMOUNT_FIELDS):
+            entered = float(vals[name] or 0)
+            if float_compare(entered, self[name], precision_digits=6):
+                raise ValidationError(self._describe_step())
+
     # === CRUD METHODS === #
+
+    @api.model
+    def get_empty_list_help(self, help_message):
+        """Override of `web`: without a gateway, first things first."""
+        if self._default_gateway_id():
+            return super().get_empty_list_help(help_message)
+        return Markup(
+            '<p class="o_view_nocontent_smiling_face">%(title)s</p>'
+            "<p>%(hint)s</p>%(way)s"
+        ) % {
+            "title": self.env._("Connect Stripe first"),
+            "hint": self._describe_missing_gateway(),
+            "way": self._render_gateway_button(),
+        }
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """:raise ValidationError: if an amount is finer than its currency."""
+        links = super().create(vals_list)
+        for link, vals in zip(links, vals_list, strict=True):
+            link._check_exact(vals)
+        return links
 
     def write(self, vals):
         """The currency stays once money came in; changes of price end open checkouts.
 
         :raise UserError: if the currency of a link with payments is changed.
+        :raise ValidationError: if an amount is finer than its currency.
         """
         self._check_frozen_currency(vals)
+        prices = {link: link._get_price() for link in self}
         res = super().write(vals)
-        if vals.keys() & PRICE_FIELDS:
-            self._expire_open_sessions()
+        for link in self:
+            link._check_exact(vals)
+        changed = self.filtered(lambda link: link._get_price() != prices[link])
+        changed._expire_open_sessions()
         return res
+
+    def _get_price(self):
+        return [self[name] for name in PRICE_FIELDS]
 
     def _check_frozen_currency(self, vals):
         changed = self.filtered(
@@ -252,11 +323,7 @@ class CheckoutLink(models.Model):
                 "currency_id" in vals and link.currency_id.id != vals["currency_id"]
             )
         )
-        if changed and self.env[
-            "checkout.payment"
-        ].sudo().search_count(  # any company's
-            [("link_id", "in", changed.ids)], limit=1
-        ):
+        if changed._filter_paid_into():
             raise UserError(
                 self.env._(
                     "The currency can't change any more: there are payments in it. "
@@ -264,12 +331,39 @@ class CheckoutLink(models.Model):
                 )
             )
 
+    def _filter_paid_into(self):
+        """The links that somebody has paid or begun to pay, in whatever company."""
+        payments_sudo = self.env["checkout.payment"].sudo()
+        groups = payments_sudo._read_group(
+            [("link_id", "in", self.ids)], ["link_id"], order="link_id"
+        )
+        return self.browse(link_sudo.id for [link_sudo] in groups)
+
     def unlink(self):
         """Delete for good. Payments and entries stay, with the link's title."""
         self._expire_open_sessions()
         return super().unlink()
 
     # === ACTION METHODS === #
+
+    def action_confirm_deactivation(self):
+        """Ask first: who is on the page now, and what a customer will read."""
+        return self._get_confirm_action("deactivate", self.env._("Deactivate"))
+
+    def action_confirm_deletion(self):
+        """Ask first: what stays, and whether deactivating would do."""
+        return self._get_confirm_action("delete", self.env._("Delete"))
+
+    def _get_confirm_action(self, what, title):
+        view = self.env.ref(f"kantivo_checkout_links.checkout_link_confirm_{what}")
+        return {
+            "type": "ir.actions.act_window",
+            "name": title,
+            "res_model": "checkout.link.confirm",
+            "views": [(view.id, "form")],
+            "target": "new",
+            "context": {"default_link_ids": self.ids, "dialog_size": "medium"},
+        }
 
     def action_deactivate(self):
         """Take no more payments; open checkouts end, what was paid stays."""
@@ -288,6 +382,10 @@ class CheckoutLink(models.Model):
         action["domain"] = [("link_id", "in", self.ids)]
         action["context"] = {"search_default_received": 1}
         return action
+
+    def action_view_moves(self):
+        """The journal entries of what was paid through these links."""
+        return self.payment_ids.action_view_moves()
 
     def action_open_url(self):
         """The pay page, as a customer sees it."""
@@ -401,12 +499,54 @@ class CheckoutLink(models.Model):
             )
         return from_minor(minor, self.currency_id.name)
 
+    def _count_payers(self):
+        """How many customers can pay on Stripe's page right now."""
+        return self.env["checkout.payment"].search_count(
+            [
+                ("link_id", "in", self.ids),
+                ("state", "=", "open"),
+                ("stripe_checkout_session_id", "!=", False),
+                ("session_expires_at", ">", fields.Datetime.now()),
+            ]
+        )
+
     def _expire_open_sessions(self):
         """Ask Stripe, in the background, to end the checkouts that are still open."""
         payments_sudo = self.sudo().payment_ids  # payments are read-only for merchants
         payments_sudo.filtered(lambda p: p.state == "open")._request_expiry()
 
     # === HELPERS === #
+
+    @api.model
+    def _describe_missing_gateway(self):
+        """What to do while links can't be made, in words for this very user."""
+        if self.env["checkout.gateway"].has_access("create"):
+            return self.env._(
+                "Checkout links need a Stripe gateway: your keys and your accounts, "
+                "entered once."
+            )
+        return self.env._(
+            "Checkout links need a Stripe gateway. Ask to have one set up: %s.",
+            format_list(self.env, self._get_gateway_makers().mapped("name"), "or"),
+        )
+
+    @api.model
+    def _get_gateway_makers(self):
+        """Whom to ask for a gateway: at most three people."""
+        group_sudo = self.env.ref("account.group_account_manager").sudo()
+        makers = group_sudo.all_user_ids.filtered(
+            lambda user: user.active and self.env.company in user.company_ids
+        )
+        return makers[:3] or self.env.ref("base.user_admin")
+
+    @api.model
+    def _render_gateway_button(self):
+        if not self.env["checkout.gateway"].has_access("create"):
+            return ""
+        return Markup('<a class="btn btn-primary" href="%(url)s">%(text)s</a>') % {
+            "url": GATEWAY_URL,
+            "text": self.env._("Set Up a Gateway"),
+        }
 
     def _format(self, amount):
         return self.currency_id.format(float(amount))

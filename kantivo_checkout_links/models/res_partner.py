@@ -1,9 +1,30 @@
-from odoo import api, models, tools
+from odoo import api, fields, models, tools
 from odoo.fields import Domain
 
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
+
+    checkout_payment_count = fields.Integer(
+        compute="_compute_checkout_payment_count",
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
+
+    def _compute_checkout_payment_count(self):
+        for partner in self:
+            partner.checkout_payment_count = self.env["checkout.payment"].search_count(
+                partner._get_checkout_payments_domain()
+            )
+
+    def action_view_checkout_payments(self):
+        """What this contact, and the people in it, paid through links."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kantivo_checkout_links.checkout_payment_action"
+        )
+        return {**action, "domain": self._get_checkout_payments_domain()}
+
+    def _get_checkout_payments_domain(self):
+        return [("partner_id", "child_of", self.ids), ("paid_at", "!=", False)]
 
     @api.model
     def _match_checkout_payer(self, gateway, customer):

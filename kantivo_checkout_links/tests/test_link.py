@@ -1,0 +1,291 @@
+from datetime import timedelta
+
+from odoo import Command, fields
+from odoo.exceptions import UserError, ValidationError
+from odoo.tests import Form, new_test_user, tagged
+
+from .common import CheckoutCommon
+
+
+@tagged("post_install", "-at_install")
+class TestLinkAmounts(CheckoutCommon):
+    def assert_refused(self, sentence, **vals):
+        with self.assertRaises(ValidationError) as caught:
+            self.create_link(**vals)
+        self.assertIn(sentence, str(caught.exception))
+
+    def get_currency(self, code):
+        currency = self.env.ref(f"base.{code}")
+        currency.active = True
+        return currency.id
+
+    def test_nothing_and_less_is_no_amount(self):
+        self.assert_refused("above zero", amount=0)
+        self.assert_refused("above zero", amount=-5)
+
+    def test_more_than_stripe_takes_is_refused_with_the_most(self):
+        self.assert_refused("999,999.99", amount=1_000_000)
+
+    def test_an_amount_finer_than_its_currency_is_refused_not_rounded(self):
+        for code, amount, step in (
+            ("ISK", 1.5, "steps of 1"),
+            ("JPY", 100.4, "steps of 1"),
+            ("KWD", 1.005, "steps of 0.01"),
+            ("USD", 1.005, "steps of 0.01"),
+        ):
+            with self.subTest(code=code):
+                self.assert_refused(
+                    step, amount=amount, currency_id=self.get_currency(code)
+                )
+
+    def test_a_finer_amount_is_refused_on_writing_too(self):
+        link = self.create_link()
+        with self.assertRaisesRegex(ValidationError, "steps of 0.01"):
+            link.amount = 19.999
+
+    def test_usual_amounts_are_kept_to_the_cent(self):
+        for amount in (0.07, 0.29, 19.99, 0.1 + 0.2, 1234.56):
+            self.assertAlmostEqual(self.create_link(amount).amount, amount, 6)
+
+    def test_a_coarser_currency_has_the_amount_looked_at_again(self):
+        link = self.create_link(1.5)
+        with self.assertRaisesRegex(ValidationError, "steps of 1"):
+            link.currency_id = self.get_currency("ISK")
+
+    def test_limits_are_checked_in_words(self):
+        for sentence, vals in (
+            ("can't be negative", {"minimum_amount": -1}),
+            ("minimum is above", {"minimum_amount": 20, "maximum_amount": 10}),
+            ("999,999.99", {"maximum_amount": 2_000_000}),
+            ("steps of 0.01", {"minimum_amount": 0.001}),
+        ):
+            with self.subTest(vals=vals):
+                self.assert_refused(sentence, amount=0, amount_type="open", **vals)
+
+    def test_limits_are_optional(self):
+        link = self.create_open_link()
+        self.assertFalse(link.minimum_amount or link.maximum_amount)
+
+    def test_number_of_payments_is_not_negative(self):
+        self.assert_refused("can't be negative", max_payments=-1)
+
+    def test_the_address_to_continue_to_is_a_web_address(self):
+        self.assert_refused("https://", success_url="javascript:alert(1)")
+
+
+@tagged("post_install", "-at_install")
+class TestLinkForm(CheckoutCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.merchant = new_test_user(
+            cls.env, "merchant", "base.group_user,account.group_account_invoice"
+        )
+
+    def test_a_title_and_an_amount_are_enough(self):
+        form = Form(self.env["checkout.link"].with_user(self.merchant))
+        form.name = "Deposit"
+        form.amount = 50
+        link = form.save()
+        self.assertEqual(link.gateway_id, self.gateway)
+        self.assertEqual(link.currency_id, self.gateway.currency_id)
+        self.assertEqual(link.tax_ids, self.tax)
+        self.assertTrue(link.url.endswith(f"/checkout/{link.access_token}"))
+
+    def test_what_was_typed_survives_a_look_at_the_other_type(self):
+        form = Form(self.env["checkout.link"])
+        form.name = "Deposit"
+        form.amount = 50
+        form.amount_type = "open"
+        form.minimum_amount = 5
+        form.amount_type = "fixed"
+        link = form.save()
+        self.assertEqual((link.amount, link.amount_type), (50, "fixed"))
+
+    def test_currency_is_open_until_somebody_pays(self):
+        link = self.create_link()
+        self.assertFalse(link.currency_frozen)
+        self.begin(link)
+        link.invalidate_recordset()
+        self.assertTrue(link.currency_frozen)
+        with self.assertRaisesRegex(UserError, "Duplicate the link"):
+            link.currency_id = self.env.ref("base.EUR")
+
+    def test_the_same_currency_may_be_written_again(self):
+        link = self.create_link()
+        self.begin(link)
+        link.write({"currency_id": link.currency_id.id, "name": "Winter course"})
+        self.assertEqual(link.name, "Winter course")
+
+    def test_without_a_gateway_a_merchant_learns_whom_to_ask(self):
+        company = self.env["res.company"].create({"name": "Newcomer"})
+        self.merchant.company_ids |= company
+        manager = new_test_user(
+            self.env,
+            "manager",
+            "base.group_user,account.group_account_manager",
+            company_id=company.id,
+            company_ids=[Command.set(company.ids)],
+        )
+        links = self.env["checkout.link"].with_company(company)
+        asked = links.with_user(self.merchant)
+        self.assertIn(manager.name, asked.get_empty_list_help("Usual"))
+        self.assertIn(manager.name, Form(asked).gateway_hint)
+        self.assertNotIn("/odoo/checkout-gateways", asked.get_empty_list_help("Usual"))
+        self.assertIn(
+            "/odoo/checkout-gateways",
+            links.with_user(manager).get_empty_list_help("Usual"),
+        )
+
+    def test_with_a_gateway_the_empty_list_tells_how_to_begin(self):
+        self.assertEqual(
+            self.env["checkout.link"].get_empty_list_help("Usual"), "Usual"
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestLinkLife(CheckoutCommon):
+    def confirm(self, links):
+        """The dialog of deactivating and deleting, as the web client opens it."""
+        context = links.action_confirm_deletion()["context"]
+        return Form(self.env["checkout.link.confirm"].with_context(**context)).save()
+
+    def test_the_dialog_counts_who_is_paying_now(self):
+        link = self.create_link()
+        self.begin(link)
+        self.begin(link)
+        self.pay(link)
+        self.deliver()
+        dialog = self.confirm(link)
+        self.assertEqual((dialog.payer_count, dialog.payment_count), (2, 1))
+
+    def test_a_checkout_past_its_time_is_nobody_on_the_page(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        payment.session_expires_at = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertEqual(self.confirm(link).payer_count, 0)
+
+    def test_deactivating_ends_open_checkouts_and_reactivating_undoes_it(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        self.confirm(link).action_deactivate()
+        self.process()
+        self.assertEqual((link.state, payment.state), ("inactive", "expired"))
+        link.action_activate()
+        self.assertTrue(link._is_open())
+
+    def test_deleting_keeps_payments_and_entries_with_the_title(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        self.deliver()
+        entry = self.get_movement(payment, "charge").move_id
+        self.confirm(link).action_delete()
+        self.assertFalse(link.exists())
+        self.assertEqual(payment.link_name, "Summer course")
+        self.assertEqual(entry.state, "posted")
+
+    def test_several_links_are_asked_about_at_once(self):
+        links = self.create_link() | self.create_link() | self.create_link()
+        links |= self.create_link()
+        dialog = self.confirm(links)
+        self.assertEqual(dialog.title, "4 links")
+        dialog.action_deactivate()
+        self.assertEqual(set(links.mapped("state")), {"inactive"})
+
+    def test_a_duplicate_is_a_new_active_link_at_a_new_address(self):
+        link = self.create_link(expires_at=fields.Datetime.now())
+        link.action_deactivate()
+        duplicate = link.copy()
+        self.assertNotEqual(duplicate.url, link.url)
+        self.assertEqual(duplicate.name, link.name)
+        self.assertTrue(duplicate._is_open())
+
+    def test_an_archived_link_takes_no_payment_until_it_is_back(self):
+        link = self.create_link()
+        link.action_archive()
+        self.assertFalse(link._is_open())
+        link.action_unarchive()
+        self.assertTrue(link._is_open())
+
+    def test_a_change_of_price_ends_open_checkouts(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        link.amount = 120
+        self.assertTrue(payment.expiry_requested)
+
+    def test_a_corrected_typo_or_the_same_price_again_ends_nothing(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        link.write({"name": "Sumer course", "amount": 110, "active": True})
+        self.assertFalse(payment.expiry_requested)
+
+
+@tagged("post_install", "-at_install")
+class TestLinkLists(CheckoutCommon):
+    def test_totals_count_what_came_in_and_nothing_else(self):
+        link = self.create_link()
+        self.pay(link)
+        self.pay(link)
+        self.begin(link)
+        self.deliver()
+        self.assertEqual(link.payment_count, 2)
+        self.assertEqual(link.amount_collected, 220)
+        received = link.payment_ids.filtered("paid_at")
+        self.assertEqual(link.last_payment_at, max(received.mapped("paid_at")))
+
+    def test_a_list_of_many_links_takes_as_many_queries_as_one_of_few(self):
+        few = self.create_links(2)
+        many = self.create_links(80)
+        specification = {
+            name: {}
+            for name in self.env["checkout.link"].fields_get()
+            if name not in ("payment_ids", "message_ids", "activity_ids")
+        }
+        self.assertEqual(
+            self.count_queries(many, specification),
+            self.count_queries(few, specification),
+        )
+
+    def create_links(self, number):
+        return self.env["checkout.link"].create(
+            [
+                {"name": f"Link {i}", "amount": 5, "gateway_id": self.gateway.id}
+                for i in range(number)
+            ]
+        )
+
+    def count_queries(self, links, specification):
+        for _ in range(2):  # the first time reads what is then known for good
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.cr.sql_log_count
+            links.web_read(specification)
+        return self.cr.sql_log_count - before
+
+    def test_a_link_is_found_by_its_address(self):
+        link = self.create_link()
+        self.create_link()
+        for quoted in (link.url, f"{link.url}/return?session_id=cs_1", link.url[-9:]):
+            with self.subTest(quoted=quoted):
+                self.assertEqual(
+                    self.env["checkout.link"].search([("url", "ilike", quoted)]), link
+                )
+
+    def test_a_table_of_titles_and_amounts_becomes_links(self):
+        result = self.env["checkout.link"].load(
+            ["name", "amount"], [["Deposit", "50.00"], ["Balance", "1250.50"]]
+        )
+        self.assertFalse(result["messages"])
+        links = self.env["checkout.link"].browse(result["ids"])
+        self.assertEqual(links.mapped("amount"), [50, 1250.5])
+        self.assertEqual(len(set(links.mapped("url"))), 2)
+
+    def test_a_bad_row_of_a_table_is_told_in_words(self):
+        result = self.env["checkout.link"].load(["name", "amount"], [["Gift", "-1"]])
+        self.assertIn("above zero", result["messages"][0]["message"])
+
+    def test_addresses_can_be_exported(self):
+        link = self.create_link()
+        self.assertEqual(
+            link.export_data(["name", "url"])["datas"], [["Summer course", link.url]]
+        )

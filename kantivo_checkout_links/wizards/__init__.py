@@ -1,0 +1,3 @@
+from . import (
+    checkout_link_confirm,
+)
