@@ -17,7 +17,6 @@ from pathlib import Path
 from tools import browser, cache, odoo_source, postgres, project, venv
 from tools.console import Problem, tail
 
-
 _LAUNCHER = Path(__file__).parent / "bin/odoo"
 
 

@@ -45,7 +45,8 @@ def lint_python() -> Path:
 
 
 def _python(name: str, pinned: Path) -> Path:
-    key = project.digest([sys.executable, sys.version, pinned.read_text()])
+    # The real path is the same inside of the environment that it leads to.
+    key = project.digest([os.path.realpath(sys.executable), pinned.read_text()])
     path = cache.folder() / f"venv-{name}-{key}"
     if not cache.is_complete(path):
         with step(f"Python packages ({name})"):
