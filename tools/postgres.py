@@ -119,17 +119,16 @@ class Cluster:
             folder.chmod(0o700)
             _give_to_server_user(folder)
         partial = self._home / "data.partial"
-        run(
-            *_as_server_user(),
-            "rm",
-            "-rf",
-            partial,
-            failure="An unfinished PostgreSQL folder cannot be removed.",
-        )
+        shutil.rmtree(partial, ignore_errors=True)
+        self._initdb(partial)
+        self._configure(partial)
+        partial.rename(self._data)
+
+    def _initdb(self, data: Path) -> None:
         run(
             *_as_server_user(),
             _program("initdb"),
-            f"--pgdata={partial}",
+            f"--pgdata={data}",
             f"--username={USER}",
             "--auth=trust",
             "--encoding=UTF8",
@@ -138,8 +137,6 @@ class Cluster:
             cwd=self._home,
             failure="PostgreSQL cannot make its data folder.",
         )
-        self._configure(partial)
-        partial.rename(self._data)
 
     def _configure(self, data: Path) -> None:
         settings = {**_SETTINGS, "unix_socket_directories": str(self._sockets)}
