@@ -14,12 +14,12 @@ def bt_of(client, charge_id):
 
 class TestBalanceTransaction:
     def test_comes_after_the_charge(self, client, sandbox):
-        charge = new_charge(sandbox, client)
-        assert charge.balance_transaction is None
-        bt = eventually(lambda: bt_of(client, charge.id))
+        charge = sandbox.pay(new_session(client).id)["charge"]
+        assert charge["balance_transaction"] is None
+        bt = eventually(lambda: bt_of(client, charge["id"]))
         assert (bt.amount, bt.fee, bt.net) == (11000, 349, 10651)
         assert (bt.type, bt.reporting_category) == ("charge", "charge")
-        assert bt.source == charge.id
+        assert bt.source == charge["id"]
         assert bt.exchange_rate is None
 
     def test_is_told_by_charge_updated(self, client, frozen):

@@ -7,7 +7,7 @@ import pytest
 import requests
 import stripe
 
-from .conftest import client_of, new_charge, new_session, session_params
+from .conftest import client_of, eventually, new_charge, new_session, session_params
 
 
 def create(client, key=None, **params):
@@ -107,17 +107,20 @@ class TestIdempotency:
         assert create(client, "key-1").id != first.id
 
     def test_while_the_first_is_still_running(self, client, sandbox):
-        sandbox.api_fault("slow", "POST /v1/checkout/sessions", seconds=0.6)
+        sandbox.api_fault("slow", "POST /v1/checkout/sessions", seconds=1)
         slow = threading.Thread(target=create, args=(client, "key-1"))
         slow.start()
-        time.sleep(0.2)
+        eventually(lambda: [e for e in sandbox.requests() if e["fault"] == "slow"])
+        time.sleep(0.1)
         with pytest.raises(stripe.StripeError) as caught:
             create(client, "key-1")
         slow.join()
-        assert caught.value.http_status == 409
         error = caught.value.json_body["error"]
-        assert error["code"] == "idempotency_key_in_use"
-        assert create(client, "key-1")
+        assert (caught.value.http_status, error["code"]) == (
+            409,
+            "idempotency_key_in_use",
+        )
+        create(client, "key-1")
         assert sandbox.counts()["checkout.session"] == 1
 
     def test_invalid_parameters_leave_the_key_free(self, client):

@@ -140,11 +140,11 @@ class TestTroubles:
     def test_two_at_the_same_moment(self, frozen, client, receiver):
         frozen.hold()
         pay(frozen, client)
-        receiver.delay = 0.3
+        receiver.delay = 1
         event = frozen.events("checkout.session.completed")[0]["id"]
         started = time.monotonic()
         assert frozen.deliver([event], times=2, together=True) == [200, 200]
-        assert time.monotonic() - started < 0.6
+        assert time.monotonic() - started < 1.9
         assert len(receiver.got) == 2
 
     def test_two_events_about_one_fact(self, frozen, client, receiver):
