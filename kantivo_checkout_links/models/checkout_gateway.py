@@ -243,7 +243,12 @@ class CheckoutGateway(models.Model):
     last_sync_at = fields.Datetime("Last Sync", readonly=True, copy=False)
     sync_error = fields.Char("Last Sync Problem", readonly=True, copy=False)
 
-    link_ids = fields.One2many("checkout.link", "gateway_id", "Links")
+    link_ids = fields.One2many(
+        "checkout.link",
+        "gateway_id",
+        "Links",
+        groups="account.group_account_invoice,account.group_account_readonly",
+    )
     payment_count = fields.Integer(compute="_compute_payment_count")
 
     _account_uniq = models.UniqueIndex(
@@ -479,6 +484,7 @@ class CheckoutGateway(models.Model):
 
         :raise UserError: if the journal or company of booked payments is changed.
         """
+        self.check_access("write")
         self._check_frozen(vals)
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         res = super().write(vals)
@@ -561,6 +567,7 @@ class CheckoutGateway(models.Model):
         :raise UserError: if there is none that the user may read.
         """
         self.ensure_one()
+        self.check_access("write")
         provider = self._get_own_provider()
         if not provider:
             raise UserError(self.env._("There is no Stripe provider with a key."))

@@ -1,5 +1,14 @@
+import re
+
 from odoo import api, fields, models, tools
 from odoo.fields import Domain
+
+# https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
+MAX_EMAIL_LENGTH = 254
+PLAIN_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
+MAX_NAME_LENGTH = 120
+# What would make a link or an address of a contact's name.
+ADVERTISING = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
 
 
 class ResPartner(models.Model):
@@ -26,33 +35,63 @@ class ResPartner(models.Model):
     def _get_checkout_payments_domain(self):
         return [("partner_id", "child_of", self.ids), ("paid_at", "!=", False)]
 
+    # === BUSINESS METHODS - PAYERS === #
+
     @api.model
-    def _match_checkout_payer(self, gateway, customer):
+    def _match_checkout_payer(self, gateway, customer, company=None):
         """The contact of a payer, by the gateway's policy.
 
-        :param checkout.gateway gateway: Whose policy and company count.
+        :param checkout.gateway gateway: Whose policy counts.
         :param dict customer: `customer_name`, `customer_email`, `customer_phone` and
             `customer_country_id` as Stripe gave them.
+        :param res.company company: Whose payment it is; the gateway's by default.
         :return: At most one contact. Never another company's, and none made without a
             valid e-mail address, since nothing else tells two payers apart.
         """
-        email = tools.email_normalize(customer["customer_email"] or "")
+        email = self._get_payer_email(customer["customer_email"])
         if gateway.partner_policy == "none" or not email:
             return self.browse()
-        domain = Domain("email_normalized", "=", email) & Domain(
-            "company_id", "in", (False, gateway.company_id.id)
-        )
-        found = self.search(domain, order="id", limit=1)
+        company = company or gateway.company_id
+        found = self._find_payer(email, company)
         if found or gateway.partner_policy == "match":
             return found
-        return self.create(self._prepare_checkout_payer_vals(gateway, customer, email))
+        return self.create(self._prepare_payer_vals(customer, email, company))
 
     @api.model
-    def _prepare_checkout_payer_vals(self, gateway, customer, email):
+    def _get_payer_email(self, text):
+        """The one valid address in a text, as contacts are compared by; or False."""
+        text = (text or "").strip()
+        if len(text) > MAX_EMAIL_LENGTH or not PLAIN_EMAIL.fullmatch(text):
+            return False
+        return tools.email_normalize(text)
+
+    @api.model
+    def _find_payer(self, email, company):
+        """The best contact with an address: the company's own first, people first."""
+        domain = Domain("email_normalized", "=", email)
+        found = self.search(domain & Domain(self._check_company_domain(company)))
+        return found.sorted(
+            lambda partner: (
+                partner.company_id != company,
+                not partner.company_id,
+                partner.type != "contact",
+                partner.id,
+            )
+        )[:1]
+
+    @api.model
+    def _prepare_payer_vals(self, customer, email, company):
         return {
-            "name": customer["customer_name"] or email,
+            "name": self._get_payer_name(customer["customer_name"]) or email,
             "email": email,
             "phone": customer["customer_phone"],
             "country_id": customer["customer_country_id"],
-            "company_id": gateway.company_id.id,
+            "company_id": company.id,
         }
+
+    @api.model
+    def _get_payer_name(self, text):
+        """A name as typed by a payer, if it is one: payers can type anything."""
+        name = " ".join((text or "").split())[:MAX_NAME_LENGTH].strip()
+        has_letters = any(sign.isalpha() for sign in name)
+        return name if has_letters and not ADVERTISING.search(name) else False
