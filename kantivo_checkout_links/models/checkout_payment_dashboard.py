@@ -5,11 +5,18 @@ DASHBOARD = "https://dashboard.stripe.com"
 
 
 class CheckoutPayment(models.Model):
-    """Where Stripe's own dashboard shows a payment."""
+    """What a payment's screens show besides: its place at Stripe and in the books."""
 
     _inherit = "checkout.payment"
 
     stripe_url = fields.Char("At Stripe", compute="_compute_stripe_url")
+    move_count = fields.Integer(compute="_compute_moves")
+    move_line_ids = fields.Many2many(
+        "account.move.line",
+        string="Journal Items",
+        compute="_compute_moves",
+        help="Also for those whose journal entries show none.",
+    )
 
     @api.depends("stripe_payment_intent_id", "stripe_charge_id", "livemode")
     def _compute_stripe_url(self):
@@ -19,3 +26,9 @@ class CheckoutPayment(models.Model):
             payment.stripe_url = (
                 f"{DASHBOARD}{mode}/payments/{stripe_id}" if stripe_id else False
             )
+
+    @api.depends("move_ids")
+    def _compute_moves(self):
+        for payment in self:
+            payment.move_count = len(payment.move_ids)
+            payment.move_line_ids = payment.move_ids.line_ids

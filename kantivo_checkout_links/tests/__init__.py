@@ -6,5 +6,6 @@ from . import (
     test_money,
     test_pay_page,
     test_protection,
+    test_views,
     test_webhook,
 )
