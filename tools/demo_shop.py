@@ -11,7 +11,7 @@ from tools.rpc import Client
 COMPANY = "Kantivo Bakery"
 LOGIN = PASSWORD = "admin"
 WEBHOOK_SECRET = "whsec_demo_of_checkout_links"
-_SECRET_KEY = "sk_test_demo_of_checkout_links"
+SECRET_KEY = "sk_test_demo_of_checkout_links"
 _CHART = "generic_coa"
 _ACCOUNTANT = "account.group_account_user"
 
@@ -141,7 +141,7 @@ def _make_gateway(odoo: Client, tax_id: int) -> int:
     gateway_id = odoo.create(
         "checkout.gateway",
         name="Stripe",
-        secret_key=_SECRET_KEY,
+        secret_key=SECRET_KEY,
         webhook_secret=WEBHOOK_SECRET,
         post_entries=True,
         tax_ids=[(6, 0, [tax_id])],
