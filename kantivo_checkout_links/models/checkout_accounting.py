@@ -6,7 +6,7 @@ ASSET_CODE = "119000"
 
 
 class CheckoutAccounting(models.AbstractModel):
-    """Makes the journal and the accounts that a gateway lacks, with the user's rights."""
+    """Makes the journal and accounts that a gateway lacks, with the user's rights."""
 
     _name = "checkout.accounting"
     _description = "Stripe Journal and Accounts"
@@ -71,8 +71,8 @@ class CheckoutAccounting(models.AbstractModel):
     def _get_start_code(self, company, account_type):
         """A code of the company's chart whose neighbours are of the same sort.
 
-        Losses on exchange are a cost of moving money, as fees are; the transfer account is
-        money under way, as disputes are.
+        Losses on exchange are a cost of moving money, as fees are; the transfer account
+        is money under way, as disputes are.
         """
         company = company.with_company(company)
         if account_type == "expense":

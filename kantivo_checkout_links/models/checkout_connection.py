@@ -10,8 +10,8 @@ SIGNS = {"good": "✓", "warning": "!", "problem": "✗"}
 class CheckoutConnection(models.AbstractModel):
     """Asks Stripe what a gateway's key opens, and says it in plain words.
 
-    A finding is a level (a key of `SIGNS`) and a sentence. With a problem payments can't be
-    taken or booked; a warning is for the merchant to judge. Runs as superuser.
+    A finding is a level (a key of `SIGNS`) and a sentence. With a problem, payments
+    can't be taken or booked; a warning is for the merchant to judge. Runs as superuser.
     """
 
     _name = "checkout.connection"
@@ -59,8 +59,8 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "This account can't take real payments yet. Finish setting it up in "
-                    "Stripe's dashboard."
+                    "This account can't take real payments yet. Finish setting it up "
+                    "in Stripe's dashboard."
                 ),
             )
 
@@ -87,8 +87,9 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "The journal is in %(currency)s, which this account doesn't settle in: "
-                    "payments would wait unbooked. Choose a journal in %(codes)s.",
+                    "The journal is in %(currency)s, which this account doesn't "
+                    "settle in: payments would wait unbooked. Choose a journal in "
+                    "%(codes)s.",
                     currency=currency,
                     codes=", ".join(codes),
                 ),
@@ -150,23 +151,21 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "Stripe has switched the webhook off. Create it again, or enable it in "
-                    "Stripe's dashboard."
+                    "Stripe has switched the webhook off. Create it again, or enable "
+                    "it in Stripe's dashboard."
                 ),
             )
         if endpoint["api_version"] != API_VERSION:
             yield (
                 "warning",
                 self.env._(
-                    "The webhook speaks API version %(theirs)s instead of %(ours)s. Create "
-                    "it again.",
+                    "The webhook speaks API version %(theirs)s instead of %(ours)s. "
+                    "Create it again.",
                     theirs=endpoint["api_version"] or "?",
                     ours=API_VERSION,
                 ),
             )
-        told = set(endpoint["enabled_events"])
-        untold = set() if "*" in told else set(HANDLED_EVENTS) - told
-        if untold:
+        if untold := self._get_untold(endpoint):
             yield (
                 "warning",
                 self.env._(
@@ -174,6 +173,12 @@ class CheckoutConnection(models.AbstractModel):
                     ", ".join(sorted(untold)),
                 ),
             )
+
+    @api.model
+    def _get_untold(self, endpoint):
+        """The event types we act on that an endpoint isn't told of."""
+        told = set(endpoint["enabled_events"])
+        return set() if "*" in told else set(HANDLED_EVENTS) - told
 
     # === ODOO'S OWN STRIPE PROVIDER === #
 
@@ -184,14 +189,25 @@ class CheckoutConnection(models.AbstractModel):
         gateway._set_shared_account(bool(provider))
         if not provider:
             return
+        if gateway.shared_account == "ask":
+            yield "warning", self._describe_double_booking(provider)
+            return
         yield (
-            "warning",
+            "good",
             self.env._(
-                "The payment provider “%s” takes payments on the same Stripe account and "
-                "books them itself. Choose below what becomes of them here, or they would "
-                "be booked twice.",
+                "The payment provider “%s” uses the same Stripe account. What becomes "
+                "of its payments here is as you chose.",
                 provider.name,
             ),
+        )
+
+    @api.model
+    def _describe_double_booking(self, provider):
+        return self.env._(
+            "The payment provider “%s” takes payments on the same Stripe account and "
+            "books them itself: they would be booked twice. Choose on this gateway "
+            "what becomes of them here.",
+            provider.name,
         )
 
     @api.model

@@ -64,8 +64,8 @@ class CheckoutEndpoint(models.AbstractModel):
         if reasons:
             raise UserError(
                 self.env._(
-                    "Stripe can't deliver to this Odoo yet. Payments are booked all the "
-                    "same, by the scheduled sync.\n\n%s",
+                    "Stripe can't deliver to this Odoo yet. Payments are booked all "
+                    "the same, by the scheduled sync.\n\n%s",
                     "\n".join(f"• {reason}" for reason in reasons),
                 )
             )
@@ -103,15 +103,15 @@ class CheckoutEndpoint(models.AbstractModel):
         found = http.db_list(force=True, host=host)
         if database not in found:
             yield self.env._(
-                "%(host)s doesn't lead to the database %(database)s (dbfilter in Odoo's "
-                "configuration).",
+                "%(host)s doesn't lead to the database %(database)s (dbfilter in "
+                "Odoo's configuration).",
                 host=host,
                 database=database,
             )
         elif len(found) > 1:
             yield self.env._(
-                "%(count)s databases answer at %(host)s, so a delivery can't tell which is "
-                "meant. Set dbfilter in Odoo's configuration.",
+                "%(count)s databases answer at %(host)s, so a delivery can't tell "
+                "which is meant. Set dbfilter in Odoo's configuration.",
                 count=len(found),
                 host=host,
             )

@@ -60,7 +60,9 @@ class CheckoutGateway(models.Model):
         compute="_compute_webhook_secret",
         inverse="_inverse_webhook_secret",
         copy=False,
-        help="Starts with whsec_. One a line: during a change keep the old one as well.",
+        help=(
+            "Starts with whsec_. One a line: during a change keep the old one as well."
+        ),
     )
     webhook_secret_value = fields.Text(copy=False, groups=fields.NO_ACCESS)
     webhook_token = fields.Char(
@@ -145,12 +147,14 @@ class CheckoutGateway(models.Model):
         "Payments Credit",
         required=True,
         default="revenue",
-        help="Revenue: sale and tax are booked at once. Receivable: the payment waits on the "
-        "customer's account for an invoice.",
+        help=(
+            "Revenue: sale and tax are booked at once. Receivable: the payment waits "
+            "on the customer's account for an invoice."
+        ),
     )
     income_account_id = fields.Many2one(
         "account.account",
-        compute="_compute_company_accounts",
+        compute="_compute_income_account_id",
         store=True,
         readonly=False,
         check_company=True,
@@ -168,7 +172,9 @@ class CheckoutGateway(models.Model):
         string="Sales Taxes",
         check_company=True,
         domain="[('type_tax_use', '=', 'sale')]",
-        help="Included in what is paid: the total is never more than the link's amount.",
+        help=(
+            "Included in what is paid: the total is never more than the link's amount."
+        ),
     )
     fee_account_id = fields.Many2one(
         "account.account", "Fee Account", check_company=True
@@ -198,7 +204,7 @@ class CheckoutGateway(models.Model):
     transfer_account_id = fields.Many2one(
         "account.account",
         "Transfer Account",
-        compute="_compute_company_accounts",
+        compute="_compute_transfer_account_id",
         store=True,
         readonly=False,
         check_company=True,
@@ -252,7 +258,8 @@ class CheckoutGateway(models.Model):
     payment_count = fields.Integer(compute="_compute_payment_count")
 
     _account_uniq = models.UniqueIndex(
-        "(stripe_account_id, livemode, currency_id) WHERE stripe_account_id IS NOT NULL",
+        "(stripe_account_id, livemode, currency_id) "
+        "WHERE stripe_account_id IS NOT NULL",
         "There is a gateway for this Stripe account, mode and currency already.",
     )
     _journal_uniq = models.UniqueIndex(
@@ -309,7 +316,7 @@ class CheckoutGateway(models.Model):
 
     @api.depends("journal_id")
     def _compute_journal_warning(self):
-        """Nothing tells money of before from money at Stripe, once both are in there."""
+        """Nothing tells other money from money at Stripe once both are in there."""
         for gateway in self:
             journal = gateway.journal_id
             gateway.journal_warning = (
@@ -362,11 +369,14 @@ class CheckoutGateway(models.Model):
         return bool(self.journal_id and credited and all(accounts))
 
     @api.depends("company_id")
-    def _compute_company_accounts(self):
+    def _compute_income_account_id(self):
         for gateway in self:
-            company = gateway.company_id
-            gateway.income_account_id = company.income_account_id
-            gateway.transfer_account_id = company.transfer_account_id
+            gateway.income_account_id = gateway.company_id.income_account_id
+
+    @api.depends("company_id")
+    def _compute_transfer_account_id(self):
+        for gateway in self:
+            gateway.transfer_account_id = gateway.company_id.transfer_account_id
 
     def _compute_last_event_at(self):
         latest = dict(
@@ -401,8 +411,8 @@ class CheckoutGateway(models.Model):
             if gateway.credit_to == "receivable" and gateway.partner_policy == "none":
                 raise ValidationError(
                     self.env._(
-                        "A receivable needs to know who owes it: choose to find or create "
-                        "contacts, or credit revenue instead."
+                        "A receivable needs to know who owes it: choose to find or "
+                        "create contacts, or credit revenue instead."
                     )
                 )
 
@@ -426,8 +436,8 @@ class CheckoutGateway(models.Model):
             )
         if journal.bank_statements_source not in (False, "undefined"):
             return self.env._(
-                "“%s” takes statements from a bank. Stripe's movements need a journal that "
-                "nothing else writes to.",
+                "“%s” takes statements from a bank. Stripe's movements need a journal "
+                "that nothing else writes to.",
                 journal.name,
             )
         return False
@@ -505,8 +515,8 @@ class CheckoutGateway(models.Model):
         if changed and movements_sudo.search_count(booked, limit=1):
             raise UserError(
                 self.env._(
-                    "Payments are booked here already, so journal and company stay. Make a "
-                    "new gateway instead."
+                    "Payments are booked here already, so journal and company stay. "
+                    "Make a new gateway instead."
                 )
             )
 
@@ -538,10 +548,10 @@ class CheckoutGateway(models.Model):
         return self._notify_findings(findings)
 
     def action_create_webhook(self):
-        """Have Stripe tell this database what happens, in place of any old webhook of ours.
+        """Have Stripe tell this database what happens, in place of an old webhook.
 
         :return: A notification for the web client.
-        :raise UserError: with the reasons, if Stripe can't reach this database or refuses.
+        :raise UserError: with the reasons, if Stripe can't reach us or refuses.
         """
         self.ensure_one()
         self.check_access("write")
@@ -632,7 +642,7 @@ class CheckoutGateway(models.Model):
             self_sudo.write(self_sudo._prepare_new_key_vals(key))
 
     def _prepare_new_key_vals(self, key):
-        """A new key says nothing yet of its account, except to a gateway with payments."""
+        """A new key's account isn't known yet, except where there are payments."""
         account = self.stripe_account_id if self._has_payments() else False
         return {
             "secret_key_value": key,
@@ -690,7 +700,7 @@ class CheckoutGateway(models.Model):
         return (self.webhook_secret_value or "").split()
 
     def _add_endpoint(self, endpoint_id, secret):
-        """Keep a new endpoint and its secret; those of before stay good. As superuser."""
+        """Keep a new endpoint and its secret; the old ones stay good. As superuser."""
         secrets_now = [secret, *self._get_webhook_secrets()]
         self.write(
             {
@@ -746,7 +756,7 @@ class CheckoutGateway(models.Model):
         self.stripe_account_id = account_id
 
     def _has_same_account(self, key):
-        """Whether another key opens the balance that this gateway books. As superuser."""
+        """Whether a key opens the balance that this gateway books. As superuser."""
         if stripe_client.is_live_key(key) != self.livemode:
             return False
         if key == self.secret_key_value:
@@ -758,7 +768,7 @@ class CheckoutGateway(models.Model):
         return account_id == self.stripe_account_id
 
     def _set_shared_account(self, shared):
-        """:param bool shared: Whether Odoo's provider takes payments on this account."""
+        """:param bool shared: Whether Odoo's provider uses this account."""
         if not shared:
             self.shared_account = False
         elif not self.shared_account:
@@ -780,11 +790,12 @@ class CheckoutGateway(models.Model):
         """A failed call in words for the person who can mend it."""
         sentences = {
             "auth": self.env._(
-                "Stripe doesn't accept the key. Copy it again from Developers › API keys."
+                "Stripe doesn't accept the key. Copy it again from Developers › API "
+                "keys."
             ),
             "unreachable": self.env._(
-                "Stripe didn't answer. Check this server's way to the internet, then try "
-                "again."
+                "Stripe didn't answer. Check this server's way to the internet, then "
+                "try again."
             ),
             "busy": self.env._("Stripe is busy. Try again in a minute."),
             "permission": self.env._("The key lacks a permission."),
@@ -810,7 +821,8 @@ class CheckoutGateway(models.Model):
             raise UserError(
                 self.env._(
                     "Odoo's own Stripe provider uses this account too. Choose on the "
-                    "gateway what becomes of its payments here; the sync waits for that."
+                    "gateway what becomes of its payments here; the sync waits for "
+                    "that."
                 )
             )
 
@@ -871,7 +883,7 @@ class CheckoutGateway(models.Model):
             ) from error
 
     def _as_superuser(self, env):
-        """The gateway with its company, time zone and language said, never inherited."""
+        """The gateway with company, time zone and language said, never inherited."""
         company = self.sudo().company_id  # the caller may be a payer
         gateway = self.with_env(env(user=SUPERUSER_ID, su=True))
         return gateway.with_company(company).with_context(
