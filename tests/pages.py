@@ -1,0 +1,111 @@
+"""What people do in a browser: a merchant in Odoo's backend, a payer on the pages."""
+
+from playwright.sync_api import Page, expect
+
+from tests.kit import PATIENCE
+from tools import payer
+
+LOADING = PATIENCE * 1000  # milliseconds; the first page builds Odoo's scripts
+
+
+class Merchant:
+    """Somebody at work in Odoo's backend, by its menus and buttons.
+
+    :ivar page: The browser's page.
+    """
+
+    def __init__(self, page: Page):
+        self.page = page
+        page.set_default_timeout(LOADING)
+
+    def log_in(self, login: str, password: str) -> None:
+        """Log in and wait for the backend."""
+        self.page.goto("/web/login")
+        self.page.fill("#login", login)
+        self.page.fill("#password", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_selector(".o_navbar")
+
+    def open_menu(self, *path: str) -> None:
+        """Go to a list by the names of its app and menus."""
+        app, section, entry = path
+        self.page.click(".o_navbar_apps_menu button")
+        self.page.locator(".o_app", has_text=app).click()
+        self.page.locator(".o_menu_sections button", has_text=section).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+        expect(self.page.locator(".o_breadcrumb")).to_contain_text(entry)
+
+    def new_link(self, title: str, amount: str) -> str:
+        """Make a fixed link and copy its address."""
+        page = self.page
+        page.click(".o_list_button_add")
+        page.fill("[name=name] input, [name=name] textarea", title)
+        page.fill("[name=amount] input", amount)
+        page.click(".o_form_button_save")
+        page.click("[name=url] .o_clipboard_button")
+        return page.evaluate("navigator.clipboard.readText()")
+
+    def open_link(self, title: str) -> None:
+        """Open a link's form from the list of links."""
+        self.open_menu("Invoicing", "Customers", "Checkout Links")
+        self.open_row(title)
+
+    def open_row(self, text: str) -> None:
+        """Open the form behind a list's row."""
+        cell = self.page.locator(".o_data_row", has_text=text).locator("[name=name]")
+        cell.click()
+        self.page.wait_for_selector(".o_form_view")
+
+    def press(self, label: str) -> None:
+        """Press a button above the form."""
+        header = self.page.locator(".o_form_statusbar")
+        header.get_by_role("button", name=label, exact=True).click()
+
+    def expect_button(self, label: str) -> None:
+        """Wait until the form offers a button above it."""
+        header = self.page.locator(".o_form_statusbar")
+        expect(header.get_by_role("button", name=label, exact=True)).to_be_visible()
+
+    def answer(self, label: str) -> str:
+        """Press a dialog's button, and return what the dialog said."""
+        dialog = self.page.locator(".modal")
+        text = dialog.locator(".modal-body").inner_text()
+        dialog.get_by_role("button", name=label, exact=True).click()
+        expect(dialog).to_have_count(0)
+        return text
+
+    def open_related(self, name: str) -> None:
+        """Follow a form's smart button, by its name in the view."""
+        self.page.click(f".o-form-buttonbox button[name={name}]")
+
+    def table(self, selector: str = ".o_list_view") -> list[str]:
+        """The rows of a list, as text."""
+        rows = self.page.locator(f"{selector} .o_data_row")
+        rows.first.wait_for()
+        return [" ".join(text.split()) for text in rows.all_inner_texts()]
+
+
+def pay_with(page: Page, number: str) -> None:
+    """Fill in Stripe's hosted page and send it."""
+    page.fill("#email", "ada@example.com")
+    page.fill("#number", number)
+    page.fill("#expiry", "12 / 34")
+    page.fill("#cvc", "123")
+    page.fill("#name", "Ada Example")
+    page.click("#pay")
+
+
+def start_paying(page: Page, url: str) -> None:
+    """From the pay page to Stripe's hosted page."""
+    page.goto(url)
+    page.click("form button")
+    page.wait_for_url("**/c/pay/**")
+
+
+def expect_paid(page: Page) -> None:
+    """The payer is back and reads that the money is there."""
+    page.wait_for_url("**/return?session_id=*")
+    expect(page.locator("h1")).to_have_text("Payment received")
+
+
+GOOD_CARD, DECLINED_CARD = payer.GOOD_CARD, payer.DECLINED_CARD

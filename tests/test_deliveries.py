@@ -1,0 +1,89 @@
+"""Deliveries that come twice, at once, late or never end in the same books."""
+
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.kit import (
+    assert_booked_once,
+    begin_checkout,
+    post_event,
+    session_id,
+    wait_for,
+)
+
+
+def test_same_event_from_five_processes_after_a_later_one_books_once(shop):
+    link = shop.make_link("Five at once")
+    shop.sandbox.hold()
+    shop.pay_unnoticed(link)
+    wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
+    events = shop.events_of(link)
+    assert post_event(shop.webhook_url, events["charge.updated"]) == 200
+    with ProcessPoolExecutor(5) as pool:
+        completed = events["checkout.session.completed"]
+        sent = [pool.submit(post_event, shop.webhook_url, completed) for _ in range(5)]
+        assert [answer.result() for answer in sent] == [200] * 5
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+
+
+def test_deliveries_that_come_five_times_and_shuffled_book_once(shop):
+    link = shop.make_link("Doubled and shuffled")
+    shop.sandbox.delivery_faults(duplicate=5, shuffle=0.5, seed=7)
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    assert shop.sandbox.idle(60)
+    assert_booked_once(shop, link)
+
+
+def test_payer_who_writes_to_the_payment_meanwhile_delays_nothing(shop):
+    link = shop.make_link("Written to by two")
+    hosted_page = begin_checkout(link)
+    others = ["charge.succeeded", "charge.updated"]
+    shop.sandbox.delivery_faults(lose=-1, only=others)
+    (payment,) = shop.payments(link)
+    with shop.written_to("checkout_payment", payment["id"]) as is_waited_for:
+        shop.sandbox.pay(session_id(hosted_page))
+        wait_for(is_waited_for, "processor at the payment")
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+
+
+def test_scheduled_sync_books_what_no_webhook_told(shop):
+    link = shop.make_link("All deliveries lost")
+    shop.sandbox.delivery_faults(lose=-1)
+    shop.pay_unnoticed(link)
+    wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
+    assert shop.sandbox.idle(60)
+    assert shop.movements(link) == []
+    shop.run_cron("ir_cron_sync")
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+
+
+def test_scheduled_sync_books_where_stripe_has_no_webhook_address(shop):
+    link = shop.make_link("No webhook at all")
+    shop.sandbox.configure(webhook_url=None)
+    shop.pay_unnoticed(link)
+    wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
+    shop.run_cron("ir_cron_sync")
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+
+
+def test_sync_of_a_month_that_is_booked_changes_nothing(shop):
+    link = shop.make_link("Synced again")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    shop.admin.write("checkout.gateway", shop.gateway_id, sync_from="2020-01-01")
+    for _ in range(2):
+        shop.admin.call("checkout.gateway", "action_sync", [shop.gateway_id])
+    assert_booked_once(shop, link)
+
+
+def test_dashboard_card_of_the_journal_shows_the_balance_at_stripe(shop):
+    for name in ("First of two", "Second of two"):
+        link = shop.make_link(name)
+        shop.pay_unnoticed(link)
+        shop.wait_until_booked(link)
+    shop.run_cron("ir_cron_sync")
+    wait_for(lambda: shop.journal_balance() == shop.balance(), "agreement")
