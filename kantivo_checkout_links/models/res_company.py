@@ -5,6 +5,8 @@ from odoo.tools.image import image_process
 
 # The whole pay page is to stay small; a logo above this is left out.
 MAX_LOGO_BYTES = 20_000
+# Pixels: twice what the page shows, for sharp displays.
+LOGO_SIZE = (320, 88)
 
 
 class ResCompany(models.Model):
@@ -24,7 +26,7 @@ class ResCompany(models.Model):
     def _get_small_logo(self, company_id, write_date):
         """Made once for each logo: payers' requests shouldn't resize pictures."""
         image = image_process(
-            base64.b64decode(self.browse(company_id).logo), size=(320, 96)
+            base64.b64decode(self.browse(company_id).logo), size=LOGO_SIZE
         )
         if len(image) > MAX_LOGO_BYTES:
             return False
