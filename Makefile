@@ -2,10 +2,10 @@
 # Arguments: make test ARGS="-k refund"    make demo ARGS=--once
 PYTHON ?= python3
 
-.PHONY: help setup demo test lint shell run pot clean ci
+.PHONY: help setup demo screenshots test lint shell run pot clean ci
 
 help:
 	@$(PYTHON) -m tools help
 
-setup demo test lint shell run pot clean ci:
+setup demo screenshots test lint shell run pot clean ci:
 	@$(PYTHON) -m tools $@ $(ARGS)

@@ -5,6 +5,7 @@ import sys
 from tools import cache, database, fresh_install, ground, postgres, project, suites
 from tools import demo as demonstration
 from tools import lint as linters
+from tools import screenshots as pictures
 from tools.console import Problem, say
 
 
@@ -55,6 +56,11 @@ def demo(arguments: list[str]) -> int:
     return demonstration.run(arguments)
 
 
+def screenshots(arguments: list[str]) -> int:
+    """Take the pictures of the documentation anew, from the demo's shop."""
+    return pictures.run(arguments)
+
+
 def shell(arguments: list[str]) -> int:
     """Open Odoo's shell on the demo database."""
     name = project.database_name("demo")
@@ -93,6 +99,7 @@ COMMANDS = {
     "help": explain,
     "setup": setup,
     "demo": demo,
+    "screenshots": screenshots,
     "test": test,
     "lint": lint,
     "shell": shell,
@@ -104,5 +111,5 @@ COMMANDS = {
 
 
 def _usage() -> str:
-    lines = [f"  {name:8} {COMMANDS[name].__doc__}" for name in COMMANDS]
+    lines = [f"  {name:11} {COMMANDS[name].__doc__}" for name in COMMANDS]
     return "\n".join(["python3 -m tools COMMAND, one of:", *lines])

@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
     with (
         ground.ready() as odoo,
         _database(odoo, options.once) as name,
-        _stage(odoo, name, options.port) as stage,
+        set_stage(odoo, name, options.port) as stage,
     ):
         _pay(stage)
         if not _show_books(stage):
@@ -84,7 +84,11 @@ def _database(odoo: Odoo, once: bool) -> Iterator[str]:
 
 
 @contextmanager
-def _stage(odoo: Odoo, name: str, port: int) -> Iterator[Stage]:
+def set_stage(odoo: Odoo, name: str, port: int) -> Iterator[Stage]:
+    """Odoo and the stand-in for Stripe, running, with the shop open.
+
+    :param name: A fresh database with the addon.
+    """
     with ExitStack() as stack:
         sandbox = stack.enter_context(
             Sandbox.start(webhook_secret=WEBHOOK_SECRET, python=odoo.python)

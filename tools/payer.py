@@ -48,10 +48,13 @@ def submit(page: Page, **values: str) -> Page:
 
 
 def enter_card(page: Page, number: str = GOOD_CARD, name: str = "Ada Example") -> Page:
-    """Pay on Stripe's hosted page; what follows is where it sends the payer."""
+    """Pay on Stripe's hosted page; what follows is where it sends the payer.
+
+    The payer's first name makes the e-mail address.
+    """
     return submit(
         page,
-        email="ada@example.com",
+        email=f"{name.split()[0].lower()}@example.com",
         name=name,
         number=number,
         expiry="12 / 34",
