@@ -3,10 +3,27 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 from tools.console import Problem
+
+
+class Terminated(KeyboardInterrupt):
+    """This process was asked to end (SIGTERM): as Ctrl-C, but only it was told."""
+
+
+def end_cleanly_on_sigterm() -> None:
+    """Make SIGTERM unwind the program, so that its servers and databases go too."""
+    signal.signal(signal.SIGTERM, _terminate)
+    # A shell starts what it puts in the background with Ctrl-C ignored, and so would
+    # we start ours, which could then not be asked to end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _terminate(number, frame) -> None:
+    raise Terminated
 
 
 def run(*arguments: str | Path, failure: str, cwd: Path | None = None, env=None) -> str:

@@ -7,6 +7,7 @@ object that knows how Odoo is run here. A process started by another one of ours
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import browser, cache, odoo_source, postgres, project, venv
+from tools.command import Terminated
 from tools.console import Problem, tail
 
 _LAUNCHER = Path(__file__).parent / "bin/odoo"
@@ -119,12 +121,15 @@ def call(command: list[str], **options) -> int:
 def talk(command: list[str], **options) -> int:
     """Run a program in this terminal and return its exit status.
 
-    Ctrl-C reaches the program by itself; we wait until it has ended in its own way.
+    Ctrl-C reaches the program by itself, and SIGTERM is passed on as one. Either way
+    we wait until it has ended in its own way.
     """
     process = subprocess.Popen(command, **options)
     try:
         return process.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, Terminated):
+            process.send_signal(signal.SIGINT)
         process.wait()
         raise
 

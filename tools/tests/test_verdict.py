@@ -28,9 +28,10 @@ def judge(tmp_path):
         (tmp_path / "test_it.py").write_text(text)
         report = tmp_path / "report.xml"
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:odoo", "-c", os.devnull]
+            [sys.executable, "-m", "pytest", "-q", "-c", os.devnull]
             + [f"--junitxml={report}", *options, "test_it.py"],
             cwd=tmp_path,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=subprocess.DEVNULL,
         ).returncode
         return suites.read(report, status)
