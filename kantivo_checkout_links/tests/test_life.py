@@ -3,9 +3,10 @@ from datetime import timedelta
 from freezegun import freeze_time
 
 from odoo import fields
+from odoo.tools import mute_logger
 
 from .common import DECLINED_CARD, CheckoutCommon, SandboxError
-from .test_pay_page import PayPageCase
+from .test_pay_page import CLIENT_LOGGER, PayPageCase
 
 BANK_DEBIT = "debit"
 
@@ -104,6 +105,7 @@ class TestClosing(CheckoutCommon):
         self.assertEqual(payment.state, "expired")
         self.assertEqual(payment.link_name, "Summer course")
 
+    @mute_logger(CLIENT_LOGGER)
     def test_money_paid_after_closing_is_booked_and_flagged(self):
         link = self.create_link()
         payment = self.begin(link)

@@ -62,6 +62,7 @@ class TestWebhook(CheckoutHttpCommon):
         self.process()
         self.assertEqual(self.payment.state, "paid")
 
+    @mute_logger(WEBHOOK_LOGGER)
     def test_delivery_to_another_companys_gateway_has_no_effect(self):
         other = self.setup_other_company()["company"]
         other_gateway = self.create_gateway(
