@@ -136,7 +136,7 @@ class StripeClient:
         try:
             self._call(method, params[operation])
         except StripeError as error:
-            if error.kind not in ("permission", "refused", "missing"):
+            if error.kind not in ("permission", "refused"):
                 raise
             return error.kind != "permission"
         return True

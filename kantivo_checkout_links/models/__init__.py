@@ -7,6 +7,8 @@ from . import (
     checkout_endpoint,
     checkout_event,
     checkout_gateway,
+    checkout_gateway_keys,
+    checkout_gateway_setup,
     checkout_link,
     checkout_movement,
     checkout_payment,

@@ -1,4 +1,3 @@
-import secrets
 from contextlib import contextmanager
 
 from psycopg2.errors import LockNotAvailable
@@ -11,17 +10,6 @@ from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
 from ..const import ADVISORY_LOCK, LOCK_TIMEOUT
-from .checkout_connection import SIGNS
-
-# Without one of these, some movement would have to wait.
-BOOKING_ACCOUNTS = (
-    "fee_account_id",
-    "transfer_account_id",
-    "dispute_account_id",
-    "review_account_id",
-)
-# How the web client shows the worst of some findings.
-NOTIFICATIONS = {"problem": "danger", "warning": "warning"}
 
 
 class CheckoutGateway(models.Model):
@@ -47,72 +35,7 @@ class CheckoutGateway(models.Model):
         help="Gets an activity when something needs a person.",
     )
 
-    # Keys: what a form shows is masked; the values are out of everybody's reach.
-    secret_key = fields.Char(
-        compute="_compute_secret_key",
-        inverse="_inverse_secret_key",
-        copy=False,
-        help="Starts with sk_ or rk_. Stripe shows it under Developers › API keys.",
-    )
-    secret_key_value = fields.Char(copy=False, groups=fields.NO_ACCESS)
-    webhook_secret = fields.Text(
-        "Webhook Signing Secret",
-        compute="_compute_webhook_secret",
-        inverse="_inverse_webhook_secret",
-        copy=False,
-        help=(
-            "Starts with whsec_. One a line: during a change keep the old one as well."
-        ),
-    )
-    webhook_secret_value = fields.Text(copy=False, groups=fields.NO_ACCESS)
-    webhook_token = fields.Char(
-        required=True,
-        copy=False,
-        default=lambda self: f"kwh_{secrets.token_urlsafe(18)}",
-        groups=fields.NO_ACCESS,
-    )
-    webhook_url = fields.Char("Webhook URL", compute="_compute_webhook_url")
-    webhook_endpoint_id = fields.Char(
-        "Webhook Endpoint",
-        readonly=True,
-        copy=False,
-        help="The endpoint at Stripe that Create Webhook made.",
-    )
-    webhook_endpoint_secret = fields.Char(copy=False, groups=fields.NO_ACCESS)
-    livemode = fields.Boolean(
-        "Live Mode", compute="_compute_livemode", store=True, compute_sudo=True
-    )
-
     stripe_account_id = fields.Char("Stripe Account", readonly=True, copy=False)
-    connection_state = fields.Selection(
-        [
-            ("untested", "Not tested"),
-            ("connected", "Connected"),
-            ("failed", "Failed"),
-        ],
-        "Connection",
-        default="untested",
-        readonly=True,
-        copy=False,
-        required=True,
-    )
-    connection_message = fields.Text("Last Test", readonly=True, copy=False)
-    shared_account = fields.Selection(
-        [("ask", "Waiting for your choice"), ("decided", "Decided")],
-        "Shared with Odoo's Provider",
-        readonly=True,
-        copy=False,
-        help="Set where Odoo's own Stripe provider takes payments on the same account.",
-    )
-    can_copy_key = fields.Boolean(compute="_compute_can_copy_key")
-
-    # Set-up, step by step
-    step_key = fields.Boolean(compute="_compute_steps")
-    step_test = fields.Boolean(compute="_compute_steps")
-    step_accounts = fields.Boolean(compute="_compute_steps")
-    step_webhook = fields.Boolean(compute="_compute_steps")
-    step_link = fields.Boolean(compute="_compute_steps")
-    steps_done = fields.Boolean(compute="_compute_steps")
 
     # Accounting
     journal_id = fields.Many2one(
@@ -266,43 +189,8 @@ class CheckoutGateway(models.Model):
         "(journal_id) WHERE journal_id IS NOT NULL",
         "This journal belongs to another gateway: each needs its own.",
     )
-    _webhook_token_uniq = models.Constraint(
-        "UNIQUE (webhook_token)", "The webhook address is taken."
-    )
 
     # === COMPUTE METHODS === #
-
-    @api.depends("secret_key_value")
-    def _compute_secret_key(self):
-        for gateway_sudo in self.sudo():  # the mask shows eight and four signs only
-            gateway_sudo.secret_key = self._mask(gateway_sudo.secret_key_value)
-
-    def _inverse_secret_key(self):
-        for gateway in self:
-            gateway._set_secret_key((gateway.secret_key or "").strip())
-
-    @api.depends("webhook_secret_value")
-    def _compute_webhook_secret(self):
-        for gateway_sudo in self.sudo():  # masked, see above
-            gateway_sudo.webhook_secret = "\n".join(
-                map(self._mask, gateway_sudo._get_webhook_secrets())
-            )
-
-    def _inverse_webhook_secret(self):
-        for gateway in self:
-            gateway._set_webhook_secrets((gateway.webhook_secret or "").split())
-
-    @api.depends("webhook_token")
-    def _compute_webhook_url(self):
-        # The token is out of reach, but part of an address that merchants copy.
-        for gateway_sudo in self.sudo():
-            base, token = gateway_sudo.get_base_url(), gateway_sudo.webhook_token
-            gateway_sudo.webhook_url = f"{base}/checkout/webhook/{token}"
-
-    @api.depends("secret_key_value")
-    def _compute_livemode(self):
-        for gateway in self:
-            gateway.livemode = stripe_client.is_live_key(gateway.secret_key_value or "")
 
     @api.depends("journal_id.currency_id", "company_id.currency_id")
     def _compute_currency_id(self):
@@ -339,34 +227,6 @@ class CheckoutGateway(models.Model):
             self.journal_id
             and self.env["account.move"].sudo().search_count(domain, limit=1)
         )
-
-    @api.depends_context("uid")
-    @api.depends("secret_key_value", "company_id")
-    def _compute_can_copy_key(self):
-        for gateway in self:
-            gateway.can_copy_key = not gateway.secret_key and bool(
-                gateway._get_own_provider()
-            )
-
-    @api.depends("secret_key_value", "webhook_secret_value", "connection_state")
-    def _compute_steps(self):
-        links_sudo = self.env["checkout.link"].sudo()  # of any company of the family
-        used = links_sudo.search([("gateway_id", "in", self.ids)]).gateway_id
-        for gateway in self:
-            gateway.step_key = bool(gateway.secret_key)
-            gateway.step_test = gateway.connection_state == "connected"
-            gateway.step_accounts = gateway._has_accounts()
-            gateway.step_webhook = bool(gateway.webhook_secret)
-            gateway.step_link = gateway._origin in used
-            gateway.steps_done = (
-                gateway.step_test and gateway.step_accounts and gateway.step_link
-            ) and gateway.step_webhook
-
-    def _has_accounts(self):
-        """Whether everything that Stripe knows of could be booked."""
-        accounts = [self[name] for name in BOOKING_ACCOUNTS]
-        credited = self.income_account_id or self.credit_to == "receivable"
-        return bool(self.journal_id and credited and all(accounts))
 
     @api.depends("company_id")
     def _compute_income_account_id(self):
@@ -532,75 +392,6 @@ class CheckoutGateway(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_test_connection(self):
-        """Ask Stripe what the key opens, and say in plain words what is right or wrong.
-
-        :return: A notification for the web client.
-        """
-        self.ensure_one()
-        self.check_access("write")
-        gateway_sudo = self.sudo()  # the key is out of the user's reach
-        try:
-            findings = gateway_sudo.env["checkout.connection"]._examine(gateway_sudo)
-        except stripe_client.StripeError as error:
-            findings = [("problem", gateway_sudo._describe_failure(error))]
-        gateway_sudo._set_connection(findings)
-        return self._notify_findings(findings)
-
-    def action_create_webhook(self):
-        """Have Stripe tell this database what happens, in place of an old webhook.
-
-        :return: A notification for the web client.
-        :raise UserError: with the reasons, if Stripe can't reach us or refuses.
-        """
-        self.ensure_one()
-        self.check_access("write")
-        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
-            try:
-                gateway_sudo.env["checkout.endpoint"]._connect(gateway_sudo)
-            except stripe_client.StripeError as error:
-                raise UserError(gateway_sudo._describe_failure(error)) from error
-        self.invalidate_recordset()
-        return self._notify(
-            "success", self.env._("Stripe now tells this Odoo what happens.")
-        )
-
-    def action_create_accounting(self):
-        """Make the Stripe journal and the accounts that are still missing."""
-        for gateway in self:
-            gateway.check_access("write")
-            gateway.env["checkout.accounting"]._create_missing(gateway)
-
-    def action_copy_provider_key(self):
-        """Take the secret key of Odoo's own Stripe provider of the same company.
-
-        :raise UserError: if there is none that the user may read.
-        """
-        self.ensure_one()
-        self.check_access("write")
-        provider = self._get_own_provider()
-        if not provider:
-            raise UserError(self.env._("There is no Stripe provider with a key."))
-        self.secret_key = provider.stripe_secret_key
-
-    def action_book_foreign(self):
-        """Book what other software moves on the account, for review."""
-        self._decide_foreign("book")
-
-    def action_skip_foreign(self):
-        """Leave out what other software moves on the account."""
-        self._decide_foreign("skip")
-
-    def action_view_new_link(self):
-        """The form of a new link that is paid through this gateway."""
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "checkout.link",
-            "views": [(False, "form")],
-            "context": {"default_gateway_id": self.id},
-        }
-
     def action_sync(self):
         """Read from Stripe what no webhook told, and book it.
 
@@ -611,115 +402,6 @@ class CheckoutGateway(models.Model):
             gateway.check_access("read")
             gateway._sync_now()
         return self._notify("success", self.env._("Up to date with Stripe."))
-
-    # === BUSINESS METHODS - KEYS === #
-
-    @api.model
-    def _mask(self, secret):
-        """Enough of a secret to tell it from another, and no more."""
-        if not secret:
-            return False
-        return f"{secret[:8]}…{secret[-4:]}"
-
-    def _set_secret_key(self, key):
-        """Take a new key; the masked one, written back by a form, changes nothing.
-
-        :raise ValidationError: if it is no server-side key, or belongs to another
-            account or mode while this gateway has payments.
-        """
-        if "…" in key:
-            return
-        if key and not stripe_client.is_key(key):
-            raise ValidationError(
-                self.env._(
-                    "This is not a secret key. It starts with sk_test_, sk_live_, "
-                    "rk_test_ or rk_live_; keys that start with pk_ are for browsers."
-                )
-            )
-        self_sudo = self.sudo()  # the value is out of everybody's reach
-        self_sudo._check_same_account(key)
-        if key != self_sudo.secret_key_value:
-            self_sudo.write(self_sudo._prepare_new_key_vals(key))
-
-    def _prepare_new_key_vals(self, key):
-        """A new key's account isn't known yet, except where there are payments."""
-        account = self.stripe_account_id if self._has_payments() else False
-        return {
-            "secret_key_value": key,
-            "stripe_account_id": account,
-            "connection_state": "untested",
-            "connection_message": False,
-            "shared_account": False,
-        }
-
-    def _check_same_account(self, key):
-        """Payments stay with the account they were paid into."""
-        if not key or not self._has_payments():
-            return
-        if stripe_client.is_live_key(key) != self.livemode:
-            raise ValidationError(
-                self.env._(
-                    "This gateway has payments in another mode. Make a new gateway for "
-                    "this key, so that test and live money stay apart."
-                )
-            )
-        if self._get_account_id(key) not in (False, self.stripe_account_id):
-            raise ValidationError(
-                self.env._(
-                    "This key belongs to another Stripe account than this gateway's "
-                    "payments. Make a new gateway for it."
-                )
-            )
-
-    def _get_account_id(self, key):
-        """The account of a key, False where Stripe doesn't tell.
-
-        :raise UserError: if the key is no good or Stripe can't be asked.
-        """
-        try:
-            return stripe_client.StripeClient(key).retrieve_account()["id"]
-        except stripe_client.StripeError as error:
-            if error.kind == "permission":
-                return False
-            raise UserError(self._describe_failure(error)) from error
-
-    def _set_webhook_secrets(self, lines):
-        """Take new signing secrets; a masked line keeps the secret it stands for."""
-        self_sudo = self.sudo()  # the values are out of everybody's reach
-        known = {
-            self._mask(secret): secret for secret in self_sudo._get_webhook_secrets()
-        }
-        values = [known.get(line, line) for line in lines]
-        if any(not value.startswith("whsec_") for value in values):
-            raise ValidationError(
-                self.env._("A signing secret starts with whsec_. Put one on each line.")
-            )
-        self_sudo.webhook_secret_value = "\n".join(values)
-
-    def _get_webhook_secrets(self):
-        return (self.webhook_secret_value or "").split()
-
-    def _add_endpoint(self, endpoint_id, secret):
-        """Keep a new endpoint and its secret; the old ones stay good. As superuser."""
-        secrets_now = [secret, *self._get_webhook_secrets()]
-        self.write(
-            {
-                "webhook_endpoint_id": endpoint_id,
-                "webhook_endpoint_secret": secret,
-                "webhook_secret_value": "\n".join(secrets_now),
-            }
-        )
-
-    def _remove_webhook_secret(self, secret):
-        """Believe a secret no more. As superuser."""
-        kept = [known for known in self._get_webhook_secrets() if known != secret]
-        self.webhook_secret_value = "\n".join(kept)
-
-    def _changes_mode(self, vals):
-        key = (vals.get("secret_key") or "").strip()
-        return stripe_client.is_key(key) and (
-            stripe_client.is_live_key(key) != self.livemode
-        )
 
     def _has_payments(self):
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
@@ -740,52 +422,6 @@ class CheckoutGateway(models.Model):
             )
         return stripe_client.StripeClient(self.secret_key_value)
 
-    def _set_account(self, account_id):
-        """Keep whose the key is.
-
-        :param account_id: Stripe's id, or nothing where a restricted key doesn't tell.
-        :raise UserError: if it isn't the account of the payments that are here.
-        """
-        if not account_id:
-            return
-        if self._has_payments() and self.stripe_account_id not in (False, account_id):
-            raise UserError(
-                self.env._("The key belongs to another account than the payments here.")
-            )
-        self._check_no_twin(account_id)
-        self.stripe_account_id = account_id
-
-    def _has_same_account(self, key):
-        """Whether a key opens the balance that this gateway books. As superuser."""
-        if stripe_client.is_live_key(key) != self.livemode:
-            return False
-        if key == self.secret_key_value:
-            return True
-        try:
-            account_id = stripe_client.StripeClient(key).retrieve_account()["id"]
-        except stripe_client.StripeError:
-            return False  # it can't take payments either
-        return account_id == self.stripe_account_id
-
-    def _set_shared_account(self, shared):
-        """:param bool shared: Whether Odoo's provider uses this account."""
-        if not shared:
-            self.shared_account = False
-        elif not self.shared_account:
-            self.shared_account = "ask"
-
-    def _decide_foreign(self, policy):
-        self.write({"foreign_movements": policy, "shared_account": "decided"})
-
-    def _get_own_provider(self):
-        """Odoo's own Stripe provider of this company, if the user may read its key."""
-        if not self.env.user.has_group("base.group_system"):
-            return None
-        providers = self.env["checkout.connection"]._get_providers(
-            [("company_id", "parent_of", self.company_id.id)]
-        )
-        return providers[:1]
-
     def _describe_failure(self, error):
         """A failed call in words for the person who can mend it."""
         sentences = {
@@ -803,16 +439,6 @@ class CheckoutGateway(models.Model):
         sentence = sentences.get(error.kind)
         return (
             self.env._("%s (Stripe: %s)", sentence, error) if sentence else str(error)
-        )
-
-    def _set_connection(self, findings):
-        failed = any(level == "problem" for level, _sentence in findings)
-        lines = [f"{SIGNS[level]} {sentence}" for level, sentence in findings]
-        self.write(
-            {
-                "connection_state": "failed" if failed else "connected",
-                "connection_message": "\n".join(lines),
-            }
         )
 
     def _check_may_sync(self):
@@ -902,18 +528,6 @@ class CheckoutGateway(models.Model):
             self.env.cr.commit()
 
     # === HELPERS === #
-
-    def _notify_findings(self, findings):
-        """What needs a person, or that nothing does."""
-        levels = {level for level, _sentence in findings}
-        kind = next(
-            (kind for level, kind in NOTIFICATIONS.items() if level in levels),
-            "success",
-        )
-        told = [text for level, text in findings if level in NOTIFICATIONS]
-        return self._notify(
-            kind, " ".join(told) or self.env._("All is well between Odoo and Stripe.")
-        )
 
     def _notify(self, kind, message):
         return {

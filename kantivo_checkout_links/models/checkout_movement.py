@@ -97,6 +97,7 @@ class CheckoutMovement(models.Model):
         :raise UserError: with the reason, if one single movement can't be booked.
         """
         self.check_access("read")
+        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
         for gateway, movements in self.grouped("gateway_id").items():
             with gateway.sudo()._exclusive() as gateway_sudo:  # merchants can't post
                 waiting = movements.with_env(gateway_sudo.env)._filter_bookable()

@@ -38,7 +38,9 @@ class CheckoutSync(models.AbstractModel):
         """Bring a gateway's payments and entries up to date with Stripe.
 
         :raise StripeError: if Stripe can't be read; what was read until then stays.
+        :raise UserError: while the merchant has something to decide first.
         """
+        gateway._check_may_sync()
         client = gateway._get_client()
         started = fields.Datetime.now()
         self._read_events(gateway, client)

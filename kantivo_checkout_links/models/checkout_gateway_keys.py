@@ -1,0 +1,194 @@
+import secrets
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from .. import stripe_client
+
+
+class CheckoutGateway(models.Model):
+    """The keys of a gateway: a form shows masks, the values are out of all reach."""
+
+    _inherit = "checkout.gateway"
+
+    secret_key = fields.Char(
+        compute="_compute_secret_key",
+        inverse="_inverse_secret_key",
+        copy=False,
+        help="Starts with sk_ or rk_. Stripe shows it under Developers › API keys.",
+    )
+    secret_key_value = fields.Char(copy=False, groups=fields.NO_ACCESS)
+    webhook_secret = fields.Text(
+        "Webhook Signing Secret",
+        compute="_compute_webhook_secret",
+        inverse="_inverse_webhook_secret",
+        copy=False,
+        help=(
+            "Starts with whsec_. One a line: during a change keep the old one as well."
+        ),
+    )
+    webhook_secret_value = fields.Text(copy=False, groups=fields.NO_ACCESS)
+    webhook_token = fields.Char(
+        required=True,
+        copy=False,
+        default=lambda self: f"kwh_{secrets.token_urlsafe(18)}",
+        groups=fields.NO_ACCESS,
+    )
+    webhook_url = fields.Char("Webhook URL", compute="_compute_webhook_url")
+    webhook_endpoint_id = fields.Char(
+        "Webhook Endpoint",
+        readonly=True,
+        copy=False,
+        help="The endpoint at Stripe that Create Webhook made.",
+    )
+    webhook_endpoint_secret = fields.Char(copy=False, groups=fields.NO_ACCESS)
+    livemode = fields.Boolean(
+        "Live Mode", compute="_compute_livemode", store=True, compute_sudo=True
+    )
+
+    _webhook_token_uniq = models.Constraint(
+        "UNIQUE (webhook_token)", "The webhook address is taken."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("secret_key_value")
+    def _compute_secret_key(self):
+        for gateway_sudo in self.sudo():  # the mask shows eight and four signs only
+            gateway_sudo.secret_key = self._mask(gateway_sudo.secret_key_value)
+
+    def _inverse_secret_key(self):
+        for gateway in self:
+            gateway._set_secret_key((gateway.secret_key or "").strip())
+
+    @api.depends("webhook_secret_value")
+    def _compute_webhook_secret(self):
+        for gateway_sudo in self.sudo():  # masked, see above
+            gateway_sudo.webhook_secret = "\n".join(
+                map(self._mask, gateway_sudo._get_webhook_secrets())
+            )
+
+    def _inverse_webhook_secret(self):
+        for gateway in self:
+            gateway._set_webhook_secrets((gateway.webhook_secret or "").split())
+
+    @api.depends("webhook_token")
+    def _compute_webhook_url(self):
+        # The token is out of reach, but part of an address that merchants copy.
+        for gateway_sudo in self.sudo():
+            base, token = gateway_sudo.get_base_url(), gateway_sudo.webhook_token
+            gateway_sudo.webhook_url = f"{base}/checkout/webhook/{token}"
+
+    @api.depends("secret_key_value")
+    def _compute_livemode(self):
+        for gateway in self:
+            gateway.livemode = stripe_client.is_live_key(gateway.secret_key_value or "")
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _mask(self, secret):
+        """Enough of a secret to tell it from another, and no more."""
+        if not secret:
+            return False
+        return f"{secret[:8]}…{secret[-4:]}"
+
+    def _set_secret_key(self, key):
+        """Take a new key; the masked one, written back by a form, changes nothing.
+
+        :raise ValidationError: if it is no server-side key, or belongs to another
+            account or mode while this gateway has payments.
+        """
+        if "…" in key:
+            return
+        if key and not stripe_client.is_key(key):
+            raise ValidationError(
+                self.env._(
+                    "This is not a secret key. It starts with sk_test_, sk_live_, "
+                    "rk_test_ or rk_live_; keys that start with pk_ are for browsers."
+                )
+            )
+        self_sudo = self.sudo()  # the value is out of everybody's reach
+        self_sudo._check_same_account(key)
+        if key != self_sudo.secret_key_value:
+            self_sudo.write(self_sudo._prepare_new_key_vals(key))
+
+    def _prepare_new_key_vals(self, key):
+        """A new key's account isn't known yet, except where there are payments."""
+        account = self.stripe_account_id if self._has_payments() else False
+        return {
+            "secret_key_value": key,
+            "stripe_account_id": account,
+            "connection_state": "untested",
+            "connection_message": False,
+            "shared_account": False,
+        }
+
+    def _check_same_account(self, key):
+        """Payments stay with the account they were paid into."""
+        if not key or not self._has_payments():
+            return
+        if stripe_client.is_live_key(key) != self.livemode:
+            raise ValidationError(
+                self.env._(
+                    "This gateway has payments in another mode. Make a new gateway for "
+                    "this key, so that test and live money stay apart."
+                )
+            )
+        if self._get_account_id(key) not in (False, self.stripe_account_id):
+            raise ValidationError(
+                self.env._(
+                    "This key belongs to another Stripe account than this gateway's "
+                    "payments. Make a new gateway for it."
+                )
+            )
+
+    def _get_account_id(self, key):
+        """The account of a key, False where Stripe doesn't tell.
+
+        :raise UserError: if the key is no good or Stripe can't be asked.
+        """
+        try:
+            return stripe_client.StripeClient(key).retrieve_account()["id"]
+        except stripe_client.StripeError as error:
+            if error.kind == "permission":
+                return False
+            raise UserError(self._describe_failure(error)) from error
+
+    def _set_webhook_secrets(self, lines):
+        """Take new signing secrets; a masked line keeps the secret it stands for."""
+        self_sudo = self.sudo()  # the values are out of everybody's reach
+        known = {
+            self._mask(secret): secret for secret in self_sudo._get_webhook_secrets()
+        }
+        values = [known.get(line, line) for line in lines]
+        if any(not value.startswith("whsec_") for value in values):
+            raise ValidationError(
+                self.env._("A signing secret starts with whsec_. Put one on each line.")
+            )
+        self_sudo.webhook_secret_value = "\n".join(values)
+
+    def _get_webhook_secrets(self):
+        return (self.webhook_secret_value or "").split()
+
+    def _add_endpoint(self, endpoint_id, secret):
+        """Keep a new endpoint and its secret; the old ones stay good. As superuser."""
+        secrets_now = [secret, *self._get_webhook_secrets()]
+        self.write(
+            {
+                "webhook_endpoint_id": endpoint_id,
+                "webhook_endpoint_secret": secret,
+                "webhook_secret_value": "\n".join(secrets_now),
+            }
+        )
+
+    def _remove_webhook_secret(self, secret):
+        """Believe a secret no more. As superuser."""
+        kept = [known for known in self._get_webhook_secrets() if known != secret]
+        self.webhook_secret_value = "\n".join(kept)
+
+    def _changes_mode(self, vals):
+        key = (vals.get("secret_key") or "").strip()
+        return stripe_client.is_key(key) and (
+            stripe_client.is_live_key(key) != self.livemode
+        )

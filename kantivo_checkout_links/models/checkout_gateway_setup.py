@@ -1,0 +1,222 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .. import stripe_client
+from .checkout_connection import SIGNS
+
+# Without one of these, some movement would have to wait.
+BOOKING_ACCOUNTS = (
+    "fee_account_id",
+    "transfer_account_id",
+    "dispute_account_id",
+    "review_account_id",
+)
+# How the web client shows the worst of some findings.
+NOTIFICATIONS = {"problem": "danger", "warning": "warning"}
+
+
+class CheckoutGateway(models.Model):
+    """Setting a gateway up, step by step: key, connection, accounts, webhook, link."""
+
+    _inherit = "checkout.gateway"
+
+    connection_state = fields.Selection(
+        [
+            ("untested", "Not tested"),
+            ("connected", "Connected"),
+            ("failed", "Failed"),
+        ],
+        "Connection",
+        default="untested",
+        readonly=True,
+        copy=False,
+        required=True,
+    )
+    connection_message = fields.Text("Last Test", readonly=True, copy=False)
+    shared_account = fields.Selection(
+        [("ask", "Waiting for your choice"), ("decided", "Decided")],
+        "Shared with Odoo's Provider",
+        readonly=True,
+        copy=False,
+        help="Set where Odoo's own Stripe provider takes payments on the same account.",
+    )
+    can_copy_key = fields.Boolean(compute="_compute_can_copy_key")
+    step_key = fields.Boolean(compute="_compute_steps")
+    step_test = fields.Boolean(compute="_compute_steps")
+    step_accounts = fields.Boolean(compute="_compute_steps")
+    step_webhook = fields.Boolean(compute="_compute_steps")
+    step_link = fields.Boolean(compute="_compute_steps")
+    steps_done = fields.Boolean(compute="_compute_steps")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends_context("uid")
+    @api.depends("secret_key_value", "company_id")
+    def _compute_can_copy_key(self):
+        for gateway in self:
+            gateway.can_copy_key = not gateway.secret_key and bool(
+                gateway._get_own_provider()
+            )
+
+    @api.depends("secret_key_value", "webhook_secret_value", "connection_state")
+    def _compute_steps(self):
+        links_sudo = self.env["checkout.link"].sudo()  # of any company of the family
+        used = links_sudo.search([("gateway_id", "in", self.ids)]).gateway_id
+        for gateway in self:
+            gateway.step_key = bool(gateway.secret_key)
+            gateway.step_test = gateway.connection_state == "connected"
+            gateway.step_accounts = gateway._has_accounts()
+            gateway.step_webhook = bool(gateway.webhook_secret)
+            gateway.step_link = gateway._origin in used
+            gateway.steps_done = (
+                gateway.step_test and gateway.step_accounts and gateway.step_link
+            ) and gateway.step_webhook
+
+    def _has_accounts(self):
+        """Whether everything that Stripe knows of could be booked."""
+        accounts = [self[name] for name in BOOKING_ACCOUNTS]
+        credited = self.income_account_id or self.credit_to == "receivable"
+        return bool(self.journal_id and credited and all(accounts))
+
+    # === ACTION METHODS === #
+
+    def action_test_connection(self):
+        """Ask Stripe what the key opens, and say in plain words what is right or wrong.
+
+        :return: A notification for the web client.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        gateway_sudo = self.sudo()  # the key is out of the user's reach
+        try:
+            findings = gateway_sudo.env["checkout.connection"]._examine(gateway_sudo)
+        except stripe_client.StripeError as error:
+            findings = [("problem", gateway_sudo._describe_failure(error))]
+        gateway_sudo._set_connection(findings)
+        return self._notify_findings(findings)
+
+    def action_create_webhook(self):
+        """Have Stripe tell this database what happens, in place of an old webhook.
+
+        :return: A notification for the web client.
+        :raise UserError: with the reasons, if Stripe can't reach us or refuses.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
+            try:
+                gateway_sudo.env["checkout.endpoint"]._connect(gateway_sudo)
+            except stripe_client.StripeError as error:
+                raise UserError(gateway_sudo._describe_failure(error)) from error
+        self.invalidate_recordset()
+        return self._notify(
+            "success", self.env._("Stripe now tells this Odoo what happens.")
+        )
+
+    def action_create_accounting(self):
+        """Make the Stripe journal and the accounts that are still missing."""
+        for gateway in self:
+            gateway.check_access("write")
+            gateway.env["checkout.accounting"]._create_missing(gateway)
+
+    def action_copy_provider_key(self):
+        """Take the secret key of Odoo's own Stripe provider of the same company.
+
+        :raise UserError: if there is none that the user may read.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        provider = self._get_own_provider()
+        if not provider:
+            raise UserError(self.env._("There is no Stripe provider with a key."))
+        self.secret_key = provider.stripe_secret_key
+
+    def action_book_foreign(self):
+        """Book what other software moves on the account, for review."""
+        self._decide_foreign("book")
+
+    def action_skip_foreign(self):
+        """Leave out what other software moves on the account."""
+        self._decide_foreign("skip")
+
+    def action_view_new_link(self):
+        """The form of a new link that is paid through this gateway."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "checkout.link",
+            "views": [(False, "form")],
+            "context": {"default_gateway_id": self.id},
+        }
+
+    # === BUSINESS METHODS === #
+
+    def _set_account(self, account_id):
+        """Keep whose the key is.
+
+        :param account_id: Stripe's id, or nothing where a restricted key doesn't tell.
+        :raise UserError: if it isn't the account of the payments that are here.
+        """
+        if not account_id:
+            return
+        if self._has_payments() and self.stripe_account_id not in (False, account_id):
+            raise UserError(
+                self.env._("The key belongs to another account than the payments here.")
+            )
+        self._check_no_twin(account_id)
+        self.stripe_account_id = account_id
+
+    def _has_same_account(self, key):
+        """Whether a key opens the balance that this gateway books. As superuser."""
+        if stripe_client.is_live_key(key) != self.livemode:
+            return False
+        if key == self.secret_key_value:
+            return True
+        try:
+            account_id = stripe_client.StripeClient(key).retrieve_account()["id"]
+        except stripe_client.StripeError:
+            return False  # it can't take payments either
+        return account_id == self.stripe_account_id
+
+    def _set_shared_account(self, shared):
+        """:param bool shared: Whether Odoo's provider uses this account."""
+        if not shared:
+            self.shared_account = False
+        elif not self.shared_account:
+            self.shared_account = "ask"
+
+    def _decide_foreign(self, policy):
+        self.write({"foreign_movements": policy, "shared_account": "decided"})
+
+    def _get_own_provider(self):
+        """Odoo's own Stripe provider of this company, if the user may read its key."""
+        if not self.env.user.has_group("base.group_system"):
+            return None
+        providers = self.env["checkout.connection"]._get_providers(
+            [("company_id", "parent_of", self.company_id.id)]
+        )
+        return providers[:1]
+
+    def _set_connection(self, findings):
+        failed = any(level == "problem" for level, _sentence in findings)
+        lines = [f"{SIGNS[level]} {sentence}" for level, sentence in findings]
+        self.write(
+            {
+                "connection_state": "failed" if failed else "connected",
+                "connection_message": "\n".join(lines),
+            }
+        )
+
+    # === HELPERS === #
+
+    def _notify_findings(self, findings):
+        """What needs a person, or that nothing does."""
+        levels = {level for level, _sentence in findings}
+        kind = next(
+            (kind for level, kind in NOTIFICATIONS.items() if level in levels),
+            "success",
+        )
+        told = [text for level, text in findings if level in NOTIFICATIONS]
+        return self._notify(
+            kind, " ".join(told) or self.env._("All is well between Odoo and Stripe.")
+        )
