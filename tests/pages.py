@@ -6,6 +6,7 @@ from tests.kit import PATIENCE
 from tools import payer
 
 LOADING = PATIENCE * 1000  # milliseconds; the first page builds Odoo's scripts
+expect.set_options(timeout=LOADING)
 
 
 class Merchant:
@@ -33,7 +34,7 @@ class Merchant:
         self.page.locator(".o_app", has_text=app).click()
         self.page.locator(".o_menu_sections button", has_text=section).click()
         self.page.get_by_role("menuitem", name=entry, exact=True).click()
-        expect(self.page.locator(".o_breadcrumb")).to_contain_text(entry)
+        self._expect_title(entry)
 
     def new_link(self, title: str, amount: str) -> str:
         """Make a fixed link and copy its address."""
@@ -51,9 +52,9 @@ class Merchant:
         self.open_row(title)
 
     def open_row(self, text: str) -> None:
-        """Open the form behind a list's row."""
-        cell = self.page.locator(".o_data_row", has_text=text).locator("[name=name]")
-        cell.click()
+        """Open the form behind the list's row with that text."""
+        row = self.page.locator(".o_list_view .o_data_row", has_text=text)
+        row.locator(".o_data_cell").first.click()
         self.page.wait_for_selector(".o_form_view")
 
     def press(self, label: str) -> None:
@@ -74,9 +75,15 @@ class Merchant:
         expect(dialog).to_have_count(0)
         return text
 
-    def open_related(self, name: str) -> None:
-        """Follow a form's smart button, by its name in the view."""
-        self.page.click(f".o-form-buttonbox button[name={name}]")
+    def open_entries(self) -> None:
+        """Follow a payment's smart button to its journal entries."""
+        self.page.click(".o-form-buttonbox button[name=action_view_moves]")
+        self._expect_title("Journal Entries")
+
+    def _expect_title(self, title: str) -> None:
+        """Wait for the view of that name: the one before may show similar rows."""
+        breadcrumb = self.page.locator(".o_breadcrumb")
+        expect(breadcrumb).to_contain_text(title)
 
     def table(self, selector: str = ".o_list_view") -> list[str]:
         """The rows of a list, as text."""

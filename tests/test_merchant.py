@@ -1,0 +1,143 @@
+"""A merchant in the real backend and a payer in another browser."""
+
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+
+from tests.kit import CHARGE_ENTRY, assert_booked_once
+from tests.pages import GOOD_CARD, Merchant, expect_paid, pay_with, start_paying
+from tools import payer
+
+ENTRY_ITEMS = ".o_field_widget[name=line_ids]"
+
+
+GROUPS = {"mia": "account.group_account_invoice", "max": "account.group_account_user"}
+
+
+@pytest.fixture(scope="session")
+def users(lasting_shop):
+    """Mia writes invoices, Max keeps the books; none of them administers anything."""
+    admin = lasting_shop.admin
+    for login, group in GROUPS.items():
+        admin.create(
+            "res.users",
+            name=f"{login.title()} Example",
+            login=login,
+            password=f"{login}-of-the-tests",
+            group_ids=[(4, admin.xml_id(group))],
+        )
+
+
+@pytest.fixture
+def log_in(shop, users, browser):
+    """Logs a user in, each in a browser profile of their own."""
+    with ExitStack() as profiles:
+        yield partial(new_session, shop, browser, profiles)
+
+
+def new_session(shop, browser, profiles: ExitStack, login: str) -> Merchant:
+    context = browser.new_context(
+        base_url=shop.url, permissions=["clipboard-read", "clipboard-write"]
+    )
+    profiles.callback(context.close)
+    person = Merchant(context.new_page())
+    person.log_in(login, f"{login}-of-the-tests")
+    return person
+
+
+@pytest.fixture
+def merchant(log_in):
+    """Mia at work."""
+    return log_in("mia")
+
+
+def test_link_made_in_the_backend_is_paid_and_booked(
+    shop, merchant, log_in, bare_browser
+):
+    merchant.open_menu("Invoicing", "Customers", "Checkout Links")
+    url = merchant.new_link("Baking course", "110")
+    assert url.startswith(f"{shop.url}/checkout/")
+
+    payer_page = bare_browser.new_page()
+    start_paying(payer_page, url)
+    pay_with(payer_page, GOOD_CARD)
+    expect_paid(payer_page)
+    assert bare_browser.cookies() == []
+
+    link = shop.find_link("Baking course")
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+    see_payment(merchant)
+    see_entries(merchant)
+    accountant = log_in("max")
+    see_payment(accountant)
+    see_items(accountant)
+
+
+def see_payment(person: Merchant) -> None:
+    """The payment in the list, then its form."""
+    person.open_menu("Invoicing", "Customers", "Checkout Payments")
+    (row,) = [row for row in person.table() if "Baking course" in row]
+    assert "Ada Example" in row and "110.00" in row and "Paid" in row
+    person.open_row("Baking course")
+
+
+def see_entries(person: Merchant) -> None:
+    """From the payment to its two entries."""
+    person.open_entries()
+    charge, fee = sorted(person.table(), key=lambda row: "3.49" in row)
+    assert "110.00" in charge and "Posted" in charge
+    assert "3.49" in fee and "Posted" in fee
+
+
+def see_items(person: Merchant) -> None:
+    """From the payment to the charge's journal items, which accountants see."""
+    person.open_entries()
+    person.open_row("110.00")
+    items = person.table(ENTRY_ITEMS)
+    assert len(items) == len(CHARGE_ENTRY)
+    for account, debit, credit in CHARGE_ENTRY:
+        (item,) = [item for item in items if f" {account} " in item]
+        assert f"{debit:.2f}" in item and f"{credit:.2f}" in item
+
+
+def test_profile_of_the_bare_payer_takes_no_cookie(shop, bare_browser):
+    bare_browser.new_page().goto(f"{shop.url}/web/login")
+    assert bare_browser.cookies() == []
+
+
+def test_deactivated_link_says_so_until_it_is_reactivated(shop, merchant):
+    link = shop.make_link("Autumn fair")
+    merchant.open_link(link.name)
+    merchant.press("Deactivate")
+    assert "no longer available" in merchant.answer("Deactivate")
+    merchant.expect_button("Reactivate")
+    closed = payer.open_page(link.url)
+    assert closed.status == 410
+    assert "no longer available" in closed.text
+    merchant.press("Reactivate")
+    merchant.expect_button("Deactivate")
+    assert payer.open_page(link.url).status == 200
+
+
+def test_deactivation_that_is_not_confirmed_changes_nothing(shop, merchant):
+    link = shop.make_link("Still wanted")
+    merchant.open_link(link.name)
+    merchant.press("Deactivate")
+    merchant.answer("Cancel")
+    assert payer.open_page(link.url).status == 200
+
+
+def test_deleted_link_leaves_payment_and_entries_under_its_title(shop, merchant):
+    link = shop.make_link("Winter course")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    merchant.open_link(link.name)
+    merchant.press("Delete")
+    assert "stays in your payments" in merchant.answer("Delete")
+    assert payer.open_page(link.url).status == 404
+    merchant.open_menu("Invoicing", "Customers", "Checkout Payments")
+    merchant.open_row(link.name)
+    merchant.open_entries()
+    assert len(merchant.table()) == 2
