@@ -175,8 +175,8 @@ class PayPage:
     def _describe_trouble(self, error):
         if error.is_passing:
             return self.env._(
-                "The payment service didn't answer in time. Nothing was charged. Please "
-                "try again in a moment."
+                "The payment service didn't answer in time. Nothing was charged. "
+                "Please try again in a moment."
             )
         return self.env._(
             "The payment service can't take this payment now. Nothing was charged. "
