@@ -63,7 +63,8 @@ PAID_STATUSES = frozenset({"paid", "no_payment_required"})
 # https://docs.stripe.com/payments/paymentintents/lifecycle
 FAILED_INTENT_STATUSES = frozenset({"requires_payment_method", "canceled"})
 
-# Event types we act on. Each makes us read again the Checkout Session it is about.
+# Event types we act on. Each makes us read again the object that it is about. Left out
+# are those which tell nothing more (charge.refunded, charge.refund.updated).
 # https://docs.stripe.com/api/events/types
 HANDLED_EVENTS = (
     "checkout.session.completed",
@@ -72,7 +73,83 @@ HANDLED_EVENTS = (
     "checkout.session.expired",
     "charge.succeeded",
     "charge.updated",  # the balance transaction, and with it the fee, may come late
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "payout.created",
+    "payout.updated",
+    "payout.paid",
+    "payout.failed",
+    "payout.canceled",
+    "payout.reconciliation_completed",
 )
+
+# The kind of a movement by its balance transaction's `reporting_category`; any other is
+# an adjustment, for a person to look at.
+# https://docs.stripe.com/reports/reporting-categories
+KIND_BY_CATEGORY = {
+    "charge": "charge",
+    "charge_failure": "charge_failure",
+    "dispute": "dispute",
+    "dispute_reversal": "dispute_reversal",
+    "fee": "fee",
+    "network_cost": "fee",
+    "payout": "payout",
+    "payout_reversal": "payout_failure",
+    "refund": "refund",
+    "refund_failure": "refund_failure",
+    "tax": "fee",
+}
+
+# A refund's `status`. https://docs.stripe.com/api/refunds/object#refund_object-status
+REFUND_STATES = [
+    ("pending", "Pending"),
+    ("requires_action", "Waits for the Customer"),
+    ("succeeded", "Refunded"),
+    ("failed", "Failed"),
+    ("canceled", "Cancelled"),
+]
+# https://docs.stripe.com/api/refunds/create#create_refund-reason
+REFUND_REASONS = [
+    ("requested_by_customer", "Requested by the customer"),
+    ("duplicate", "Paid twice"),
+    ("fraudulent", "Fraudulent"),
+]
+
+# A dispute's `status`. https://docs.stripe.com/api/disputes/object#dispute_object-status
+DISPUTE_STATES = [
+    ("warning_needs_response", "Inquiry: Needs Response"),
+    ("warning_under_review", "Inquiry: Under Review"),
+    ("warning_closed", "Inquiry Closed"),
+    ("needs_response", "Needs Response"),
+    ("under_review", "Under Review"),
+    ("appeal_needs_response", "Appeal: Needs Response"),
+    ("appeal_under_review", "Appeal: Under Review"),
+    ("won", "Won"),
+    ("lost", "Lost"),
+    ("prevented", "Prevented"),
+]
+# While it is in one of these, the customer's money isn't the merchant's.
+CONTESTED_STATES = frozenset(
+    "needs_response under_review appeal_needs_response appeal_under_review lost".split()
+)
+RESPONSE_STATES = frozenset(
+    "warning_needs_response needs_response appeal_needs_response".split()
+)
+
+# A payout's `status`. https://docs.stripe.com/api/payouts/object#payout_object-status
+PAYOUT_STATES = [
+    ("pending", "Pending"),
+    ("in_transit", "On Its Way"),
+    ("paid", "Paid"),
+    ("failed", "Failed"),
+    ("canceled", "Cancelled"),
+]
 
 # Domains that lead nowhere on the internet.
 # https://www.iana.org/assignments/special-use-domain-names
@@ -180,6 +257,8 @@ EVENT_DAYS = 30
 # order.
 SYNC_OVERLAP_HOURS = 3
 STRIPE_PAGE = 100
+# Balance transactions are read in pieces, so that a crash has little to do again.
+SYNC_PIECE_DAYS = 7
 
 # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale
 CHECKOUT_LOCALES = frozenset(

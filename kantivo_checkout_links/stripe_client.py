@@ -27,7 +27,12 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 
 # Everything of a payment in one call. Four levels are what Stripe expands.
 # https://docs.stripe.com/expand
-SESSION_EXPAND = ["payment_intent.latest_charge.balance_transaction"]
+SESSION_EXPAND = [
+    "payment_intent.latest_charge.balance_transaction",
+    "payment_intent.latest_charge.failure_balance_transaction",
+    "payment_intent.latest_charge.refunds",
+]
+MONEY_EXPAND = ["balance_transaction", "failure_balance_transaction"]
 CHARGE_EXPAND = ["balance_transaction", "payment_intent"]
 
 _ACCOUNT_ID = re.compile(r"\bacct_\w+")
@@ -179,6 +184,41 @@ class StripeClient:
         """A charge with its intent and balance transaction."""
         return self._call(
             self._v1.charges.retrieve, charge_id, {"expand": CHARGE_EXPAND}
+        )
+
+    def create_refund(self, params, idempotency_key):
+        """Give money back; the same key and params are one and the same refund."""
+        return self._call(
+            self._v1.refunds.create,
+            {"expand": MONEY_EXPAND, **params},
+            {"idempotency_key": idempotency_key},
+        )
+
+    def retrieve_refund(self, refund_id):
+        """A refund with its balance transactions."""
+        return self._call(
+            self._v1.refunds.retrieve, refund_id, {"expand": MONEY_EXPAND}
+        )
+
+    def list_refunds(self, charge_id):
+        """All refunds of a charge, with their balance transactions."""
+        expand = [f"data.{path}" for path in MONEY_EXPAND]
+        params = {"charge": charge_id, "limit": STRIPE_PAGE, "expand": expand}
+        return list(self._iterate(self._v1.refunds.list, params))
+
+    def retrieve_dispute(self, dispute_id):
+        """A dispute; its balance transactions are part of it."""
+        return self._call(self._v1.disputes.retrieve, dispute_id)
+
+    def list_disputes(self, charge_id):
+        """All disputes about a charge."""
+        params = {"charge": charge_id, "limit": STRIPE_PAGE}
+        return list(self._iterate(self._v1.disputes.list, params))
+
+    def retrieve_payout(self, payout_id):
+        """A payout with its balance transactions."""
+        return self._call(
+            self._v1.payouts.retrieve, payout_id, {"expand": MONEY_EXPAND}
         )
 
     def iter_balance_transactions(self, **params):

@@ -8,9 +8,11 @@ from psycopg2.errors import SerializationFailure
 from odoo import api, fields, models
 
 from ..const import EVENT_BATCH, HANDLED_EVENTS, PROCESS_ATTEMPTS, RETRY_MINUTES
-from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
+
+# The objects that belong to one payment each.
+PAYMENT_OBJECTS = ("checkout.session", "charge", "refund", "dispute")
 
 
 class CheckoutEvent(models.Model):
@@ -76,32 +78,50 @@ class CheckoutEvent(models.Model):
         :param checkout.gateway gateway: The gateway it was delivered to, as superuser.
         :param dict event: A snapshot event whose signature is good.
         """
+        if self._take(gateway, event):
+            self._trigger_processing()
+
+    @api.model
+    def _take(self, gateway, event):
+        """Keep an event; without its content if it's none of ours.
+
+        :return: Whether there is anything to do about it.
+        """
         ours = self._is_ours(gateway, event)
+        home = self._find_home(gateway, event["data"]["object"]) if ours else gateway
         self._insert(
-            gateway,
+            home,
             event["id"],
             event["type"],
             "pending" if ours else "ignored",
             event if ours else None,
         )
-        if ours:
-            self._trigger_processing()
+        return ours
+
+    @api.model
+    def _receive_object(self, gateway, stripe_object):
+        """Have an object read and applied, as if Stripe had told of it.
+
+        Its id makes the event's: asked for again, the same row is worked off anew.
+
+        :param dict stripe_object: With its `id` and `object` at least.
+        """
+        self._insert(
+            gateway,
+            f"sync:{stripe_object['id']}",
+            f"sync.{stripe_object['object']}",
+            "pending",
+            {"data": {"object": stripe_object}},
+        )
+        self._trigger_processing()
 
     @api.model
     def _receive_session(self, payment):
-        """Have a payment's session read and applied, as if Stripe had told of it.
-
-        Its id makes the event's: asked for again, the same row is worked off anew.
-        """
-        session_id = payment.stripe_checkout_session_id
-        self._insert(
+        """Have a payment's session read and applied."""
+        self._receive_object(
             payment.gateway_id,
-            f"sync:{session_id}",
-            "sync.checkout.session",
-            "pending",
-            {"data": {"object": {"id": session_id, "object": "checkout.session"}}},
+            {"id": payment.stripe_checkout_session_id, "object": "checkout.session"},
         )
-        self._trigger_processing()
 
     @api.model
     def _get_asked_at(self, payment):
@@ -151,38 +171,66 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _is_ours(self, gateway, event):
-        """Whether an event is of a type we act on and of an object of this database."""
+        """Whether an event is of a type we act on and of an object this database made,
+        or of the account's own money.
+        """
         if event["type"] not in HANDLED_EVENTS:
             return False
         stripe_object = event["data"]["object"]
-        database = self.env["checkout.payment"]._get_database_uuid()
-        return self._get_metadata(stripe_object).get(
-            "checkout_database"
-        ) == database or (bool(self._find_payment(gateway, stripe_object)))
+        kind = stripe_object.get("object")
+        if kind == "payout":
+            return True
+        return kind in PAYMENT_OBJECTS and self._is_of_ours(gateway, stripe_object)
 
     @api.model
-    def _find_payment(self, gateway, stripe_object):
-        """The payment of a session or charge, by whatever id we have of it."""
-        ids = {
-            "stripe_checkout_session_id": stripe_object.get("id"),
-            "stripe_charge_id": stripe_object.get("id"),
-            "stripe_payment_intent_id": stripe_object.get("payment_intent"),
-            "uuid": self._get_metadata(stripe_object).get("checkout_payment"),
-        }
-        payments = self.env["checkout.payment"]
-        for field_name, value in ids.items():
-            found = isinstance(value, str) and payments.search(
-                [("gateway_id", "=", gateway.id), (field_name, "=", value)], limit=1
-            )
-            if found:
-                return found
-        return payments
+    def _is_of_ours(self, gateway, stripe_object):
+        return self._is_made_here(stripe_object) or bool(
+            self._find_payment(gateway, stripe_object)
+        )
+
+    @api.model
+    def _is_made_here(self, stripe_object):
+        database = self.env["checkout.payment"]._get_database_uuid()
+        return self._get_metadata(stripe_object).get("checkout_database") == database
 
     @api.model
     def _get_metadata(self, stripe_object):
         """An object's metadata; a signed event may still hold anything."""
         metadata = stripe_object.get("metadata")
         return metadata if isinstance(metadata, dict) else {}
+
+    @api.model
+    def _find_payment(self, gateway, stripe_object):
+        """The payment that an object is about, by whatever id we have of it.
+
+        :param dict stripe_object: A session, charge, refund or dispute.
+        """
+        own_id = stripe_object.get("id")
+        ids = {
+            "stripe_checkout_session_id": own_id,
+            "stripe_charge_id": stripe_object.get("charge") or own_id,
+            "stripe_payment_intent_id": stripe_object.get("payment_intent"),
+            "uuid": self._get_metadata(stripe_object).get("checkout_payment"),
+        }
+        payments = self.env["checkout.payment"]
+        gateways = gateway._get_siblings()
+        for field_name, value in ids.items():
+            found = isinstance(value, str) and payments.search(
+                [("gateway_id", "in", gateways.ids), (field_name, "=", value)], limit=1
+            )
+            if found:
+                return found
+        return payments
+
+    @api.model
+    def _find_home(self, gateway, stripe_object):
+        """The gateway that an object is to be worked off by, of those of an account."""
+        if stripe_object["object"] == "payout":
+            currency = self.env["checkout.payment"]._get_currency(
+                stripe_object["currency"]
+            )
+            return gateway._find_home(currency)
+        return self._find_payment(gateway, stripe_object).gateway_id or gateway
 
     @api.model
     def _trigger_processing(self):
@@ -239,6 +287,7 @@ class CheckoutEvent(models.Model):
         while events := self._search_due(gateway):
             events._work_off()
         gateway._expire_requested_sessions()
+        self.env["checkout.payout"]._itemise_waiting(gateway)
         self.env["checkout.poster"]._post_waiting(gateway)
 
     @api.model
@@ -254,82 +303,81 @@ class CheckoutEvent(models.Model):
         )
 
     def _work_off(self):
-        """Process events of one gateway: ask Stripe, then act on what is true now.
+        """Process events of one gateway: first ask Stripe, then act on what is true.
 
         Between the two a new transaction begins, since a payer's row may have been
-        committed while we asked. Each session is read and applied once, however many
+        committed while we asked. Each object is read and applied once, however many
         events speak of it.
         """
         gateway = self.gateway_id
-        sessions = self._fetch_sessions(gateway)
+        answers = self.env["checkout.reader"]._read(gateway, self)
         gateway._commit()
-        for session, events in self._group_by_session(sessions):
-            events._apply(session)
+        outcomes = {}
+        for event in self:
+            event._act_on(answers[event], outcomes)
         gateway._commit()
 
-    def _fetch_sessions(self, gateway):
-        """The session that each event is about, as it is at Stripe now.
-
-        :return: Session (nothing if it isn't ours) or the error instead, by event.
+    def _act_on(self, answer, outcomes):
+        """:param answer: The objects to apply, in this order, or the error instead.
+        :param dict outcomes: What came of the objects that were applied until now.
         """
-        client, known, answers = gateway._get_client(), {}, {}
-        for event in self:
-            try:
-                session_id = event._get_session_id(client)
-                if session_id and session_id not in known:
-                    known[session_id] = client.retrieve_session(session_id)
-                answers[event] = known.get(session_id)
-            except StripeError as error:
-                answers[event] = error
-        return answers
+        if isinstance(answer, Exception):
+            self._set_waiting(str(answer))
+            return
+        for stripe_object in answer:
+            if stripe_object["id"] not in outcomes:
+                outcomes[stripe_object["id"]] = self._apply(stripe_object)
+        found = [outcomes[stripe_object["id"]] for stripe_object in answer]
+        problems = [outcome for outcome in found if isinstance(outcome, str)]
+        if problems:
+            self._set_waiting(problems[0])
+        elif any(found):
+            self._set_done()
+        else:
+            self._set_ignored()
 
-    def _get_session_id(self, client):
-        """The id of the session that an event is about, False if none is ours."""
-        stripe_object = self.payload["data"]["object"]
-        if stripe_object["object"] == "checkout.session":
-            return stripe_object["id"]
-        payment = self._find_payment(self.gateway_id, stripe_object)
-        if payment.stripe_checkout_session_id:
-            return payment.stripe_checkout_session_id
-        sessions = client.list_sessions_of_intent(stripe_object["payment_intent"])
-        return bool(sessions) and sessions[0]["id"]
+    def _apply(self, stripe_object):
+        """Act on an object; what fails leaves nothing behind but the reason.
 
-    def _group_by_session(self, answers):
-        groups = {}
-        for event in self:
-            answer = answers[event]
-            if answer is None:
-                event._set_ignored()
-            elif isinstance(answer, StripeError):
-                event._set_waiting(str(answer))
-            else:
-                session, events = groups.get(answer["id"], (answer, self.browse()))
-                groups[answer["id"]] = session, events | event
-        return groups.values()
-
-    def _apply(self, session):
-        """Act on a session; what fails leaves nothing behind but the reason."""
+        :return: Whether the object is ours; a text if it couldn't be applied.
+        """
+        handler = f"_on_{stripe_object['object'].replace('.', '_')}"
         try:
             with self.env.cr.savepoint():
-                self._on_checkout_session(session)
+                return getattr(self, handler)(stripe_object)
         except OperationalError:
             raise  # nobody's fault: the whole transaction is tried again
         except Exception as error:
-            _logger.exception("Session %s can't be applied", session["id"])
-            for event in self:
-                event._set_waiting(str(error))
+            _logger.exception("%s can't be applied", stripe_object["id"])
+            return str(error) or type(error).__name__
 
     def _on_checkout_session(self, session):
-        gateway = self.gateway_id
         payments = self.env["checkout.payment"]
-        payment = payments._find_by_session(gateway, session) or payments._recreate(
-            gateway, session
-        )
-        if not payment:
-            self._set_ignored()
-            return
-        payment._apply_session(session)
-        self._set_done()
+        payment = payments._find_by_session(
+            self.gateway_id, session
+        ) or payments._recreate(self.gateway_id, session)
+        if payment:
+            payment._apply_session(session)
+        return bool(payment)
+
+    def _on_refund(self, refund):
+        payment = self._find_payment(self.gateway_id, refund)
+        if payment:
+            self.env["checkout.refund"]._apply_refund(payment, refund)
+        return bool(payment)
+
+    def _on_dispute(self, dispute):
+        payment = self._find_payment(self.gateway_id, dispute)
+        if payment:
+            self.env["checkout.dispute"]._apply_dispute(payment, dispute)
+        return bool(payment)
+
+    def _on_payout(self, payout):
+        gateway = self._find_home(self.gateway_id, payout)
+        ours = gateway.currency_id.name == payout["currency"].upper()
+        if ours:
+            self.env["checkout.payout"]._apply_payout(gateway, payout)
+        return ours
 
     # === BUSINESS METHODS - STATES === #
 

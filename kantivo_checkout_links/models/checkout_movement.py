@@ -1,22 +1,36 @@
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..const import KIND_BY_CATEGORY
 from ..money import from_minor
+
+# Kinds that are about one payment, by what they are about.
+PAYMENT_SOURCES = ("charge", "refund", "dispute")
 
 
 class CheckoutMovement(models.Model):
     """One change of the Stripe balance, and the entry that books it."""
 
     _name = "checkout.movement"
+    _inherit = "checkout.base"
     _description = "Stripe Movement"
     _order = "occurred_at desc, id desc"
     _rec_name = "stripe_source_id"
     _check_company_auto = True
 
     gateway_id = fields.Many2one(
-        "checkout.gateway", required=True, index=True, ondelete="restrict", readonly=True
+        "checkout.gateway",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        readonly=True,
     )
-    company_id = fields.Many2one("res.company", required=True, index=True, readonly=True)
+    company_id = fields.Many2one(
+        "res.company", required=True, index=True, readonly=True
+    )
     payment_id = fields.Many2one(
         "checkout.payment", index=True, ondelete="restrict", readonly=True
     )
@@ -48,9 +62,22 @@ class CheckoutMovement(models.Model):
         "Original Amount", currency_field="source_currency_id", readonly=True
     )
     source_currency_id = fields.Many2one("res.currency", readonly=True)
+    tax_amount = fields.Monetary(
+        "Tax in It", readonly=True, help="The part of a fee that Stripe calls tax."
+    )
     occurred_at = fields.Datetime("Date", required=True, readonly=True, index=True)
     stripe_source_id = fields.Char("Stripe Object", required=True, readonly=True)
     balance_transaction_id = fields.Char("Balance Transaction", readonly=True)
+    payout_id = fields.Many2one(
+        "checkout.payout",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The payout that brought this money to the bank.",
+    )
+    is_foreign = fields.Boolean(
+        "Not Ours", readonly=True, help="Other software's money on the same account."
+    )
     state = fields.Selection(
         [
             ("to_post", "To Post"),
@@ -87,6 +114,10 @@ class CheckoutMovement(models.Model):
         "(gateway_id, stripe_source_id) WHERE kind = 'charge'",
         "This charge has been taken already.",
     )
+    _transaction_idx = models.Index(
+        "(balance_transaction_id) WHERE balance_transaction_id IS NOT NULL"
+    )
+    _source_idx = models.Index("(stripe_source_id)")
     _waiting_idx = models.Index("(gateway_id) WHERE state = 'to_post'")
 
     # === ACTION METHODS === #
@@ -112,110 +143,257 @@ class CheckoutMovement(models.Model):
         self.ensure_one()
         return self.move_id._get_records_action(name=self.env._("Journal Entry"))
 
-    # === BUSINESS METHODS === #
+    # === BUSINESS METHODS - CHARGES === #
 
     @api.model
     def _ensure_charge(self, payment, charge):
         """The movements of a charge: what was paid and, once Stripe tells, its fee.
 
         :param checkout.payment payment: Whose charge it is.
-        :param dict charge: A charge with its balance transaction, if there is one.
+        :param dict charge: A charge with its balance transactions, if it has any.
         """
-        movements = self._find_charge(payment, charge) or self.create(
+        movement = self._find_charge(payment, charge) or self.create(
             self._prepare_charge_vals(payment, charge)
         )
-        transaction = charge["balance_transaction"]
-        if not transaction:
-            return
-        movements._set_transaction(transaction)
-        if transaction["fee"] and not self._find_fee(payment.gateway_id, transaction):
-            self.create(self._prepare_fee_vals(payment, transaction))
+        if charge["balance_transaction"]:
+            movement._set_transaction(charge["balance_transaction"])
+        self._ensure_transactions(payment.gateway_id, charge, payment)
 
     @api.model
     def _find_charge(self, payment, charge):
         return self.search(
             [
-                ("gateway_id", "=", payment.gateway_id.id),
+                ("gateway_id", "in", payment.gateway_id._get_siblings().ids),
                 ("kind", "=", "charge"),
                 ("stripe_source_id", "=", charge["id"]),
             ]
         )
 
     @api.model
-    def _find_fee(self, gateway, transaction):
-        return self.search_count(
-            [
-                ("gateway_id", "=", gateway.id),
-                ("kind", "=", "fee"),
-                ("balance_transaction_id", "=", transaction["id"]),
-            ],
-            limit=1,
-        )
-
-    @api.model
     def _prepare_charge_vals(self, payment, charge):
-        """A charge in the journal's currency is worth its face; another waits for Stripe."""
-        currency = payment._get_currency(charge["currency"])
+        """A charge in the journal's currency is worth its face; another waits for
+        Stripe.
+        """
+        gateway, currency = payment.gateway_id, self._get_currency(charge["currency"])
         amount = from_minor(charge["amount"], currency.name)
-        same = currency == payment.gateway_id.currency_id
         return {
-            **self._prepare_common_vals(payment),
+            **self._prepare_common_vals(gateway, payment),
             "kind": "charge",
-            "amount": amount if same else 0,
+            "amount": amount if currency == gateway.currency_id else 0,
+            "currency_id": gateway.currency_id.id,
             "source_amount": amount,
             "source_currency_id": currency.id,
-            "occurred_at": payment._to_datetime(charge["created"]),
+            "occurred_at": self._to_datetime(charge["created"]),
             "stripe_source_id": charge["id"],
         }
 
+    def _set_transaction(self, transaction):
+        """Stripe's own record of the charge is known: what it settled for is certain.
+
+        A charge that settled in another currency than was thought goes to the gateway
+        of that currency.
+        """
+        if self.balance_transaction_id:
+            return
+        self.balance_transaction_id = transaction["id"]
+        currency = self._get_currency(transaction["currency"])
+        amount = from_minor(transaction["amount"], currency.name)
+        if self.state in ("to_post", "skipped"):
+            home = self.gateway_id._find_home(currency)
+            self.write(
+                {"gateway_id": home.id, "amount": amount, "currency_id": currency.id}
+            )
+        elif currency != self.currency_id or currency.compare_amounts(
+            amount, self.amount
+        ):
+            self._set_waiting(self._describe_other_settlement(amount, currency))
+
+    def _describe_other_settlement(self, amount, currency):
+        return self.env._(
+            "Stripe settled this for %s. The entry says otherwise: correct it by hand.",
+            currency.format(amount),
+        )
+
+    # === BUSINESS METHODS - BALANCE TRANSACTIONS === #
+
     @api.model
-    def _prepare_fee_vals(self, payment, transaction):
-        currency = payment._get_currency(transaction["currency"])
+    def _ensure_transactions(self, gateway, source, payment):
+        """The movements of an object of Stripe's, and of its taking back if it failed.
+
+        :param dict source: A charge, refund or payout with expanded transactions.
+        :param checkout.payment payment: Whose it is; empty for a payout.
+        """
+        for name in ("balance_transaction", "failure_balance_transaction"):
+            if source.get(name):
+                self._ensure_transaction(gateway, source[name], source, payment)
+
+    @api.model
+    def _ensure_transaction(self, gateway, transaction, source, payment):
+        """The movements of one balance transaction: what moved, and Stripe's fee on it.
+
+        https://docs.stripe.com/api/balance_transactions/object
+
+        :param checkout.gateway gateway: Any gateway of the account.
+        :param dict transaction: The balance transaction.
+        :param dict source: The object behind it, or nothing.
+        :param checkout.payment payment: Whose it is; empty if nobody's, or not ours.
+        :return: The movements that are new.
+        """
+        home = gateway._find_home(self._get_currency(transaction["currency"]))
+        if not payment and home._is_before(transaction):
+            return self
+        vals_list = [self._prepare_main_vals(home, transaction, source, payment)]
+        if transaction["fee"] and vals_list[0]["kind"] != "fee":
+            vals_list.append(self._prepare_fee_vals(vals_list[0], transaction))
+        known = set(self._find_by_transaction(transaction).mapped("kind"))
+        return self.create(
+            [vals for vals in vals_list if vals["kind"] not in known and vals["amount"]]
+        )
+
+    @api.model
+    def _find_by_transaction(self, transaction):
+        return self.search([("balance_transaction_id", "=", transaction["id"])])
+
+    @api.model
+    def _prepare_main_vals(self, gateway, transaction, source, payment):
+        kind = KIND_BY_CATEGORY.get(transaction["reporting_category"], "adjustment")
+        currency = self._get_currency(transaction["currency"])
+        moved = transaction["net" if kind == "fee" else "amount"]
+        is_foreign = self._is_of_others(source, payment)
         return {
-            **self._prepare_common_vals(payment),
-            "kind": "fee",
-            "amount": -from_minor(transaction["fee"], currency.name),
+            **self._prepare_common_vals(gateway, payment, is_foreign),
+            **self._prepare_source_vals(source, moved),
+            "kind": kind,
+            "amount": from_minor(moved, currency.name),
             "currency_id": currency.id,
-            "occurred_at": payment._to_datetime(transaction["created"]),
-            "stripe_source_id": transaction["source"],
+            "tax_amount": self._get_fee_tax(transaction) if kind == "fee" else 0,
+            "occurred_at": self._to_datetime(transaction["created"]),
+            "stripe_source_id": source["id"] if source else transaction["id"],
             "balance_transaction_id": transaction["id"],
         }
 
     @api.model
-    def _prepare_common_vals(self, payment):
-        gateway = payment.gateway_id
+    def _is_of_others(self, source, payment):
+        """Whether money is some customer's, but of no payment that we know."""
+        return bool(source) and not payment and source["object"] in PAYMENT_SOURCES
+
+    @api.model
+    def _prepare_source_vals(self, source, moved):
+        """What the payer knows the movement as: in the currency that was paid in."""
+        if not source or source["object"] not in PAYMENT_SOURCES:
+            return {}
+        currency = self._get_currency(source["currency"])
+        amount = from_minor(source["amount"], currency.name)
         return {
-            "gateway_id": gateway.id,
-            "company_id": payment.company_id.id,
-            "payment_id": payment.id,
-            "currency_id": gateway.currency_id.id,
-            "state": "to_post" if gateway.post_entries else "skipped",
+            "source_amount": amount if moved > 0 else -amount,
+            "source_currency_id": currency.id,
         }
 
-    def _set_transaction(self, transaction):
-        """Stripe's own record of the movement is known: what it settled for is certain."""
-        currency = self.payment_id._get_currency(transaction["currency"])
-        if self.balance_transaction_id:
-            return
-        self.balance_transaction_id = transaction["id"]
-        if self.state in ("to_post", "skipped"):
-            self.write(
+    @api.model
+    def _prepare_fee_vals(self, main_vals, transaction):
+        """The fee beside what moved; one that Stripe gives back is negative there."""
+        currency = self._get_currency(transaction["currency"])
+        is_dispute = main_vals["kind"] in ("dispute", "dispute_reversal")
+        return {
+            **main_vals,
+            "kind": "dispute_fee" if is_dispute else "fee",
+            "amount": -from_minor(transaction["fee"], currency.name),
+            "tax_amount": self._get_fee_tax(transaction),
+            "source_amount": 0,
+            "source_currency_id": False,
+        }
+
+    @api.model
+    def _get_fee_tax(self, transaction):
+        """The tax in a fee, as Stripe itemises it; all of it if it's nothing else.
+
+        https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-fee_details
+        """
+        taxes = [d["amount"] for d in transaction["fee_details"] if d["type"] == "tax"]
+        if transaction["reporting_category"] == "tax":
+            taxes = [-transaction["amount"]]
+        return from_minor(sum(taxes), transaction["currency"].upper())
+
+    @api.model
+    def _prepare_common_vals(self, gateway, payment, is_foreign=False):
+        left_out = is_foreign and gateway.foreign_movements == "skip"
+        return {
+            "gateway_id": gateway.id,
+            "company_id": (payment or gateway).company_id.id,
+            "payment_id": payment.id,
+            "is_foreign": is_foreign,
+            "state": "to_post" if gateway.post_entries and not left_out else "skipped",
+        }
+
+    # === BUSINESS METHODS - WITHOUT A BALANCE TRANSACTION === #
+
+    @api.model
+    def _ensure_loss(self, dispute, closed_at):
+        """A lost dispute: no money moves any more, but now it is gone for good."""
+        vals = {
+            "stripe_source_id": dispute.stripe_id,
+            "kind": "dispute_loss",
+            "currency_id": dispute.gateway_id.currency_id.id,
+            "source_amount": -dispute.amount,
+            "source_currency_id": dispute.currency_id.id,
+            "occurred_at": closed_at,
+        }
+        if not self._find_source(dispute.gateway_id, "dispute_loss", dispute.stripe_id):
+            self.create(
                 {
-                    "amount": from_minor(transaction["amount"], currency.name),
-                    "currency_id": currency.id,
+                    **self._prepare_common_vals(dispute.gateway_id, dispute.payment_id),
+                    **vals,
                 }
             )
+
+    @api.model
+    def _ensure_opening(self, gateway, amount):
+        """The balance that Stripe held before this gateway began to book."""
+        if not amount or self._find_source(gateway, "opening", "opening"):
+            return
+        self.create(
+            {
+                **self._prepare_common_vals(gateway, self.env["checkout.payment"]),
+                "kind": "opening",
+                "amount": amount,
+                "currency_id": gateway.currency_id.id,
+                "occurred_at": gateway.sync_from,
+                "stripe_source_id": "opening",
+            }
+        )
+
+    @api.model
+    def _find_source(self, gateway, kind, source_id):
+        return self.search(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("kind", "=", kind),
+                ("stripe_source_id", "=", source_id),
+            ]
+        )
+
+    # === BUSINESS METHODS - STATES === #
+
+    def _set_never_happened(self):
+        """A bank debit that failed before it was booked: it and its taking back are
+        left out together.
+        """
+        charges = self.filtered(lambda m: m.kind in ("charge", "charge_failure"))
+        if set(charges.mapped("state")) <= {"to_post", "skipped"}:
+            charges.write({"state": "skipped", "error": False})
 
     def _filter_bookable(self):
         return self.filtered(lambda m: m.state in ("to_post", "skipped"))
 
-    def _set_posted(self, statement_line):
+    def _set_posted(self, entry, to_review):
+        """:param entry: The statement line or, where no money moved, the entry."""
+        is_line = entry._name == "account.bank.statement.line"
         self.write(
             {
-                "state": "posted",
+                "state": "to_review" if to_review else "posted",
                 "error": False,
-                "statement_line_id": statement_line.id,
-                "move_id": statement_line.move_id.id,
+                "statement_line_id": entry.id if is_line else False,
+                "move_id": entry.move_id.id if is_line else entry.id,
             }
         )
 
@@ -225,6 +403,26 @@ class CheckoutMovement(models.Model):
             self.error = reason
 
     # === HELPERS === #
+
+    def _get_local_date(self):
+        """The day on which it happened, where the merchant is."""
+        moment = self.occurred_at.replace(tzinfo=UTC)
+        return moment.astimezone(ZoneInfo(self.gateway_id.tz)).date()
+
+    def _get_same_source(self):
+        """The movements of the same object of Stripe's, this one among them."""
+        return self.search(
+            [
+                ("gateway_id", "=", self.gateway_id.id),
+                ("stripe_source_id", "=", self.stripe_source_id),
+            ]
+        )
+
+    def _get_related(self):
+        """The movements whose open items this one may close."""
+        if self.kind in ("refund", "refund_failure", "charge_failure"):
+            return self.payment_id.movement_ids
+        return self._get_same_source()
 
     def _get_label(self):
         """What a journal item says: what moved, for what, and Stripe's id."""

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from psycopg2.errors import UniqueViolation
 
@@ -35,7 +35,7 @@ class CheckoutPayment(models.Model):
 
     _name = "checkout.payment"
     _description = "Checkout Payment"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["checkout.base", "mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _check_company_auto = True
     _mail_post_access = "read"
@@ -334,15 +334,16 @@ class CheckoutPayment(models.Model):
     @api.model
     def _find_by_session(self, gateway, session):
         """The payment of a session, whether or not we know its id yet."""
+        gateways = gateway._get_siblings()
         payment = self.search(
             [
-                ("gateway_id", "=", gateway.id),
+                ("gateway_id", "in", gateways.ids),
                 ("stripe_checkout_session_id", "=", session["id"]),
             ]
         )
         return payment or self.search(
             [
-                ("gateway_id", "=", gateway.id),
+                ("gateway_id", "in", gateways.ids),
                 ("uuid", "=", session["client_reference_id"] or ""),
             ]
         )
@@ -432,6 +433,7 @@ class CheckoutPayment(models.Model):
                 "state": "processing",
             }
         )
+        self._ensure_unconfirmed(session)
 
     def _set_failed(self, reason):
         """:param reason: A session that failed, or a sentence where there is none."""
@@ -446,6 +448,15 @@ class CheckoutPayment(models.Model):
                 "failure_message": error.get("message") or False,
             }
         )
+        self._ensure_unconfirmed(reason)
+        self.movement_ids._set_never_happened()
+
+    def _ensure_unconfirmed(self, session):
+        """Some banks' money enters Stripe's balance before they confirm it."""
+        charge = session["payment_intent"]["latest_charge"]
+        if charge and charge["balance_transaction"]:
+            self._write_changes({"stripe_charge_id": charge["id"]})
+            self.env["checkout.movement"]._ensure_charge(self, charge)
 
     def _set_expired(self, session):
         self._write_changes(
@@ -470,6 +481,7 @@ class CheckoutPayment(models.Model):
             vals.update(self._prepare_first_paid_vals(session, charge))
         self._write_changes(vals)
         self.env["checkout.movement"]._ensure_charge(self, charge)
+        self._set_money_back()
 
     def _prepare_first_paid_vals(self, session, charge):
         """What is decided once, the first time that the payment is seen to be paid."""
@@ -487,7 +499,7 @@ class CheckoutPayment(models.Model):
             "currency_id": currency.id,
         }
         partner = self.env["res.partner"]._match_checkout_payer(
-            self.gateway_id, customer
+            self.gateway_id, customer, self.company_id
         )
         return {**vals, "partner_id": partner.id}
 
@@ -594,30 +606,3 @@ class CheckoutPayment(models.Model):
         asked_at = self.env["checkout.event"]._get_asked_at(self)
         pause = timedelta(seconds=RETURN_PAGE_INTERVAL)
         return not asked_at or asked_at + pause <= fields.Datetime.now()
-
-    # === HELPERS === #
-
-    def _write_changes(self, vals):
-        """Write only what differs: news that bring nothing new leave no trace."""
-        changed = {
-            name: value
-            for name, value in vals.items()
-            if self._fields[name].convert_to_write(self[name], self) != value
-            and (self[name] or value)
-        }
-        if changed:
-            self.write(changed)
-
-    @api.model
-    def _get_currency(self, code):
-        """A currency by Stripe's lower-case code, also an inactive one."""
-        return (
-            self.env["res.currency"]
-            .with_context(active_test=False)
-            .search([("name", "=", code.upper())], limit=1)
-        )
-
-    @api.model
-    def _to_datetime(self, timestamp):
-        """Stripe's Unix seconds as Odoo keeps times: UTC without saying so."""
-        return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)

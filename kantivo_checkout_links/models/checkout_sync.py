@@ -1,10 +1,18 @@
 import logging
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
-from ..const import EVENT_DAYS, HANDLED_EVENTS, SYNC_OVERLAP_HOURS
+from ..const import (
+    EVENT_DAYS,
+    HANDLED_EVENTS,
+    SYNC_OVERLAP_HOURS,
+    SYNC_PIECE_DAYS,
+)
+from ..money import from_minor
 from ..stripe_client import StripeError
+from .checkout_movement import PAYMENT_SOURCES
 from .checkout_payment import UNFINISHED_STATES
 
 _logger = logging.getLogger(__name__)
@@ -13,8 +21,8 @@ _logger = logging.getLogger(__name__)
 class CheckoutSync(models.AbstractModel):
     """Reads from Stripe what no webhook told. Stripe is the truth, webhooks are haste.
 
-    Everything found goes through the same inbox as deliveries do, and everything is keyed
-    by Stripe's ids: reading the same month again changes nothing.
+    Everything found goes through the same inbox as deliveries do, and everything is
+    keyed by Stripe's ids: reading the same month again changes nothing.
     """
 
     _name = "checkout.sync"
@@ -46,10 +54,22 @@ class CheckoutSync(models.AbstractModel):
         self._read_events(gateway, client)
         self._read_unfinished(gateway, client)
         self._read_unsettled(gateway, client)
+        self._read_undecided(gateway)
         self._expire_abandoned(gateway)
+        self._process(gateway)
+        self._read_transactions(gateway, client, started)
+        self._process(gateway)
+        self._read_opening(gateway, client)
+        self._process(gateway)
+        gateway.write({"last_sync_at": started, "sync_error": False})
+        self.env["checkout.agreement"]._check(gateway)
+        gateway._commit()
+
+    @api.model
+    def _process(self, gateway):
+        """Keep what was read, and act on it before reading on."""
         gateway._commit()
         self.env["checkout.event"]._process_gateway(gateway)
-        gateway.write({"last_sync_at": started, "sync_error": False})
         gateway._commit()
 
     @api.model
@@ -60,7 +80,7 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _expire_abandoned(self, gateway):
-        """Payments that a crash kept from ever getting a session: nobody can pay them."""
+        """Payments that a crash kept from getting a session: nobody can pay them."""
         self.env["checkout.payment"].search(
             [
                 ("gateway_id", "=", gateway.id),
@@ -83,7 +103,7 @@ class CheckoutSync(models.AbstractModel):
         since = int(self._get_window_start(gateway).replace(tzinfo=UTC).timestamp())
         for event in client.iter_events(HANDLED_EVENTS, since):
             if inbox._is_ours(gateway, event):
-                inbox._insert(gateway, event["id"], event["type"], "pending", event)
+                inbox._take(gateway, event)
 
     @api.model
     def _get_window_start(self, gateway):
@@ -123,3 +143,114 @@ class CheckoutSync(models.AbstractModel):
         session = client.retrieve_session(payment.stripe_checkout_session_id)
         if payment._is_news(session):
             self.env["checkout.event"]._receive_session(payment)
+
+    @api.model
+    def _read_undecided(self, gateway):
+        """What isn't over yet: refunds, among them those that Stripe never answered to,
+        disputes and payouts.
+        """
+        self._repeat_requests(gateway)
+        inbox = self.env["checkout.event"]
+        for kind in ("refund", "dispute", "payout"):
+            for row in self.env[f"checkout.{kind}"]._get_unfinished(gateway):
+                if row.stripe_id:
+                    inbox._receive_object(gateway, row._prepare_reference())
+
+    @api.model
+    def _repeat_requests(self, gateway):
+        """Ask again for refunds that Stripe gave no answer to."""
+        refunds = self.env["checkout.refund"]._get_unfinished(gateway)
+        for refund in refunds.filtered(lambda r: r.state == "requested"):
+            try:
+                refund._ask_and_receive()
+            except UserError as error:
+                _logger.info("Refund %s: %s", refund.id, error)
+
+    # === BALANCE TRANSACTIONS === #
+
+    @api.model
+    def _read_transactions(self, gateway, client, until):
+        """All changes of the Stripe balance since the last time, with an overlap.
+
+        In pieces of some days, each kept when it is read: a crash begins there anew.
+        """
+        for period in self._get_pieces(gateway, until):
+            rows = client.iter_balance_transactions(
+                currency=gateway.currency_id.name.lower(), created=period
+            )
+            self._take_transactions(gateway, list(rows))
+            read_to = period.get("lt", self._to_timestamp(until))
+            gateway.transactions_read_to = datetime.fromtimestamp(read_to, UTC).replace(
+                tzinfo=None
+            )
+            gateway._commit()
+
+    @api.model
+    def _get_pieces(self, gateway, until):
+        """Stripe's `created` filters; the last piece has no end."""
+        start = gateway.sync_from or until
+        if gateway.transactions_read_to:
+            overlap = timedelta(hours=SYNC_OVERLAP_HOURS)
+            start = max(start, gateway.transactions_read_to - overlap)
+        step = timedelta(days=SYNC_PIECE_DAYS)
+        while start + step < until:
+            yield {
+                "gte": self._to_timestamp(start),
+                "lt": self._to_timestamp(start + step),
+            }
+            start += step
+        yield {"gte": self._to_timestamp(start)}
+
+    @api.model
+    def _to_timestamp(self, moment):
+        return int(moment.replace(tzinfo=UTC).timestamp())
+
+    @api.model
+    def _take_transactions(self, gateway, rows):
+        """Take those that no movement is of yet, oldest first."""
+        movements = self.env["checkout.movement"].search(
+            [("balance_transaction_id", "in", [row["id"] for row in rows])]
+        )
+        known = set(movements.mapped("balance_transaction_id"))
+        for row in reversed(rows):
+            if row["id"] not in known:
+                self._take_transaction(gateway, row)
+
+    @api.model
+    def _take_transaction(self, gateway, row):
+        """Have the object behind it read if it's one of ours, else book it as it is."""
+        source, inbox = row["source"], self.env["checkout.event"]
+        source = source if isinstance(source, dict) else None
+        payment = self.env["checkout.payment"]
+        if source and source["object"] in PAYMENT_SOURCES:
+            payment = inbox._find_payment(gateway, source)
+        if payment or (source and self._is_followed(source)):
+            inbox._receive_object(gateway, source)
+            return
+        self.env["checkout.movement"]._ensure_transaction(gateway, row, source, payment)
+
+    @api.model
+    def _is_followed(self, source):
+        inbox = self.env["checkout.event"]
+        return source["object"] == "payout" or (
+            source["object"] == "charge" and inbox._is_made_here(source)
+        )
+
+    @api.model
+    def _read_opening(self, gateway, client):
+        """What Stripe held before this gateway began: its balance now, less what moved
+        since. Tried again at the next sync if the balance moves meanwhile.
+        """
+        if gateway.opening_done:
+            return
+        balance = gateway._read_balance(client)
+        since = self._to_timestamp(gateway.sync_from or fields.Datetime.now())
+        rows = client.iter_balance_transactions(
+            currency=gateway.currency_id.name.lower(), created={"gte": since}
+        )
+        moved = sum(row["net"] for row in rows)
+        if gateway._read_balance(client) != balance:
+            return
+        amount = from_minor(balance - moved, gateway.currency_id.name)
+        self.env["checkout.movement"]._ensure_opening(gateway, amount)
+        gateway.opening_done = True

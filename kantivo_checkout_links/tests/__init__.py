@@ -1,7 +1,10 @@
 from . import (
     test_access,
+    test_agreement,
     test_charge_entry,
     test_companies,
+    test_currency,
+    test_dispute,
     test_gateway,
     test_gateway_accounting,
     test_gateway_keys,
@@ -12,7 +15,11 @@ from . import (
     test_money,
     test_partner,
     test_pay_page,
+    test_payout,
+    test_permutations,
     test_protection,
+    test_refund,
+    test_sync,
     test_views,
     test_webhook,
 )

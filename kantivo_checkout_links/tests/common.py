@@ -14,6 +14,8 @@ from odoo.tests import HttpCase, tagged
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 
+from ..money import from_minor
+
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the sandbox lies
 from stripe_sandbox.control_client import Sandbox, SandboxError  # noqa: E402, F401
 
@@ -164,7 +166,37 @@ class CheckoutCommon(AccountTestInvoicingCommon):
         self.env["checkout.event"]._cron_process()
         self.env.invalidate_all()
 
+    def sync(self, gateway=None):
+        """What the scheduled sync does, or *Sync Now*."""
+        (gateway or self.gateway).action_sync()
+        self.env.invalidate_all()
+
     # === LEDGER === #
+
+    def get_journal_balance(self, gateway=None):
+        """The ledger's balance of the Stripe account, in the journal's currency."""
+        self.env.flush_all()
+        account = (gateway or self.gateway).journal_id.default_account_id
+        lines = self.env["account.move.line"].search(
+            [("account_id", "=", account.id), ("parent_state", "=", "posted")]
+        )
+        return round(sum(lines.mapped("amount_currency")), 3)
+
+    def assert_agrees(self, gateway=None):
+        """The ledger and Stripe hold the same, to the smallest unit."""
+        currency = (gateway or self.gateway).currency_id
+        at_stripe = self.sandbox.balance().get(currency.name.lower(), 0)
+        self.assertEqual(
+            self.get_journal_balance(gateway), from_minor(at_stripe, currency.name)
+        )
+
+    def get_tags(self, move):
+        """The tax report's figures of an entry: sum of balances by tag."""
+        totals = {}
+        for line in move.line_ids:
+            for tag in line.tax_tag_ids:
+                totals[tag.name] = round(totals.get(tag.name, 0) + line.balance, 2)
+        return totals
 
     def assert_entry(self, movement, expected):
         """:param expected: `(account, debit, credit)` of each item, in any order."""

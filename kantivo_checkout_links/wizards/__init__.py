@@ -1,3 +1,4 @@
 from . import (
     checkout_link_confirm,
+    checkout_refund_wizard,
 )

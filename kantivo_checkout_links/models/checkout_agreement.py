@@ -1,0 +1,228 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..money import from_minor
+
+_logger = logging.getLogger(__name__)
+
+
+class CheckoutAgreement(models.AbstractModel):
+    """Whether the books say what Stripe says.
+
+    Stripe's balance is the sum of its balance transactions; the journal's balance is
+    that of our entries. They differ by named items only: charges that Stripe hasn't
+    entered yet, movements that wait, money that is left out on purpose.
+    """
+
+    _name = "checkout.agreement"
+    _description = "Agreement with Stripe"
+
+    @api.model
+    def _cron_check(self):
+        """Check all gateways; one that fails says so on itself and stops no other."""
+        for gateway in self.env["checkout.gateway"].search([]):
+            if not gateway.secret_key:
+                continue
+            try:
+                gateway._check_agreement()
+            except Exception as error:
+                _logger.warning("Gateway %s can't be compared: %s", gateway.id, error)
+                gateway.sync_error = str(error)
+
+    @api.model
+    def _check(self, gateway):
+        """Compare both balances and keep the result on the gateway.
+
+        :raise StripeError: if Stripe can't be read.
+        """
+        if not gateway.post_entries:
+            gateway.agreement_state = "grey"
+            return
+        self.env.flush_all()
+        was_red = gateway.agreement_state == "red"
+        gateway.write(self._prepare_result(gateway))
+        if gateway.agreement_state == "red" and not was_red:
+            self._alarm(gateway)
+
+    @api.model
+    def _prepare_result(self, gateway):
+        currency = gateway.currency_id
+        balance = gateway._read_balance(gateway._get_client())
+        at_stripe = from_minor(balance, currency.name)
+        in_journal = self._get_journal_balance(gateway)
+        named = self._get_named_amounts(gateway)
+        difference = currency.round(at_stripe - in_journal)
+        explained = named["waiting"] + named["left_out"] - named["in_transit"]
+        unexplained = currency.round(difference - explained)
+        return {
+            "agreement_checked_at": fields.Datetime.now(),
+            "agreement_stripe_balance": at_stripe,
+            "agreement_journal_balance": in_journal,
+            "agreement_in_transit": named["in_transit"],
+            "agreement_waiting": named["waiting"],
+            "agreement_left_out": named["left_out"],
+            "agreement_difference": unexplained,
+            "agreement_state": self._get_state(gateway, unexplained, named),
+        }
+
+    @api.model
+    def _get_state(self, gateway, unexplained, named):
+        if unexplained:
+            return "red"
+        if self._count_left_out(gateway):
+            return "grey"
+        return "amber" if any(named.values()) else "green"
+
+    @api.model
+    def _get_journal_balance(self, gateway):
+        """The balance of the Stripe journal's account, in the journal's currency."""
+        groups = self.env["account.move.line"]._read_group(
+            [
+                ("account_id", "=", gateway.journal_id.default_account_id.id),
+                ("parent_state", "=", "posted"),
+            ],
+            [],
+            ["amount_currency:sum"],
+        )
+        return gateway.currency_id.round(groups[0][0] or 0)
+
+    @api.model
+    def _get_named_amounts(self, gateway):
+        """Sums of what rightly stands in one of the two balances only."""
+        known = Domain("balance_transaction_id", "!=", False)
+        posted = Domain("state", "in", ("posted", "to_review"))
+        domains = {
+            "in_transit": posted & ~known & Domain("kind", "=", "charge"),
+            "waiting": Domain("state", "=", "to_post")
+            & (known | Domain("kind", "=", "opening")),
+            "left_out": Domain("state", "=", "skipped")
+            & (known | Domain("kind", "=", "opening")),
+        }
+        own = Domain("gateway_id", "=", gateway.id) & Domain(
+            "currency_id", "=", gateway.currency_id.id
+        )
+        return {
+            name: self._sum_movements(gateway, own & domain)
+            for name, domain in domains.items()
+        }
+
+    @api.model
+    def _sum_movements(self, gateway, domain):
+        groups = self.env["checkout.movement"]._read_group(domain, [], ["amount:sum"])
+        return gateway.currency_id.round(groups[0][0] or 0)
+
+    @api.model
+    def _count_left_out(self, gateway):
+        return self.env["checkout.movement"].search_count(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("state", "=", "skipped"),
+                ("is_foreign", "=", True),
+            ],
+            limit=1,
+        )
+
+    @api.model
+    def _alarm(self, gateway):
+        """Tell the responsible user, once until it is green again."""
+        gateway.activity_schedule(
+            "mail.mail_activity_data_warning",
+            summary=self.env._("The books differ from Stripe"),
+            note=self._describe_difference(gateway),
+            user_id=gateway.user_id.id or self.env.uid,
+        )
+
+    @api.model
+    def _describe_difference(self, gateway):
+        return self.env._(
+            "%s can't be explained. Open the gateway and press Show Difference.",
+            gateway.currency_id.format(gateway.agreement_difference),
+        )
+
+    # === THE FIRST DIFFERENCE === #
+
+    @api.model
+    def _find_difference(self, gateway):
+        """The first thing that differs, and what to do about it.
+
+        :return: A record (or none), and a sentence.
+        """
+        return (
+            self._find_strange_item(gateway)
+            or self._find_changed_entry(gateway)
+            or self._find_unbooked(gateway)
+            or (None, self.env._("Every item agrees. Sync and check again."))
+        )
+
+    @api.model
+    def _find_strange_item(self, gateway):
+        """Somebody booked on the Stripe account by hand."""
+        items = self.env["account.move.line"].search(
+            [
+                ("account_id", "=", gateway.journal_id.default_account_id.id),
+                ("parent_state", "=", "posted"),
+                ("move_id.checkout_movement_ids", "=", False),
+            ],
+            order="date, id",
+            limit=1,
+        )
+        if not items:
+            return None
+        sentence = self.env._(
+            "This entry uses the Stripe journal's account, but books nothing that "
+            "happened at Stripe. Book it on another account."
+        )
+        return items.move_id, sentence
+
+    @api.model
+    def _find_changed_entry(self, gateway):
+        account = gateway.journal_id.default_account_id
+        movements = self.env["checkout.movement"].search(
+            [("gateway_id", "=", gateway.id), ("statement_line_id", "!=", False)],
+            order="occurred_at, id",
+        )
+        for movement in movements:
+            lines = movement.move_id.line_ids.filtered(
+                lambda line: line.account_id == account
+            )
+            booked = sum(lines.mapped("amount_currency"))
+            if movement.currency_id.compare_amounts(booked, movement.amount):
+                return movement, self.env._("The entry has another amount than Stripe.")
+        return None
+
+    @api.model
+    def _find_unbooked(self, gateway):
+        """What Stripe lists and no movement says, or otherwise."""
+        amounts = dict(
+            self.env["checkout.movement"]._read_group(
+                [("gateway_id", "=", gateway.id)],
+                ["balance_transaction_id"],
+                ["amount:sum"],
+            )
+        )
+        since = self.env["checkout.sync"]._to_timestamp(gateway.sync_from)
+        rows = gateway._get_client().iter_balance_transactions(
+            currency=gateway.currency_id.name.lower(), created={"gte": since}
+        )
+        for row in reversed(list(rows)):
+            net = from_minor(row["net"], gateway.currency_id.name)
+            booked = amounts.get(row["id"], 0)
+            if gateway.currency_id.compare_amounts(net, booked):
+                return self._describe_unbooked(gateway, row, net)
+        return None
+
+    @api.model
+    def _describe_unbooked(self, gateway, row, net):
+        movement = self.env["checkout.movement"].search(
+            [("balance_transaction_id", "=", row["id"])], limit=1
+        )
+        sentence = self.env._(
+            "Stripe moved %(amount)s in %(id)s (%(kind)s), which isn't booked like "
+            "that. Sync again; if it stays, look it up in Stripe's dashboard.",
+            amount=gateway.currency_id.format(net),
+            id=row["id"],
+            kind=row["type"],
+        )
+        return movement or None, sentence

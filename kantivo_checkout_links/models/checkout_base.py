@@ -1,0 +1,44 @@
+from datetime import UTC, datetime
+
+from odoo import api, models
+
+
+class CheckoutBase(models.AbstractModel):
+    """What records that mirror an object of Stripe's have in common."""
+
+    _name = "checkout.base"
+    _description = "Mirror of a Stripe Object"
+
+    def _write_changes(self, vals):
+        """Write only what differs: news that bring nothing new leave no trace."""
+        changed = {
+            name: value
+            for name, value in vals.items()
+            if self._fields[name].convert_to_write(self[name], self) != value
+            and (self[name] or value)
+        }
+        if changed:
+            self.write(changed)
+
+    def _prepare_reference(self):
+        """The least of Stripe's object that the inbox needs to have it read."""
+        kind = self._name.rpartition(".")[2]
+        return {
+            "id": self.stripe_id,
+            "object": kind,
+            "currency": self.currency_id.name.lower(),
+        }
+
+    @api.model
+    def _get_currency(self, code):
+        """A currency by Stripe's lower-case code, also an inactive one."""
+        return (
+            self.env["res.currency"]
+            .with_context(active_test=False)
+            .search([("name", "=", code.upper())], limit=1)
+        )
+
+    @api.model
+    def _to_datetime(self, timestamp):
+        """Stripe's Unix seconds as Odoo keeps times: UTC without saying so."""
+        return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)

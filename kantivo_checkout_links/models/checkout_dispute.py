@@ -1,0 +1,128 @@
+from odoo import api, fields, models
+from odoo.tools.misc import format_date
+
+from ..const import CONTESTED_STATES, DISPUTE_STATES, RESPONSE_STATES
+from ..money import from_minor
+
+OPEN_STATES = (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review"}
+
+
+class CheckoutDispute(models.Model):
+    """A customer's bank takes money back, or asks about it.
+
+    The state is Stripe's word; what is booked follows the balance transactions, since
+    money may be given back before a dispute is won.
+    """
+
+    _name = "checkout.dispute"
+    _inherit = "checkout.base"
+    _description = "Stripe Dispute"
+    _order = "opened_at desc, id desc"
+    _rec_name = "stripe_id"
+    _check_company_auto = True
+
+    payment_id = fields.Many2one(
+        "checkout.payment",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        readonly=True,
+    )
+    gateway_id = fields.Many2one(
+        related="payment_id.gateway_id", store=True, index=True
+    )
+    company_id = fields.Many2one(
+        related="payment_id.company_id", store=True, index=True
+    )
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True)
+    state = fields.Selection(DISPUTE_STATES, required=True, readonly=True)
+    reason = fields.Char(readonly=True)
+    stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)
+    opened_at = fields.Datetime("Opened", readonly=True)
+    evidence_due_at = fields.Datetime("Evidence Due", readonly=True)
+
+    _stripe_uniq = models.Constraint(
+        "UNIQUE (gateway_id, stripe_id)", "This dispute is here already."
+    )
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _apply_dispute(self, payment, dispute):
+        """Bring a dispute to what it is at Stripe now.
+
+        :param checkout.payment payment: Whose charge is disputed.
+        :param dict dispute: Stripe's dispute; a lost one with `closed_at`.
+        """
+        vals = self._prepare_dispute_vals(payment, dispute)
+        row = payment.dispute_ids.filtered(lambda d: d.stripe_id == dispute["id"])
+        needed_response = row.state in RESPONSE_STATES
+        row = row or self.create({**vals, "payment_id": payment.id})
+        row._write_changes(vals)
+        row._ensure_movements(dispute)
+        payment._set_money_back()
+        if needed_response != (row.state in RESPONSE_STATES):
+            row._update_activity()
+
+    @api.model
+    def _prepare_dispute_vals(self, payment, dispute):
+        due_by = dispute["evidence_details"].get("due_by")
+        currency = payment._get_currency(dispute["currency"])
+        return {
+            "stripe_id": dispute["id"],
+            "state": dispute["status"],
+            "reason": (dispute["reason"] or "").replace("_", " "),
+            "currency_id": currency.id,
+            "amount": from_minor(dispute["amount"], currency.name),
+            "opened_at": payment._to_datetime(dispute["created"]),
+            "evidence_due_at": due_by and payment._to_datetime(due_by),
+        }
+
+    def _ensure_movements(self, dispute):
+        movements = self.env["checkout.movement"]
+        for transaction in dispute["balance_transactions"]:
+            movements._ensure_transaction(
+                self.gateway_id, transaction, dispute, self.payment_id
+            )
+        withheld = sum(t["amount"] for t in dispute["balance_transactions"])
+        if self.state == "lost" and withheld:
+            movements._ensure_loss(self, self._to_datetime(dispute["closed_at"]))
+
+    def _is_contested(self):
+        """Whether the customer's money isn't the merchant's, or no longer."""
+        return self.state in CONTESTED_STATES
+
+    def _update_activity(self):
+        """Tell the responsible user that evidence is wanted, or isn't any more."""
+        summary = self.env._("Dispute %s: answer in Stripe", self.stripe_id)
+        if self.state in RESPONSE_STATES:
+            self.payment_id.activity_schedule(
+                "mail.mail_activity_data_todo",
+                date_deadline=(self.evidence_due_at or fields.Datetime.now()).date(),
+                summary=summary,
+                note=self._describe_deadline(),
+                user_id=self.gateway_id.user_id.id or self.env.uid,
+            )
+            return
+        self.payment_id.activity_ids.filtered(
+            lambda activity: activity.summary == summary
+        ).action_feedback(feedback=self._describe_state())
+
+    def _describe_deadline(self):
+        return self.env._(
+            "The customer's bank disputes %(amount)s (%(reason)s). Hand in evidence in "
+            "Stripe's dashboard until %(date)s.",
+            amount=self.currency_id.format(self.amount),
+            reason=self.reason,
+            date=format_date(self.env, self.evidence_due_at),
+        )
+
+    def _describe_state(self):
+        return dict(self._fields["state"]._description_selection(self.env))[self.state]
+
+    def _get_unfinished(self, gateway):
+        """The disputes of a gateway that aren't decided."""
+        return self.search(
+            [("gateway_id", "=", gateway.id), ("state", "in", tuple(OPEN_STATES))]
+        )

@@ -1,0 +1,276 @@
+from odoo import api, models
+from odoo.exceptions import UserError
+
+# Kinds whose journal items are in the currency that was paid in.
+KINDS_IN_SOURCE_CURRENCY = ("charge", "charge_failure", "refund", "refund_failure")
+REVIEWED_KINDS = ("adjustment", "opening")
+
+
+class CheckoutEntry(models.AbstractModel):
+    """What the journal items of a movement are, by its kind.
+
+    Each `_prepare_<kind>_items(movement, value)` answers what stands against the
+    liquidity item; `value` is the movement in company currency, signed. A `UserError`
+    says what is missing: the movement then waits.
+    """
+
+    _name = "checkout.entry"
+    _description = "Stripe Movement Entry"
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _prepare_items(self, movement):
+        """All journal items of a movement.
+
+        :raise UserError: if something that the entry needs is missing.
+        """
+        self._check_settled(movement)
+        value = self._get_company_value(movement)
+        others = self._prepare_other_items(movement, value)
+        if not movement.amount:
+            return others
+        return [self._prepare_liquidity_item(movement, value), *others]
+
+    @api.model
+    def _is_for_review(self, movement):
+        """Whether only a person can tell what a movement is about."""
+        return movement.is_foreign or movement.kind in REVIEWED_KINDS
+
+    @api.model
+    def _is_in_source_currency(self, movement):
+        """Whether it was paid in another currency than the journal's."""
+        source = movement.source_currency_id
+        return (
+            bool(source)
+            and source != movement.currency_id
+            and movement.kind in KINDS_IN_SOURCE_CURRENCY
+            and not self._is_for_review(movement)
+        )
+
+    @api.model
+    def _check_settled(self, movement):
+        if self._is_in_source_currency(movement) and not (
+            movement.balance_transaction_id
+        ):
+            raise UserError(
+                self.env._("Waiting for Stripe to say what this charge settled for.")
+            )
+
+    @api.model
+    def _get_company_value(self, movement):
+        company = movement.company_id
+        return movement.currency_id._convert(
+            movement.amount,
+            company.currency_id,
+            company,
+            movement._get_local_date(),
+        )
+
+    @api.model
+    def _prepare_liquidity_item(self, movement, value):
+        return {
+            "name": movement._get_label(),
+            "account_id": movement.gateway_id.journal_id.default_account_id.id,
+            "partner_id": movement.payment_id.partner_id.id,
+            "currency_id": movement.currency_id.id,
+            "amount_currency": movement.amount,
+            "balance": value,
+        }
+
+    @api.model
+    def _prepare_other_items(self, movement, value):
+        if self._is_for_review(movement):
+            return self._prepare_review_items(movement, value)
+        return getattr(self, f"_prepare_{movement.kind}_items")(movement, value)
+
+    # === CHARGES === #
+
+    @api.model
+    def _prepare_charge_items(self, movement, value):
+        """Revenue and tax, or the customer's account: by what was frozen."""
+        payment = movement.payment_id
+        if payment.state == "processing":
+            raise UserError(
+                self.env._("Waiting for the customer's bank to confirm the payment.")
+            )
+        if payment.credit_to == "receivable":
+            return [self._prepare_receivable_item(movement, value)]
+        if not payment.income_account_id:
+            raise UserError(
+                self.env._("There is no income account. Choose one on the gateway.")
+            )
+        return self.env["checkout.entry.tax"]._prepare_sale_items(
+            self._prepare_source_item(movement, value), movement
+        )
+
+    @api.model
+    def _prepare_receivable_item(self, movement, value):
+        payment = movement.payment_id
+        account = self._get_receivable_account(payment)
+        if not account:
+            raise UserError(
+                self.env._(
+                    "Nobody is known to owe this. Choose a receivable account on the "
+                    "gateway, for payers without a contact."
+                )
+            )
+        return {
+            **self._prepare_source_item(movement, value),
+            "account_id": account.id,
+            "partner_id": payment.partner_id.commercial_partner_id.id,
+        }
+
+    @api.model
+    def _get_receivable_account(self, payment):
+        partner = payment.partner_id.commercial_partner_id
+        own = partner.with_company(payment.company_id).property_account_receivable_id
+        return payment.receivable_account_id or own
+
+    # === FEES === #
+
+    @api.model
+    def _prepare_fee_items(self, movement, value):
+        """The fee, an expense, with the gateway's taxes in it."""
+        gateway = movement.gateway_id
+        if not gateway.fee_account_id:
+            raise UserError(
+                self.env._(
+                    "There is no account for Stripe's fees. Choose one on the gateway."
+                )
+            )
+        item = {
+            **self._prepare_settled_item(movement, value, gateway.fee_account_id),
+            "partner_id": gateway.fee_partner_id.id,
+        }
+        if not gateway.fee_tax_ids:
+            return [item]
+        return self.env["checkout.entry.tax"]._prepare_fee_items(item, movement)
+
+    @api.model
+    def _prepare_dispute_fee_items(self, movement, value):
+        return self._prepare_fee_items(movement, value)
+
+    # === MONEY GOING BACK === #
+
+    @api.model
+    def _prepare_refund_items(self, movement, value):
+        return self.env["checkout.entry.reversal"]._prepare_items(movement, value)
+
+    @api.model
+    def _prepare_charge_failure_items(self, movement, value):
+        return self.env["checkout.entry.reversal"]._prepare_items(movement, value)
+
+    @api.model
+    def _prepare_refund_failure_items(self, movement, value):
+        return self.env["checkout.entry.reversal"]._prepare_mirror(movement, value)
+
+    # === DISPUTES === #
+
+    @api.model
+    def _prepare_dispute_items(self, movement, value):
+        """What Stripe withholds, or gives back, waits until the dispute is decided."""
+        account = self._get_dispute_account(movement)
+        return [self._prepare_settled_item(movement, value, account)]
+
+    @api.model
+    def _prepare_dispute_reversal_items(self, movement, value):
+        return self._prepare_dispute_items(movement, value)
+
+    @api.model
+    def _prepare_dispute_loss_items(self, movement, _value):
+        """What was withheld is lost: a loss, or the sale taken back like a refund."""
+        withheld = self._get_withheld_lines(movement)
+        amount, value = (
+            sum(withheld.mapped("amount_currency")),
+            sum(withheld.mapped("balance")),
+        )
+        item = self._prepare_settled_item(movement, value, withheld.account_id)
+        release = {**item, "amount_currency": -amount}
+        account = movement.gateway_id.dispute_loss_account_id
+        if not account:
+            reversal = self.env["checkout.entry.reversal"]
+            return [release, *reversal._prepare_items(movement, -value)]
+        loss = {"account_id": account.id, "amount_currency": amount, "balance": value}
+        return [release, {**item, **loss}]
+
+    @api.model
+    def _get_dispute_account(self, movement):
+        account = movement.gateway_id.dispute_account_id
+        if not account:
+            raise UserError(
+                self.env._(
+                    "There is no account for disputes. Choose one on the gateway."
+                )
+            )
+        return account
+
+    @api.model
+    def _get_withheld_lines(self, movement):
+        """The items that hold the money of a dispute.
+
+        :raise UserError: if not all of them are booked yet.
+        """
+        movements = movement._get_same_source().filtered(
+            lambda m: m.kind in ("dispute", "dispute_reversal")
+        )
+        if not movements or any(m.state != "posted" for m in movements):
+            raise UserError(
+                self.env._("Waiting until what the dispute withheld is booked.")
+            )
+        lines = movements.move_id.line_ids
+        liquidity = movement.gateway_id.journal_id.default_account_id
+        return lines.filtered(lambda line: line.account_id != liquidity)
+
+    # === PAYOUTS === #
+
+    @api.model
+    def _prepare_payout_items(self, movement, value):
+        """On its way between Stripe and the bank, for just what arrives there."""
+        account = movement.gateway_id.transfer_account_id
+        if not account:
+            raise UserError(
+                self.env._("There is no transfer account. Choose one on the gateway.")
+            )
+        return [self._prepare_settled_item(movement, value, account)]
+
+    @api.model
+    def _prepare_payout_failure_items(self, movement, value):
+        return self._prepare_payout_items(movement, value)
+
+    # === REVIEW === #
+
+    @api.model
+    def _prepare_review_items(self, movement, value):
+        account = movement.gateway_id.review_account_id
+        if not account:
+            raise UserError(
+                self.env._(
+                    "There is no account for what needs a review. Choose one on the "
+                    "gateway."
+                )
+            )
+        return [self._prepare_settled_item(movement, value, account)]
+
+    # === HELPERS === #
+
+    @api.model
+    def _prepare_source_item(self, movement, value):
+        """One item against the liquidity item, in the currency that was paid in."""
+        return {
+            "name": movement._get_label(),
+            "currency_id": movement.source_currency_id.id,
+            "amount_currency": -movement.source_amount,
+            "balance": -value,
+        }
+
+    @api.model
+    def _prepare_settled_item(self, movement, value, account):
+        """One item against the liquidity item, in the currency of the balance."""
+        return {
+            "name": movement._get_label(),
+            "account_id": account.id,
+            "currency_id": movement.currency_id.id,
+            "amount_currency": -movement.amount,
+            "balance": -value,
+        }

@@ -1,0 +1,212 @@
+from odoo import Command, api, models
+from odoo.exceptions import UserError
+
+
+class CheckoutEntryReversal(models.AbstractModel):
+    """Takes back what was posted for a payment: in proportion, at the charge's rate."""
+
+    _name = "checkout.entry.reversal"
+    _description = "Stripe Movement Reversal"
+
+    @api.model
+    def _prepare_items(self, movement, value):
+        """Items that take back a part of a sale.
+
+        What is taken back in all is rounded, not each part: so the last part leaves
+        nothing. A difference between the charge's rate and that of today goes to the
+        company's exchange accounts.
+
+        :param float value: What leaves in company currency: negative.
+        :raise UserError: if the sale isn't booked yet, or less of it is left.
+        """
+        sale = self._get_sale_lines(movement)
+        earlier = self._get_earlier_lines(movement, sale)
+        share = self._get_share(movement, sale, earlier)
+        tax_items = self._prepare_tax_items(sale, earlier, share)
+        base_line = sale.filtered(lambda line: not line.tax_repartition_line_id)
+        total = self._get_part(sale, earlier, share)
+        base = self._prepare_base_item(movement, base_line, total, tax_items)
+        return [
+            base,
+            *tax_items,
+            *self._prepare_exchange_items(movement, -value - total["balance"]),
+        ]
+
+    @api.model
+    def _prepare_mirror(self, movement, value):
+        """Items that undo a refund which failed: those posted for it, turned around."""
+        refunds = movement._get_same_source().filtered(lambda m: m.kind == "refund")
+        accounts = self._get_sale_lines(movement).account_id
+        lines = refunds.move_id.line_ids.filtered(
+            lambda line: line.account_id in accounts
+        )
+        if not lines:
+            raise UserError(self.env._("Waiting until the refund itself is booked."))
+        items = [self._prepare_mirror_item(line) for line in lines]
+        given_back = sum(item["balance"] for item in items)
+        return [*items, *self._prepare_exchange_items(movement, -value - given_back)]
+
+    # === WHAT WAS POSTED === #
+
+    @api.model
+    def _get_sale_lines(self, movement):
+        """The journal items of the payment's charge, but for the liquidity item.
+
+        :raise UserError: if there are none.
+        """
+        charge = movement.payment_id.movement_ids.filtered(
+            lambda m: m.kind == "charge" and m.move_id
+        )
+        if not charge:
+            raise UserError(self.env._("Waiting until the payment itself is booked."))
+        liquidity = charge.gateway_id.journal_id.default_account_id
+        return charge.move_id.line_ids.filtered(
+            lambda line: line.account_id != liquidity
+        )
+
+    @api.model
+    def _get_earlier_lines(self, movement, sale):
+        """What was taken back of the sale until now."""
+        moves = (movement.payment_id.movement_ids - movement).move_id - sale.move_id
+        return moves.line_ids.filtered(lambda line: line.account_id in sale.account_id)
+
+    @api.model
+    def _get_share(self, movement, sale, earlier):
+        """How much of the sale is taken back with this one, of 1."""
+        currency = movement.source_currency_id
+        paid = -sum(sale.mapped("amount_currency"))
+        back = sum(earlier.mapped("amount_currency")) - movement.source_amount
+        if currency.compare_amounts(back, paid) > 0:
+            raise UserError(
+                self.env._(
+                    "This is more than is left of the sale. Choose an account for lost "
+                    "disputes on the gateway, or correct the entries."
+                )
+            )
+        return 1.0 if not currency.compare_amounts(back, paid) else back / paid
+
+    @api.model
+    def _get_part(self, lines, earlier, share):
+        """What of some items is to be taken back now.
+
+        :return: `amount_currency` and `balance`.
+        """
+        currency, company_currency = lines.currency_id, lines.company_currency_id
+        amount, value = (
+            sum(lines.mapped("amount_currency")),
+            sum(lines.mapped("balance")),
+        )
+        before, value_before = (
+            sum(earlier.mapped("amount_currency")),
+            sum(earlier.mapped("balance")),
+        )
+        return {
+            "amount_currency": currency.round(-currency.round(amount * share) - before),
+            "balance": company_currency.round(
+                -company_currency.round(value * share) - value_before
+            ),
+        }
+
+    # === ITEMS === #
+
+    @api.model
+    def _prepare_tax_items(self, sale, earlier, share):
+        items = []
+        for line in sale.filtered("tax_repartition_line_id"):
+            repartition = self._get_refund_repartition(line.tax_repartition_line_id)
+            before = earlier.filtered(
+                lambda e, r=repartition: e.tax_repartition_line_id == r
+            )
+            part = self._get_part(line, before, share)
+            if part["amount_currency"] or part["balance"]:
+                items.append({**self._prepare_tax_item(line, repartition), **part})
+        return items
+
+    @api.model
+    def _get_refund_repartition(self, repartition):
+        """Odoo holds the two lists of a tax's repartition in the same order."""
+        tax = repartition.tax_id
+        pairs = zip(
+            tax.invoice_repartition_line_ids,
+            tax.refund_repartition_line_ids,
+            strict=True,
+        )
+        return dict(pairs).get(repartition, repartition)
+
+    @api.model
+    def _prepare_tax_item(self, line, repartition):
+        tags = repartition.tag_ids | self._get_base_tags(line.tax_ids)
+        return {
+            **self._prepare_copied_vals(line),
+            "display_type": "tax",
+            "tax_repartition_line_id": repartition.id,
+            "group_tax_id": line.group_tax_id.id,
+            "tax_tag_ids": [Command.set(tags.ids)],
+        }
+
+    @api.model
+    def _prepare_base_item(self, movement, line, total, tax_items):
+        """The base takes what the taxes leave."""
+        taxed = sum(item["amount_currency"] for item in tax_items)
+        taxed_value = sum(item["balance"] for item in tax_items)
+        tags = self._get_base_tags(line.tax_ids)
+        return {
+            **self._prepare_copied_vals(line),
+            "name": movement._get_label(),
+            "tax_tag_ids": [Command.set(tags.ids)],
+            "amount_currency": line.currency_id.round(total["amount_currency"] - taxed),
+            "balance": line.company_currency_id.round(total["balance"] - taxed_value),
+        }
+
+    @api.model
+    def _get_base_tags(self, taxes):
+        return taxes.flatten_taxes_hierarchy().get_tax_tags(True, "base")
+
+    @api.model
+    def _prepare_copied_vals(self, line):
+        return {
+            "name": line.name,
+            "account_id": line.account_id.id,
+            "partner_id": line.partner_id.id,
+            "currency_id": line.currency_id.id,
+            "tax_ids": [Command.set(line.tax_ids.ids)],
+            "analytic_distribution": line.analytic_distribution,
+        }
+
+    @api.model
+    def _prepare_mirror_item(self, line):
+        return {
+            **self._prepare_copied_vals(line),
+            "display_type": line.display_type,
+            "tax_repartition_line_id": line.tax_repartition_line_id.id,
+            "group_tax_id": line.group_tax_id.id,
+            "tax_tag_ids": [Command.set(line.tax_tag_ids.ids)],
+            "amount_currency": -line.amount_currency,
+            "balance": -line.balance,
+        }
+
+    @api.model
+    def _prepare_exchange_items(self, movement, difference):
+        """:param float difference: In company currency; positive: a loss."""
+        company = movement.company_id
+        if company.currency_id.is_zero(difference):
+            return []
+        account = (
+            company.expense_currency_exchange_account_id
+            if difference > 0
+            else company.income_currency_exchange_account_id
+        )
+        if not account:
+            raise UserError(
+                self.env._("The company has no account for exchange differences.")
+            )
+        difference = company.currency_id.round(difference)
+        return [
+            {
+                "name": movement._get_label(),
+                "account_id": account.id,
+                "currency_id": company.currency_id.id,
+                "amount_currency": difference,
+                "balance": difference,
+            }
+        ]

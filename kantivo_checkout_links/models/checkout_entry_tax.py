@@ -1,0 +1,114 @@
+from odoo import Command, api, models
+
+
+class CheckoutEntryTax(models.AbstractModel):
+    """Splits an item into base and taxes that are included in it.
+
+    The engine is Odoo's (account.tax, "TAX COMPUTATION"): so the tax report sees the
+    same items as from an invoice.
+    """
+
+    _name = "checkout.entry.tax"
+    _description = "Stripe Movement Taxes"
+
+    @api.model
+    def _prepare_sale_items(self, item, movement):
+        """Base and tax items of a sale whose total is what was paid."""
+        payment = movement.payment_id
+        base = {
+            **item,
+            "account_id": payment.income_account_id.id,
+            "partner_id": payment.partner_id.id,
+            "analytic_distribution": payment.analytic_distribution,
+        }
+        return self._split(
+            base, self._get_taxes(payment), movement.company_id, {"sign": -1}
+        )
+
+    @api.model
+    def _get_taxes(self, payment):
+        """The payment's taxes, mapped by the payer's fiscal position, if known."""
+        partner = payment.partner_id
+        if not partner.country_id:
+            return payment.tax_ids
+        positions = self.env["account.fiscal.position"].with_company(payment.company_id)
+        return positions._get_fiscal_position(partner).map_tax(payment.tax_ids)
+
+    @api.model
+    def _prepare_fee_items(self, item, movement):
+        """Base and tax items of a fee; a tax that Stripe states is just that."""
+        returned = movement.amount > 0
+        direction = {"sign": -1 if returned else 1, "is_refund": returned}
+        taxes = movement.gateway_id.fee_tax_ids
+        base, *tax_items = self._split(item, taxes, movement.company_id, direction)
+        if tax_items and movement.tax_amount:
+            self._set_stated_tax(base, tax_items[0], movement)
+        return [base, *tax_items]
+
+    @api.model
+    def _set_stated_tax(self, base, tax_item, movement):
+        """Move between base and tax what rounding made different from Stripe's tax."""
+        ratio = base["balance"] / base["amount_currency"]
+        missing = movement.currency_id.round(
+            movement.tax_amount - tax_item["amount_currency"]
+        )
+        value = movement.company_id.currency_id.round(missing * ratio)
+        for item, sign in ((tax_item, 1), (base, -1)):
+            item["amount_currency"] += sign * missing
+            item["balance"] += sign * value
+
+    @api.model
+    def _split(self, item, taxes, company, direction):
+        """The base and tax items that together are the item.
+
+        :param dict item: All of it: account, partner, currency, amounts.
+        :param dict direction: `sign` (-1: a credit) and `is_refund`, for the engine.
+        """
+        engine = self.env["account.tax"].with_company(company)
+        base_line = self._prepare_base_line(item, taxes, direction)
+        engine._add_tax_details_in_base_line(base_line, company)
+        engine._round_base_lines_tax_details([base_line], company)
+        engine._add_accounting_data_in_base_lines_tax_details(
+            [base_line], company, include_caba_tags=True
+        )
+        result = engine._prepare_tax_lines([base_line], company)
+        tax_items = [
+            {**vals, "display_type": "tax", "partner_id": item["partner_id"]}
+            for vals in result["tax_lines_to_add"]
+        ]
+        return [
+            self._prepare_base_item(item, base_line, tax_items, company),
+            *tax_items,
+        ]
+
+    @api.model
+    def _prepare_base_line(self, item, taxes, direction):
+        amount, value = item["amount_currency"], item["balance"]
+        return self.env["account.tax"]._prepare_base_line_for_taxes_computation(
+            {},
+            id=1,
+            tax_ids=taxes,
+            quantity=1.0,
+            price_unit=abs(amount),
+            currency_id=self.env["res.currency"].browse(item["currency_id"]),
+            rate=amount / value if value else 1.0,
+            partner_id=self.env["res.partner"].browse(item["partner_id"] or []),
+            account_id=self.env["account.account"].browse(item["account_id"]),
+            analytic_distribution=item.get("analytic_distribution"),
+            special_mode="total_included",
+            **direction,
+        )
+
+    @api.model
+    def _prepare_base_item(self, item, base_line, tax_items, company):
+        """The base takes what the taxes leave, so that not a cent is left over."""
+        taxed = sum(tax_item["amount_currency"] for tax_item in tax_items)
+        taxed_value = sum(tax_item["balance"] for tax_item in tax_items)
+        currency = base_line["currency_id"]
+        return {
+            **item,
+            "tax_ids": [Command.set(base_line["tax_ids"].ids)],
+            "tax_tag_ids": [Command.set(base_line["tax_tag_ids"].ids)],
+            "amount_currency": currency.round(item["amount_currency"] - taxed),
+            "balance": company.currency_id.round(item["balance"] - taxed_value),
+        }

@@ -1,0 +1,149 @@
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from odoo import fields, models, modules
+from odoo.exceptions import UserError
+
+from ..stripe_client import StripeError
+
+
+class CheckoutGateway(models.Model):
+    """What the books need to know of a gateway."""
+
+    _inherit = "checkout.gateway"
+
+    opening_done = fields.Boolean(readonly=True, copy=False)
+    transactions_read_to = fields.Datetime(
+        "Balance Read To",
+        readonly=True,
+        copy=False,
+        help="Until then the movements of the Stripe balance have been read.",
+    )
+    sync_note = fields.Char("Last Sync Found", readonly=True, copy=False)
+
+    agreement_state = fields.Selection(
+        [
+            ("green", "Agrees with Stripe"),
+            ("amber", "Agrees, some money is under way"),
+            ("red", "Differs from Stripe"),
+            ("grey", "Not compared"),
+        ],
+        "Agreement",
+        default="grey",
+        readonly=True,
+        copy=False,
+    )
+    agreement_checked_at = fields.Datetime("Compared On", readonly=True, copy=False)
+    agreement_stripe_balance = fields.Monetary(
+        "Balance at Stripe", readonly=True, copy=False
+    )
+    agreement_journal_balance = fields.Monetary(
+        "Balance of the Journal", readonly=True, copy=False
+    )
+    agreement_in_transit = fields.Monetary(
+        "Booked, Not at Stripe Yet", readonly=True, copy=False
+    )
+    agreement_waiting = fields.Monetary(
+        "At Stripe, Waiting to Be Booked", readonly=True, copy=False
+    )
+    agreement_left_out = fields.Monetary("Left Out", readonly=True, copy=False)
+    agreement_difference = fields.Monetary("Unexplained", readonly=True, copy=False)
+
+    # === ACTION METHODS === #
+
+    def action_check_agreement(self):
+        """Compare the journal with Stripe now.
+
+        :raise UserError: if Stripe can't be read.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        try:
+            self._check_agreement()
+        except StripeError as error:
+            raise UserError(self._describe_failure(error)) from error
+        states = dict(self._fields["agreement_state"]._description_selection(self.env))
+        kinds = {"green": "success", "red": "danger"}
+        return self._notify(
+            kinds.get(self.agreement_state, "warning"), states[self.agreement_state]
+        )
+
+    def action_view_difference(self):
+        """Open the first thing that differs, saying what to do about it."""
+        self.ensure_one()
+        self.check_access("read")
+        gateway_sudo = self._as_superuser(
+            self.env
+        )  # the key is out of the user's reach
+        record, sentence = (
+            self.env["checkout.agreement"]
+            .with_env(gateway_sudo.env)
+            ._find_difference(gateway_sudo)
+        )
+        if not record:
+            return self._notify("warning", sentence)
+        notice = self._notify("warning", sentence)
+        action = record.with_env(self.env)._get_records_action(name=sentence)
+        notice["params"]["next"] = action
+        return notice
+
+    def _check_agreement(self):
+        with self.sudo()._exclusive() as gateway_sudo:  # nothing posts meanwhile
+            gateway_sudo.env["checkout.agreement"]._check(gateway_sudo)
+        self.invalidate_recordset()
+
+    # === BUSINESS METHODS === #
+
+    def _get_siblings(self):
+        """The company's gateways of the same account and mode, this one first."""
+        self.ensure_one()
+        if not self.stripe_account_id:
+            return self
+        return self | self.search(
+            [
+                ("stripe_account_id", "=", self.stripe_account_id),
+                ("livemode", "=", self.livemode),
+                ("company_id", "=", self.company_id.id),
+            ]
+        )
+
+    def _find_home(self, currency):
+        """The gateway whose journal takes what settles in a currency.
+
+        This one if there is none: the movement then waits there, and says so.
+        """
+        if currency == self.currency_id:
+            return self
+        return (
+            self._get_siblings().filtered(lambda g: g.currency_id == currency)[:1]
+            or self
+        )
+
+    @contextmanager
+    def _apart(self):
+        """This gateway as superuser in a transaction of its own, without the lock.
+
+        For what must be kept whatever becomes of the caller's transaction. A test has
+        a single one.
+        """
+        self.ensure_one()
+        if modules.module.current_test:
+            yield self._as_superuser(self.env)
+            return
+        with self.env.registry.cursor() as cr:
+            yield self._as_superuser(self.env(cr=cr))
+
+    def _is_before(self, transaction):
+        """Whether a balance transaction is part of the opening balance."""
+        created = datetime.fromtimestamp(transaction["created"], UTC)
+        return bool(self.sync_from) and created.replace(tzinfo=None) < self.sync_from
+
+    def _read_balance(self, client):
+        """Stripe's balance in the journal's currency, in minor units, all of it."""
+        balance = client.retrieve_balance()
+        code = self.currency_id.name.lower()
+        return sum(
+            row["amount"]
+            for row in [*balance["available"], *balance["pending"]]
+            if row["currency"] == code
+        )

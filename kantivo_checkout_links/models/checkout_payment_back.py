@@ -1,0 +1,125 @@
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from .checkout_refund import OVER_STATES
+
+
+class CheckoutPayment(models.Model):
+    """Money going back: refunds and disputes of a payment."""
+
+    _inherit = "checkout.payment"
+
+    refund_ids = fields.One2many(
+        "checkout.refund", "payment_id", "Refunds", readonly=True
+    )
+    dispute_ids = fields.One2many(
+        "checkout.dispute", "payment_id", "Disputes", readonly=True
+    )
+    dispute_reason = fields.Char(readonly=True)
+
+    # === ACTION METHODS === #
+
+    def action_refund(self, amount=None, idempotency_key=None, reason=None, note=None):
+        """Give the customer money back, as Stripe's dashboard would.
+
+        Safe to call again: with the same key it is the same refund, however often and
+        wherever the calls break.
+
+        :param float amount: In the payment's currency; all that is left by default.
+        :param str idempotency_key: Any text that is this refund's own.
+        :param str reason: `requested_by_customer`, `duplicate` or `fraudulent`.
+        :param str note: For the chatter.
+        :return: The refund.
+        :raise UserError: if that much isn't left, or Stripe refuses or doesn't answer.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        self.env["checkout.refund"]._check_may_refund()
+        options = {
+            "idempotency_key": idempotency_key,
+            "reason": reason or False,
+            "note": note or False,
+            "user_id": self.env.uid,
+        }
+        refund = self._request_refund(amount, options)
+        self._process_now()
+        self.invalidate_recordset()
+        return refund
+
+    def action_accept_flag(self):
+        """Keep money that came late or above a limit, and say so in the chatter."""
+        self.check_access("read")
+        self.env["checkout.refund"]._check_may_refund()
+        for payment_sudo in self.sudo():  # payments are read-only for merchants
+            payment_sudo.message_post(
+                body=self.env._("%s accepted the payment.", self.env.user.name)
+            )
+            payment_sudo.flag = False
+
+    def action_view_refund_wizard(self):
+        """Ask how much is to be refunded, and why."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Refund"),
+            "res_model": "checkout.refund.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_payment_id": self.id},
+        }
+
+    # === BUSINESS METHODS - REFUNDING === #
+
+    def _request_refund(self, amount, options):
+        """Commit the refund, ask Stripe for it, and put the answer into the inbox."""
+        with self.gateway_id.sudo()._apart() as gateway_sudo:  # the key is out of reach
+            payment_sudo = self.with_env(gateway_sudo.env)
+            refunds_sudo = gateway_sudo.env["checkout.refund"]
+            refund_sudo = refunds_sudo._request(payment_sudo, amount, options)
+            if refund_sudo.state == "requested":
+                gateway_sudo._commit()
+                refund_sudo._ask_and_receive()
+        return self.env["checkout.refund"].browse(refund_sudo.id)
+
+    def _process_now(self):
+        """Work off the inbox at once; if somebody else is at it, they will."""
+        try:
+            with (
+                self.gateway_id.sudo()._exclusive() as gateway_sudo
+            ):  # posting needs it
+                gateway_sudo.env["checkout.event"]._process_gateway(gateway_sudo)
+        except UserError:
+            self.env["checkout.event"].sudo()._trigger_processing()
+
+    def _get_amount_left(self):
+        """What can still be refunded, counting refunds that are under way."""
+        refunds = self.refund_ids.filtered(lambda r: r.state not in OVER_STATES)
+        paid = self.amount if self.paid_at else 0
+        return self.currency_id.round(paid - sum(refunds.mapped("amount")))
+
+    # === BUSINESS METHODS - STATES === #
+
+    def _set_money_back(self):
+        """Bring amounts and state to what the refunds and disputes say now."""
+        if not self.paid_at:
+            return
+        refunds = self.refund_ids.filtered(
+            lambda r: r.state not in (*OVER_STATES, "requested")
+        )
+        dispute = self.dispute_ids.sorted("opened_at")[-1:]
+        self._write_changes(
+            {
+                "amount_refunded": sum(refunds.mapped("amount")),
+                "state": self._get_received_state(sum(refunds.mapped("amount"))),
+                "dispute_status": dispute.state,
+                "dispute_reason": dispute.reason,
+            }
+        )
+
+    def _get_received_state(self, refunded):
+        if any(dispute._is_contested() for dispute in self.dispute_ids):
+            return "disputed"
+        if not refunded:
+            return "paid"
+        partly = self.currency_id.compare_amounts(refunded, self.amount) < 0
+        return "partially_refunded" if partly else "refunded"

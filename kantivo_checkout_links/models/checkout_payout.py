@@ -1,0 +1,156 @@
+from odoo import api, fields, models
+
+from ..const import PAYOUT_STATES
+from ..money import from_minor
+
+UNFINISHED_STATES = ("pending", "in_transit")
+
+
+class CheckoutPayout(models.Model):
+    """Money that Stripe sends to the merchant's bank, and what it is made of."""
+
+    _name = "checkout.payout"
+    _inherit = "checkout.base"
+    _description = "Stripe Payout"
+    _order = "arrival_date desc, id desc"
+    _rec_name = "stripe_id"
+    _check_company_auto = True
+
+    gateway_id = fields.Many2one(
+        "checkout.gateway",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        readonly=True,
+    )
+    company_id = fields.Many2one(
+        related="gateway_id.company_id", store=True, index=True
+    )
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = fields.Monetary(readonly=True, help="Just what arrives at the bank.")
+    state = fields.Selection(PAYOUT_STATES, required=True, readonly=True)
+    stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
+    created_at = fields.Datetime("Sent", readonly=True)
+    arrival_date = fields.Date("Arrives", readonly=True)
+    trace_id = fields.Char(
+        "Trace Id", readonly=True, help="What the bank finds the transfer by."
+    )
+    failure_message = fields.Char("Why It Failed", readonly=True)
+    is_automatic = fields.Boolean("Automatic", readonly=True)
+    is_reconciled = fields.Boolean(
+        "Itemised", readonly=True, help="Stripe has said what the payout is made of."
+    )
+    transaction_ids = fields.Json(readonly=True)
+    movement_ids = fields.One2many("checkout.movement", "payout_id", "Made Of")
+    items_amount = fields.Monetary("Listed", compute="_compute_items")
+    foreign_amount = fields.Monetary("Of Other Software", compute="_compute_items")
+    missing_amount = fields.Monetary(
+        "Not Listed",
+        compute="_compute_items",
+        help="Money from before the first sync, or of a payout sent by hand.",
+    )
+    move_ids = fields.Many2many(
+        "account.move", string="Journal Entries", compute="_compute_move_ids"
+    )
+
+    _stripe_uniq = models.Constraint(
+        "UNIQUE (gateway_id, stripe_id)", "This payout is here already."
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("movement_ids.amount", "amount")
+    def _compute_items(self):
+        for payout in self:
+            foreign = payout.movement_ids.filtered("is_foreign")
+            payout.items_amount = sum(payout.movement_ids.mapped("amount"))
+            payout.foreign_amount = sum(foreign.mapped("amount"))
+            payout.missing_amount = payout.amount - payout.items_amount
+
+    def _compute_move_ids(self):
+        for payout in self:
+            payout.move_ids = payout._get_own_movements().move_id
+
+    # === ACTION METHODS === #
+
+    def action_view_moves(self):
+        """The entries that book the payout itself."""
+        return self.move_ids._get_records_action(name=self.env._("Journal Entries"))
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _apply_payout(self, gateway, payout):
+        """Bring a payout to what it is at Stripe now.
+
+        :param checkout.gateway gateway: The gateway of the payout's currency.
+        :param dict payout: A payout with expanded balance transactions, and with
+            `transaction_ids` once Stripe has itemised it.
+        """
+        vals = self._prepare_payout_vals(gateway, payout)
+        row = self.search(
+            [("gateway_id", "=", gateway.id), ("stripe_id", "=", payout["id"])]
+        )
+        row = row or self.create({**vals, "gateway_id": gateway.id})
+        nobody = self.env["checkout.payment"]
+        row._write_changes(vals)
+        self.env["checkout.movement"]._ensure_transactions(gateway, payout, nobody)
+        row._itemise()
+
+    @api.model
+    def _prepare_payout_vals(self, gateway, payout):
+        payments = self.env["checkout.payment"]
+        currency = payments._get_currency(payout["currency"])
+        vals = {
+            "stripe_id": payout["id"],
+            "state": payout["status"],
+            "currency_id": currency.id,
+            "amount": from_minor(payout["amount"], currency.name),
+            "created_at": payments._to_datetime(payout["created"]),
+            "arrival_date": payments._to_datetime(payout["arrival_date"]).date(),
+            "trace_id": (payout["trace_id"] or {}).get("value"),
+            "failure_message": payout["failure_message"],
+            "is_automatic": payout["automatic"],
+            "is_reconciled": payout["reconciliation_status"] == "completed",
+        }
+        if "transaction_ids" in payout:
+            vals["transaction_ids"] = payout["transaction_ids"]
+        return vals
+
+    def _itemise(self):
+        """Mark the movements that these payouts brought to the bank."""
+        for payout in self.filtered("transaction_ids"):
+            movements = self.env["checkout.movement"].search(
+                [
+                    ("balance_transaction_id", "in", payout.transaction_ids),
+                    ("payout_id", "=", False),
+                ]
+            )
+            (movements - payout._get_own_movements()).payout_id = payout
+
+    def _get_own_movements(self):
+        """The movements that are the payout, or its coming back; not what is in it."""
+        return self.env["checkout.movement"].search(
+            [
+                ("gateway_id", "in", self.gateway_id.ids),
+                ("stripe_source_id", "in", self.mapped("stripe_id")),
+                ("kind", "in", ("payout", "payout_failure", "fee")),
+            ]
+        )
+
+    @api.model
+    def _itemise_waiting(self, gateway):
+        """Movements may become known after the payout that they are in."""
+        payouts = self.search(
+            [("gateway_id", "=", gateway.id), ("is_reconciled", "=", True)], limit=20
+        )
+        payouts.filtered("missing_amount")._itemise()
+
+    @api.model
+    def _get_unfinished(self, gateway):
+        """The payouts of a gateway that Stripe should be asked about again."""
+        domain = fields.Domain("state", "in", UNFINISHED_STATES) | (
+            fields.Domain("is_automatic", "=", True)
+            & fields.Domain("is_reconciled", "=", False)
+        )
+        return self.search(domain & fields.Domain("gateway_id", "=", gateway.id))

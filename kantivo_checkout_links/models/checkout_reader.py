@@ -1,0 +1,152 @@
+import logging
+from datetime import UTC
+
+from odoo import api, fields, models
+
+from ..stripe_client import StripeError
+
+_logger = logging.getLogger(__name__)
+
+
+class CheckoutReader(models.AbstractModel):
+    """Asks Stripe for the objects that events are about, as they are now."""
+
+    _name = "checkout.reader"
+    _description = "Stripe Reader"
+
+    @api.model
+    def _read(self, gateway, events):
+        """All that is to be applied for some events of a gateway.
+
+        :return: By event: the objects, those first that others need; or the exception
+            instead.
+        """
+        reading = Reading(self.env, gateway)
+        return {
+            event: reading.read(event.payload["data"]["object"]) for event in events
+        }
+
+
+class Reading:
+    """One go at Stripe: no object is read twice."""
+
+    def __init__(self, env, gateway):
+        self.env = env
+        self.gateway = gateway
+        self.client = gateway._get_client()
+        self.known = {}
+
+    def read(self, stripe_object):
+        """The objects to apply for one, or the exception that came instead."""
+        reader = getattr(self, f"_read_{stripe_object['object'].replace('.', '_')}")
+        try:
+            return reader(stripe_object)
+        except StripeError as error:
+            return error
+        except Exception as error:
+            # A signed event may still hold anything; it must not stop the others.
+            _logger.exception("%s can't be read", stripe_object.get("id"))
+            return error
+
+    # === BY KIND OF OBJECT === #
+
+    def _read_checkout_session(self, stripe_object):
+        session = self._get("session", stripe_object["id"])
+        return [session, *self._read_money_back(session)]
+
+    def _read_charge(self, charge):
+        session_id = self._find_session_id(charge)
+        if not session_id:
+            return []
+        return self._read_checkout_session({"id": session_id})
+
+    def _read_refund(self, refund):
+        return [*self._read_unpaid(refund), self._get("refund", refund["id"])]
+
+    def _read_dispute(self, dispute):
+        return [*self._read_unpaid(dispute), self._get_dispute(dispute["id"])]
+
+    def _read_payout(self, stripe_object):
+        payout = self._get("payout", stripe_object["id"])
+        if payout["reconciliation_status"] == "completed":
+            payout["transaction_ids"] = self._list_transaction_ids(payout)
+        return [payout]
+
+    # === WHAT BELONGS TO THEM === #
+
+    def _read_unpaid(self, stripe_object):
+        """The session of a payment that isn't known to be paid: it comes first."""
+        payment = self._find_payment(stripe_object)
+        return [] if payment.paid_at else self._read_charge(stripe_object)
+
+    def _read_money_back(self, session):
+        """The refunds and disputes of a session's charge that are news to us.
+
+        Their own events may have come before the payment was known, and been ignored.
+        """
+        charge = (
+            session["payment_intent"] and session["payment_intent"]["latest_charge"]
+        )
+        if not charge:
+            return []
+        payment = self._find_payment(charge)
+        refunds = self._read_refunds(payment, charge)
+        return refunds + self._read_disputes(payment, charge)
+
+    def _read_refunds(self, payment, charge):
+        states = {refund.stripe_id: refund.state for refund in payment.refund_ids}
+        listed = charge["refunds"]["data"]
+        if all(states.get(refund["id"]) == refund["status"] for refund in listed):
+            return []
+        refunds = self.client.list_refunds(charge["id"])
+        self.known.update({refund["id"]: refund for refund in refunds})
+        return refunds
+
+    def _read_disputes(self, payment, charge):
+        if not charge["disputed"] or payment.dispute_ids:
+            return []
+        disputes = self.client.list_disputes(charge["id"])
+        return [self._get_dispute(dispute["id"]) for dispute in disputes]
+
+    def _get_dispute(self, dispute_id):
+        """A dispute, with the moment at which it was lost as `closed_at`.
+
+        Stripe tells that moment in the event only.
+        """
+        dispute = self._get("dispute", dispute_id)
+        if dispute["status"] == "lost" and "closed_at" not in dispute:
+            dispute["closed_at"] = self._find_closing(dispute)
+        return dispute
+
+    def _find_closing(self, dispute):
+        types = ["charge.dispute.closed"]
+        for event in self.client.iter_events(types, dispute["created"]):
+            if event["data"]["object"]["id"] == dispute["id"]:
+                return event["created"]
+        return int(fields.Datetime.now().replace(tzinfo=UTC).timestamp())
+
+    def _list_transaction_ids(self, payout):
+        """The balance transactions in a payout, but for its own."""
+        own = payout["balance_transaction"] and payout["balance_transaction"]["id"]
+        transactions = self.client.iter_balance_transactions(payout=payout["id"])
+        return [row["id"] for row in transactions if row["id"] != own]
+
+    # === HELPERS === #
+
+    def _get(self, kind, object_id):
+        if object_id not in self.known:
+            retrieve = getattr(self.client, f"retrieve_{kind}")
+            self.known[object_id] = retrieve(object_id)
+        return self.known[object_id]
+
+    def _find_payment(self, stripe_object):
+        return self.env["checkout.event"]._find_payment(self.gateway, stripe_object)
+
+    def _find_session_id(self, stripe_object):
+        """The session that a charge, refund or dispute goes back to, if any of ours."""
+        payment = self._find_payment(stripe_object)
+        if payment.stripe_checkout_session_id:
+            return payment.stripe_checkout_session_id
+        intent_id = stripe_object.get("payment_intent")
+        sessions = intent_id and self.client.list_sessions_of_intent(intent_id)
+        return bool(sessions) and sessions[0]["id"]

@@ -1,0 +1,266 @@
+from uuid import uuid4
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..const import REFUND_REASONS, REFUND_STATES
+from ..money import InvalidAmount, from_minor, to_minor
+from ..stripe_client import StripeError
+
+OVER_STATES = ("failed", "canceled")
+
+
+class CheckoutRefund(models.Model):
+    """Money given back: asked for here, or in Stripe's dashboard.
+
+    One asked for here is committed before Stripe hears of it, and its own number is
+    Stripe's idempotency key: whatever breaks, the money goes back once.
+    """
+
+    _name = "checkout.refund"
+    _inherit = "checkout.base"
+    _description = "Stripe Refund"
+    _order = "id desc"
+    _rec_name = "stripe_id"
+    _check_company_auto = True
+
+    payment_id = fields.Many2one(
+        "checkout.payment",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        readonly=True,
+    )
+    gateway_id = fields.Many2one(
+        related="payment_id.gateway_id", store=True, index=True
+    )
+    company_id = fields.Many2one(
+        related="payment_id.company_id", store=True, index=True
+    )
+    currency_id = fields.Many2one(related="payment_id.currency_id")
+    amount = fields.Monetary(required=True, readonly=True)
+    state = fields.Selection(
+        [("requested", "Requested"), *REFUND_STATES],
+        required=True,
+        default="requested",
+        readonly=True,
+    )
+    reason = fields.Selection(REFUND_REASONS, readonly=True)
+    note = fields.Char(readonly=True)
+    error = fields.Char("Problem", readonly=True)
+    stripe_id = fields.Char("Stripe Refund", readonly=True)
+    refunded_at = fields.Datetime("Date", readonly=True)
+    settled = fields.Boolean(
+        readonly=True, help="Stripe has moved the money, or never will."
+    )
+    uuid = fields.Char(readonly=True, groups=fields.NO_ACCESS)
+    idempotency_key = fields.Char(readonly=True)
+    user_id = fields.Many2one("res.users", "Asked For By", readonly=True)
+
+    _stripe_uniq = models.UniqueIndex(
+        "(gateway_id, stripe_id) WHERE stripe_id IS NOT NULL",
+        "This refund is here already.",
+    )
+    _key_uniq = models.UniqueIndex(
+        "(payment_id, idempotency_key) WHERE idempotency_key IS NOT NULL",
+        "This refund has been asked for already.",
+    )
+
+    @api.depends("payment_id", "amount")
+    def _compute_display_name(self):
+        for refund in self:
+            amount = refund.currency_id.format(refund.amount)
+            refund.display_name = f"{refund.payment_id.name} · {amount}"
+
+    # === BUSINESS METHODS - ASKING === #
+
+    @api.model
+    def _check_may_refund(self):
+        """:raise AccessError: if the user isn't one who handles invoices."""
+        if not self.env.su and not self.env.user.has_group(
+            "account.group_account_invoice"
+        ):
+            raise AccessError(self.env._("You can't give money back."))
+
+    @api.model
+    def _request(self, payment, amount, options):
+        """The row of a refund that Stripe hasn't heard of yet.
+
+        :param checkout.payment payment: The payment, as superuser.
+        :param float amount: In the payment's currency; all that is left if None.
+        :param dict options: `idempotency_key`, `reason`, `note`, `user_id`.
+        :return: The refund of this key, if it was asked for before.
+        :raise UserError: if there is nothing to refund, or less.
+        """
+        key = options.get("idempotency_key") or str(uuid4())
+        known = payment.refund_ids.filtered(lambda r: r.idempotency_key == key)
+        if known:
+            return known
+        return self.create(
+            {
+                **options,
+                "payment_id": payment.id,
+                "amount": self._check_amount(payment, amount),
+                "idempotency_key": key,
+                "uuid": str(uuid4()),
+            }
+        )
+
+    @api.model
+    def _check_amount(self, payment, amount):
+        left = payment._get_amount_left()
+        if not payment.stripe_charge_id or left <= 0:
+            raise UserError(self.env._("There is nothing left to refund."))
+        amount = left if amount is None else amount
+        if payment.currency_id.compare_amounts(amount, left) > 0:
+            raise UserError(
+                self.env._(
+                    "Only %s is left to refund.", payment.currency_id.format(left)
+                )
+            )
+        return self._check_minor(payment.currency_id, amount)
+
+    @api.model
+    def _check_minor(self, currency, amount):
+        if amount <= 0:
+            raise UserError(self.env._("Enter an amount above zero."))
+        try:
+            return from_minor(to_minor(amount, currency.name), currency.name)
+        except InvalidAmount as error:
+            raise UserError(
+                self.env._("Stripe can't refund this amount in %s.", currency.name)
+            ) from error
+
+    def _ask_and_receive(self):
+        """Ask Stripe, and have its answer worked off like any news.
+
+        :raise UserError: in the merchant's words, if there is no refund, or not yet.
+        """
+        try:
+            refund = self._ask_stripe()
+        except StripeError as error:
+            self.gateway_id._commit()
+            raise UserError(self._describe_failure(error)) from error
+        self._note_in_chatter()
+        self.env["checkout.event"]._receive_object(self.gateway_id, refund)
+
+    def _describe_failure(self, error):
+        if self.state == "failed":
+            return self.env._("Stripe refused the refund: %s", error)
+        return self.env._(
+            "Stripe didn't answer. The refund is kept and asked for again by itself; "
+            "the money goes back only once. (%s)",
+            error,
+        )
+
+    def _note_in_chatter(self):
+        amount = self.currency_id.format(self.amount)
+        reason = dict(self._fields["reason"]._description_selection(self.env)).get(
+            self.reason
+        )
+        parts = filter(None, (reason, self.note))
+        self.payment_id.message_post(
+            body=self.env._(
+                "%(user)s refunded %(amount)s. %(why)s",
+                user=self.user_id.name,
+                amount=amount,
+                why=" · ".join(parts),
+            ).strip(),
+            author_id=self.user_id.partner_id.id,
+        )
+
+    def _ask_stripe(self):
+        """Have Stripe give the money back, unless it has done so already.
+
+        :return: Stripe's refund.
+        :raise StripeError: if Stripe refused or didn't answer; the row then says so.
+        """
+        client = self.gateway_id._get_client()
+        try:
+            return self._find_at_stripe(client) or client.create_refund(
+                self._prepare_params(), self.uuid
+            )
+        except StripeError as error:
+            self.write(
+                {
+                    "error": str(error),
+                    "state": "requested" if self._may_exist(error) else "failed",
+                    "settled": not self._may_exist(error),
+                }
+            )
+            raise
+
+    def _may_exist(self, error):
+        """Whether the refund may have been made, or may be yet."""
+        return error.is_passing
+
+    def _find_at_stripe(self, client):
+        """The refund, if an earlier try has made it; keys are only kept for a day."""
+        if not self.error:
+            return None
+        refunds = client.list_refunds(self.payment_id.stripe_charge_id)
+        return next(
+            (r for r in refunds if r["metadata"].get("checkout_refund") == self.uuid),
+            None,
+        )
+
+    def _prepare_params(self):
+        """The request for Stripe. From the row only: a repetition must be the same.
+
+        https://docs.stripe.com/api/refunds/create
+        """
+        params = {
+            "charge": self.payment_id.stripe_charge_id,
+            "amount": to_minor(self.amount, self.currency_id.name),
+            "metadata": {"checkout_refund": self.uuid},
+        }
+        return {**params, "reason": self.reason} if self.reason else params
+
+    # === BUSINESS METHODS - STRIPE'S ANSWER === #
+
+    @api.model
+    def _apply_refund(self, payment, refund):
+        """Bring a refund to what it is at Stripe now, whoever asked for it.
+
+        :param checkout.payment payment: Whose charge it is of.
+        :param dict refund: A refund with expanded balance transactions.
+        """
+        row = self._find_refund(payment, refund) or self.create(
+            {**self._prepare_refund_vals(payment, refund), "payment_id": payment.id}
+        )
+        row._write_changes(self._prepare_refund_vals(payment, refund))
+        self.env["checkout.movement"]._ensure_transactions(
+            payment.gateway_id, refund, payment
+        )
+        payment._set_money_back()
+
+    @api.model
+    def _find_refund(self, payment, refund):
+        uuid = (refund["metadata"] or {}).get("checkout_refund")
+        return payment.refund_ids.filtered(
+            lambda r: r.stripe_id == refund["id"] or (uuid and r.uuid == uuid)
+        )
+
+    @api.model
+    def _prepare_refund_vals(self, payment, refund):
+        reasons = dict(REFUND_REASONS)
+        return {
+            "stripe_id": refund["id"],
+            "state": refund["status"],
+            "amount": from_minor(refund["amount"], refund["currency"].upper()),
+            "reason": refund["reason"] if refund["reason"] in reasons else False,
+            "error": refund.get("failure_reason") or False,
+            "refunded_at": payment._to_datetime(refund["created"]),
+            "settled": self._is_settled(refund),
+        }
+
+    @api.model
+    def _is_settled(self, refund):
+        """Whether Stripe has told all that it will in the usual course."""
+        if refund["status"] == "succeeded":
+            return bool(refund["balance_transaction"])
+        return refund["status"] in OVER_STATES
+
+    def _get_unfinished(self, gateway):
+        """The refunds of a gateway that Stripe should be asked about again."""
+        return self.search([("gateway_id", "=", gateway.id), ("settled", "=", False)])

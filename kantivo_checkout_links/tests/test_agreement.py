@@ -1,0 +1,74 @@
+from odoo import Command
+
+from .common import CheckoutCommon
+
+
+class TestAgreement(CheckoutCommon):
+    """The badge that says whether the books say what Stripe says."""
+
+    def setUp(self):
+        super().setUp()
+        self.payment = self.pay(self.create_link(110))
+        self.deliver()
+
+    def book_by_hand(self, amount):
+        """Somebody uses the Stripe account in an entry of their own."""
+        account = self.gateway.journal_id.default_account_id
+        other = self.company_data["default_account_expense"]
+        move = self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create({"account_id": account.id, "balance": amount}),
+                    Command.create({"account_id": other.id, "balance": -amount}),
+                ]
+            }
+        )
+        move.action_post()
+        return move
+
+    def check(self):
+        self.gateway.action_check_agreement()
+        return self.gateway.agreement_state
+
+    def test_green_when_both_balances_are_equal(self):
+        self.assertEqual(self.check(), "green")
+        self.assertEqual(self.gateway.agreement_stripe_balance, 106.51)
+        self.assertEqual(self.gateway.agreement_journal_balance, 106.51)
+
+    def test_amber_while_a_named_movement_waits(self):
+        self.gateway.fee_account_id = False
+        self.pay(self.create_link(20))
+        self.deliver()
+        self.assertEqual(self.check(), "amber")
+        self.assertEqual(self.gateway.agreement_waiting, -0.88)
+        self.assertEqual(self.gateway.agreement_difference, 0)
+
+    def test_red_for_an_entry_by_hand_and_it_is_shown(self):
+        move = self.book_by_hand(5)
+        self.assertEqual(self.check(), "red")
+        self.assertEqual(self.gateway.agreement_difference, -5)
+        action = self.gateway.action_view_difference()["params"]["next"]
+        self.assertEqual(action["res_model"], "account.move")
+        self.assertEqual(action["res_id"], move.id)
+
+    def test_red_tells_the_responsible_user_once(self):
+        self.book_by_hand(5)
+        self.check()
+        self.check()
+        self.assertEqual(len(self.gateway.activity_ids), 1)
+        self.assertEqual(self.gateway.activity_ids.user_id, self.gateway.user_id)
+
+    def test_red_for_money_that_nobody_has_read(self):
+        self.sandbox.create_balance_transaction(-500)
+        self.assertEqual(self.check(), "red")
+        message = self.gateway.action_view_difference()["params"]["message"]
+        self.assertIn("txn_", message)
+
+    def test_grey_while_nothing_is_posted(self):
+        self.gateway.post_entries = False
+        self.assertEqual(self.check(), "grey")
+
+    def test_daily_check_notices(self):
+        self.book_by_hand(5)
+        self.env["checkout.agreement"]._cron_check()
+        self.assertEqual(self.gateway.agreement_state, "red")

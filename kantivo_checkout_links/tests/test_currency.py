@@ -1,0 +1,271 @@
+from odoo import fields
+
+from .common import CheckoutCommon
+
+
+class TestCurrency(CheckoutCommon):
+    """What is paid in one currency and settles in another, or isn't the company's."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.eur = cls.setup_other_currency("EUR", rates=[("2016-01-01", 1 / 1.1)])
+        cls.gbp = cls.setup_other_currency("GBP", rates=[("2016-01-01", 1 / 1.25)])
+        cls.jpy = cls.setup_other_currency("JPY", rates=[("2016-01-01", 150.0)])
+        cls.kwd = cls.setup_other_currency("KWD", rates=[("2016-01-01", 0.3)])
+        cls.income = cls.gateway.income_account_id
+        cls.tax_account = cls.company_data["default_account_tax_sale"]
+
+    @classmethod
+    def create_gateway_in(cls, currency):
+        """A gateway whose balance at Stripe is in another currency than the books."""
+        journal = cls.env["account.journal"].create(
+            {
+                "name": f"Stripe {currency.name}",
+                "type": "bank",
+                "code": f"ST{currency.name[:2]}",
+                "currency_id": currency.id,
+            }
+        )
+        return cls.create_gateway(journal_id=journal.id)
+
+    def pay_in(self, currency, amount, gateway=None):
+        gateway = gateway or self.gateway
+        link = self.create_link(amount, currency_id=currency.id, gateway_id=gateway.id)
+        payment = self.pay(link)
+        self.sandbox.release()
+        self.receive(self.take_events(), gateway)
+        return payment
+
+    def test_charge_is_worth_what_stripe_settled(self):
+        self.sandbox.settings(rates={"eur": "1.0823"})
+        payment = self.pay_in(self.eur, 110)
+        charge = self.get_movement(payment, "charge")
+        self.assert_entry(
+            charge,
+            [
+                (self.gateway.journal_id.default_account_id, 119.05, 0),
+                (self.income, 0, 108.23),
+                (self.tax_account, 0, 10.82),
+            ],
+        )
+        items = charge.move_id.line_ids - charge.move_id.line_ids.filtered("debit")
+        self.assertEqual(items.currency_id, self.eur)
+        self.assertEqual(sorted(items.mapped("amount_currency")), [-100, -10])
+        self.assert_agrees()
+
+    def test_foreign_charge_waits_for_its_balance_transaction(self):
+        self.sandbox.settings(balance_transactions="held")
+        payment = self.pay(self.create_link(110, currency_id=self.eur.id))
+        self.receive(self.take_events())
+        self.assertEqual(payment.movement_ids.state, "to_post")
+        self.assertIn("Waiting for Stripe", payment.movement_ids.error)
+        self.deliver()
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+
+    def test_balance_in_another_currency_than_the_books(self):
+        self.sandbox.settings(currencies=["eur"])
+        gateway = self.create_gateway_in(self.eur)
+        payment = self.pay_in(self.eur, 110, gateway)
+        self.assert_entry(
+            self.get_movement(payment, "charge"),
+            [
+                (gateway.journal_id.default_account_id, 121, 0),
+                (self.income, 0, 110),
+                (self.tax_account, 0, 11),
+            ],
+        )
+        self.assert_agrees(gateway)
+
+    def test_three_currencies_in_one_charge(self):
+        self.sandbox.settings(currencies=["gbp"], rates={"eur": "1.10", "gbp": "1.25"})
+        gateway = self.create_gateway_in(self.gbp)
+        payment = self.pay_in(self.eur, 110, gateway)
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual(charge.currency_id, self.gbp)
+        self.assertEqual(charge.amount, 96.8)
+        self.assert_entry(
+            charge,
+            [
+                (gateway.journal_id.default_account_id, 121, 0),
+                (self.income, 0, 110),
+                (self.tax_account, 0, 11),
+            ],
+        )
+        self.assert_agrees(gateway)
+
+    def test_yen_and_dinars(self):
+        for currency, amount in ((self.jpy, 5000), (self.kwd, 12.34)):
+            with self.subTest(currency=currency.name):
+                self.sandbox.reset(settings={"currencies": [currency.name.lower()]})
+                gateway = self.create_gateway_in(currency)
+                payment = self.pay_in(currency, amount, gateway)
+                self.assertEqual(self.get_movement(payment, "charge").amount, amount)
+                self.assertEqual(payment.movement_ids.mapped("state"), ["posted"] * 2)
+                self.assert_agrees(gateway)
+                payment.action_refund()
+                self.assertEqual(payment.state, "refunded")
+                self.assert_agrees(gateway)
+
+    def test_refund_at_another_rate_reverses_the_sale_at_its_own(self):
+        self.sandbox.settings(rates={"eur": "1.10"})
+        payment = self.pay_in(self.eur, 110)
+        self.sandbox.settings(rates={"eur": "1.20"})
+        payment.action_refund()
+        self.assert_entry(
+            self.get_movement(payment, "refund"),
+            [
+                (self.gateway.journal_id.default_account_id, 0, 132),
+                (self.income, 110, 0),
+                (self.tax_account, 11, 0),
+                (self.env.company.expense_currency_exchange_account_id, 11, 0),
+            ],
+        )
+        self.assert_agrees()
+
+    def test_refund_failure_at_the_refunds_rate_leaves_nothing(self):
+        self.sandbox.settings(rates={"eur": "1.10"})
+        payment = self.pay_in(self.eur, 110)
+        self.sandbox.settings(rates={"eur": "1.20"})
+        refund = self.sandbox.refund(payment.stripe_charge_id, 3300)
+        self.deliver()
+        self.sandbox.change_refund(refund["id"], "fail")
+        self.deliver()
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        exchange = self.env.company.expense_currency_exchange_account_id
+        exchange |= self.env.company.income_currency_exchange_account_id
+        lines = payment.move_ids.line_ids.filtered(
+            lambda line: line.account_id in exchange
+        )
+        self.assertEqual(sum(lines.mapped("balance")), 0)
+        self.assert_agrees()
+
+    def test_refund_from_a_foreign_balance_at_another_day_s_rate(self):
+        self.sandbox.settings(currencies=["eur"])
+        gateway = self.create_gateway_in(self.eur)
+        payment = self.pay_in(self.eur, 110, gateway)
+        self.env["res.currency.rate"].create(
+            {
+                "currency_id": self.eur.id,
+                "name": fields.Date.today(),
+                "rate": 1 / 1.2,
+                "company_id": self.env.company.id,
+            }
+        )
+        payment.action_refund()
+        self.assert_entry(
+            self.get_movement(payment, "refund"),
+            [
+                (gateway.journal_id.default_account_id, 0, 132),
+                (self.income, 110, 0),
+                (self.tax_account, 11, 0),
+                (self.env.company.expense_currency_exchange_account_id, 11, 0),
+            ],
+        )
+        self.assert_agrees(gateway)
+
+    def test_receivable_in_euros_meets_an_invoice_at_another_rate(self):
+        self.gateway.credit_to = "receivable"
+        self.sandbox.settings(rates={"eur": "1.0823"})
+        payment = self.pay_in(self.eur, 110)
+        invoice = self.init_invoice(
+            "out_invoice",
+            partner=payment.partner_id,
+            amounts=[110],
+            currency=self.eur,
+            post=True,
+            taxes=self.env["account.tax"],
+        )
+        account = self.company_data["default_account_receivable"]
+        lines = (invoice | payment.move_ids).line_ids.filtered(
+            lambda line: line.account_id == account
+        )
+        lines.reconcile()
+        self.assertEqual(invoice.payment_state, "paid")
+        self.assertTrue(all(lines.mapped("reconciled")))
+
+    def test_two_gateways_of_one_account_share_the_money_by_currency(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        self.gateway.action_test_connection()
+        euros = self.create_gateway_in(self.eur)
+        euros.action_test_connection()
+        payment = self.pay_in(self.eur, 110)  # made with the dollar gateway
+        self.process()
+        self.assertEqual(payment.movement_ids.gateway_id, euros)
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        self.assert_agrees()
+        self.assert_agrees(euros)
+
+    def test_settlement_in_a_currency_without_a_gateway_waits_visibly(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        payment = self.pay_in(self.eur, 110)
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual(charge.state, "to_post")
+        self.assertIn("EUR", charge.error)
+        self.assertEqual(self.get_journal_balance(), 0)
+
+
+class TestFeeTax(CheckoutCommon):
+    """Tax on Stripe's fee."""
+
+    def create_purchase_tax(self, amount, **vals):
+        return self.env["account.tax"].create(
+            {
+                "name": f"Purchase {amount}",
+                "amount": amount,
+                "type_tax_use": "purchase",
+                **vals,
+            }
+        )
+
+    def get_fee_items(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        movement = self.get_movement(payment, "fee")
+        self.assertEqual(movement.error or "", "")
+        return {
+            (line.account_id, bool(line.tax_line_id)): line.balance
+            for line in movement.move_id.line_ids
+        }
+
+    def test_tax_that_stripe_states_goes_to_the_tax_account_to_the_cent(self):
+        account = self.company_data["default_account_tax_purchase"]
+        tax = self.company_data["default_tax_purchase"].copy(
+            {"name": "VAT on fees", "amount": 19}
+        )
+        self.gateway.fee_tax_ids = tax
+        self.sandbox.settings(fee_tax_rate="0.19")
+        self.assertEqual(
+            self.get_fee_items(),
+            {
+                (self.gateway.journal_id.default_account_id, False): -4.15,
+                (self.gateway.fee_account_id, False): 3.49,
+                (account, True): 0.66,
+            },
+        )
+
+    def test_tax_without_a_configured_tax_is_expense(self):
+        self.sandbox.settings(fee_tax_rate="0.19")
+        items = self.get_fee_items()
+        self.assertEqual(items[self.gateway.fee_account_id, False], 4.15)
+
+    def test_reverse_charge_leaves_the_fee_as_it_is(self):
+        account = self.company_data["default_account_tax_purchase"]
+        shares = [
+            (0, 0, {"repartition_type": "base"}),
+            (0, 0, {"factor_percent": 100, "account_id": account.id}),
+            (0, 0, {"factor_percent": -100, "account_id": account.id}),
+        ]
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            19,
+            invoice_repartition_line_ids=shares,
+            refund_repartition_line_ids=shares,
+        )
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        movement = self.get_movement(payment, "fee")
+        self.assertEqual(movement.error or "", "")
+        taxes = movement.move_id.line_ids.filtered("tax_line_id")
+        self.assertEqual(sorted(taxes.mapped("balance")), [-0.66, 0.66])
+        base = movement.move_id.line_ids.filtered("tax_ids")
+        self.assertEqual(base.balance, 3.49)

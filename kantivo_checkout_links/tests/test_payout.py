@@ -1,0 +1,172 @@
+from odoo.exceptions import UserError
+
+from .common import CheckoutCommon
+
+
+class TestPayout(CheckoutCommon):
+    """Money that Stripe sends to the bank."""
+
+    def setUp(self):
+        super().setUp()
+        self.liquidity = self.gateway.journal_id.default_account_id
+        self.transfer = self.gateway.transfer_account_id
+
+    def pay_and_book(self, *amounts):
+        payments = [self.pay(self.create_link(amount)) for amount in amounts]
+        self.deliver()
+        return payments
+
+    def pay_out(self, **how):
+        payout = self.sandbox.payout(**how)
+        self.deliver()
+        return self.find_payout(payout["id"])
+
+    def find_payout(self, payout_id):
+        return self.env["checkout.payout"].search([("stripe_id", "=", payout_id)])
+
+    def act(self, payout, *actions):
+        for action in actions:
+            self.sandbox.change_payout(payout.stripe_id, action)
+        self.deliver()
+
+    def find_movement(self, payout, kind):
+        return self.env["checkout.movement"].search(
+            [("stripe_source_id", "=", payout.stripe_id), ("kind", "=", kind)]
+        )
+
+    def test_payout_is_one_entry_for_what_arrives(self):
+        self.pay_and_book(110, 20)
+        payout = self.pay_out()
+        amount = round(130 - 3.49 - 0.88, 2)
+        self.assertEqual(payout.amount, amount)
+        self.assert_entry(
+            self.find_movement(payout, "payout"),
+            [(self.liquidity, 0, amount), (self.transfer, amount, 0)],
+        )
+        self.assertEqual(self.get_journal_balance(), 0)
+        self.assert_agrees()
+
+    def test_payout_lists_what_is_in_it_to_the_cent(self):
+        first, _second = self.pay_and_book(110, 20)
+        first.action_refund(10)
+        payout = self.pay_out()
+        self.act(payout, "reconcile")
+        self.assertTrue(payout.is_reconciled)
+        self.assertCountEqual(
+            payout.movement_ids.mapped("kind"),
+            ["charge", "charge", "fee", "fee", "refund"],
+        )
+        self.assertEqual(payout.items_amount, payout.amount)
+        self.assertEqual(payout.missing_amount, 0)
+
+    def test_bank_line_matches_the_payout_one_to_one(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        bank = self.company_data["default_journal_bank"]
+        bank_line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": bank.id,
+                "amount": payout.amount,
+                "payment_ref": payout.stripe_id,
+                "counterpart_account_id": self.transfer.id,
+            }
+        )
+        lines = (bank_line.move_id | payout.move_ids).line_ids.filtered(
+            lambda line: line.account_id == self.transfer
+        )
+        lines.reconcile()
+        self.assertEqual(len(lines), 2)
+        self.assertTrue(all(lines.mapped("reconciled")))
+
+    def test_arrival_brings_date_and_trace_id(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        self.act(payout, "send", "pay")
+        self.assertEqual(payout.state, "paid")
+        self.assertTrue(payout.trace_id)
+        self.assertTrue(payout.arrival_date)
+
+    def test_payout_that_fails_after_it_was_paid_comes_back(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        self.act(payout, "send", "pay")
+        self.act(payout, "fail")
+        self.assertEqual(payout.state, "failed")
+        self.assertTrue(payout.failure_message)
+        lines = payout.move_ids.line_ids.filtered(
+            lambda line: line.account_id == self.transfer
+        )
+        self.assertEqual(len(lines), 2)
+        self.assertTrue(all(lines.mapped("reconciled")))
+        self.assertEqual(self.get_journal_balance(), 106.51)
+        self.assert_agrees()
+
+    def test_next_payout_lists_the_money_that_came_back(self):
+        self.pay_and_book(110)
+        failed = self.pay_out()
+        self.act(failed, "reconcile", "fail")
+        payout = self.pay_out()
+        self.act(payout, "reconcile")
+        self.assertEqual(payout.movement_ids.mapped("kind"), ["payout_failure"])
+        self.assertEqual(payout.missing_amount, 0)
+        self.assertEqual(failed.missing_amount, 0)
+
+    def test_cancelled_payout_comes_back(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        self.act(payout, "cancel")
+        self.assertEqual(payout.state, "canceled")
+        self.assert_agrees()
+
+    def test_events_in_reverse_order_lead_to_the_same(self):
+        self.pay_and_book(110)
+        payout_id = self.sandbox.payout()["id"]
+        for action in ("reconcile", "send", "pay", "fail"):
+            self.sandbox.change_payout(payout_id, action)
+        for event in reversed(self.take_events()):
+            self.receive([event])
+        payout = self.find_payout(payout_id)
+        self.assertEqual(payout.state, "failed")
+        self.assertEqual(payout.missing_amount, 0)
+        self.assert_agrees()
+
+    def test_payout_known_before_its_charges_is_itemised_later(self):
+        self.pay(self.create_link(110))
+        self.sandbox.release()
+        charges = self.take_events()
+        payout_id = self.sandbox.payout()["id"]
+        self.sandbox.change_payout(payout_id, "reconcile")
+        self.deliver()
+        payout = self.find_payout(payout_id)
+        self.assertFalse(payout.movement_ids)
+        self.receive(charges)
+        self.process()
+        self.assertEqual(payout.missing_amount, 0)
+
+    def test_sync_finds_a_payout_that_nobody_told(self):
+        self.pay_and_book(110)
+        payout_id = self.sandbox.payout()["id"]
+        self.sandbox.change_payout(payout_id, "reconcile")
+        self.sync()
+        payout = self.find_payout(payout_id)
+        self.assertEqual(payout.missing_amount, 0)
+        self.sandbox.change_payout(payout_id, "pay")
+        self.sync()
+        self.assertEqual(payout.state, "paid")
+
+    def test_money_of_other_software_is_named(self):
+        self.pay_and_book(110)
+        self.sandbox.create_charge(5000)
+        self.sandbox.release()
+        payout_id = self.sandbox.payout()["id"]
+        self.sandbox.change_payout(payout_id, "reconcile")
+        self.sync()
+        payout = self.find_payout(payout_id)
+        self.assertEqual(payout.foreign_amount, 48.25)
+        self.assertEqual(payout.missing_amount, 0)
+
+    def test_entry_of_a_payout_is_protected(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        with self.assertRaises(UserError):
+            payout.move_ids.button_draft()

@@ -1,0 +1,55 @@
+from itertools import permutations
+
+from .common import CheckoutCommon
+
+
+class TestPermutations(CheckoutCommon):
+    """In whatever order the news of one payment come, the books are the same."""
+
+    def test_all_orders_of_five_events_of_a_payment(self):
+        payment = self.pay(self.create_link(110))
+        charge = self.sandbox.events("charge.succeeded")[-1]["data"]["object"]
+        self.sandbox.release()
+        self.sandbox.refund(charge["id"], 1100)
+        self.sandbox.dispute(charge["id"], amount=2200)
+        events = self.pick_one_of_each(
+            "checkout.session.completed",
+            "charge.updated",
+            "refund.created",
+            "charge.dispute.created",
+            "charge.dispute.funds_withdrawn",
+        )
+        results = {self.replay(payment, order) for order in permutations(events)}
+        self.assertEqual(
+            results,
+            {
+                (
+                    "disputed",
+                    11.0,
+                    (
+                        ("charge", 110.0),
+                        ("dispute", -22.0),
+                        ("dispute_fee", -15.0),
+                        ("fee", -3.49),
+                        ("refund", -11.0),
+                    ),
+                )
+            },
+        )
+
+    def pick_one_of_each(self, *types):
+        by_type = {event["type"]: event for event in self.sandbox.events()}
+        return [by_type[event_type] for event_type in types]
+
+    def replay(self, payment, order):
+        """The books after one order, and everything as it was before."""
+        savepoint = self.env.cr.savepoint(flush=True)
+        for event in order:
+            self.receive([event])
+        movements = payment.movement_ids
+        self.assertEqual(set(movements.mapped("state")), {"posted"})
+        amounts = sorted(movements.mapped(lambda m: (m.kind, m.amount)))
+        result = payment.state, payment.amount_refunded, tuple(amounts)
+        savepoint.close(rollback=True)
+        self.env.invalidate_all()
+        return result

@@ -1,0 +1,177 @@
+from datetime import timedelta
+
+from odoo import fields
+
+from .common import CheckoutCommon
+
+
+class TestSync(CheckoutCommon):
+    """What the sync finds when nobody told anything."""
+
+    def find_movements(self, *kinds):
+        return self.env["checkout.movement"].search(
+            [("gateway_id", "=", self.gateway.id), ("kind", "in", kinds)]
+        )
+
+    def test_everything_is_found_without_a_single_webhook(self):
+        payment = self.pay(self.create_link(110))
+        other = self.pay(self.create_link(50))
+        self.sandbox.release()
+        self.sync()
+        self.sandbox.refund(payment.stripe_charge_id, 1000)
+        self.sandbox.dispute(other.stripe_charge_id)
+        self.sandbox.payout()
+        self.sync()
+        self.assertEqual(payment.state, "partially_refunded")
+        self.assertEqual(other.state, "disputed")
+        self.assertTrue(self.find_movements("payout"))
+        self.assert_agrees()
+
+    def test_syncing_again_changes_nothing(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        payment.action_refund(10)
+        self.sandbox.payout()
+        self.sync()
+        movements = self.env["checkout.movement"].search([])
+        moves = self.env["account.move"].search_count([])
+        self.gateway.transactions_read_to = False
+        self.gateway.last_sync_at = False
+        self.sync()
+        self.assertEqual(self.env["checkout.movement"].search([]), movements)
+        self.assertEqual(self.env["account.move"].search_count([]), moves)
+
+    def test_money_of_other_software_goes_to_review(self):
+        self.sandbox.create_charge(5000)
+        self.sandbox.release()
+        self.sync()
+        charge = self.find_movements("charge")
+        self.assertEqual(charge.state, "to_review")
+        self.assertTrue(charge.is_foreign)
+        self.assertIn(
+            self.gateway.review_account_id, charge.move_id.line_ids.account_id
+        )
+        self.assert_agrees()
+
+    def test_money_of_other_software_can_be_left_out(self):
+        self.gateway.foreign_movements = "skip"
+        self.pay(self.create_link(110))
+        self.sandbox.create_charge(5000)
+        self.sandbox.release()
+        self.sync()
+        foreign = self.find_movements("charge", "fee").filtered("is_foreign")
+        self.assertEqual(set(foreign.mapped("state")), {"skipped"})
+        self.assertEqual(self.get_journal_balance(), 106.51)
+        self.assertEqual(self.gateway.agreement_state, "grey")
+
+    def test_stand_alone_fee_is_an_expense(self):
+        self.sandbox.create_balance_transaction(-500)
+        self.sync()
+        self.assert_entry(
+            self.find_movements("fee"),
+            [
+                (self.gateway.journal_id.default_account_id, 0, 5),
+                (self.gateway.fee_account_id, 5, 0),
+            ],
+        )
+
+    def test_unknown_movement_goes_to_review(self):
+        self.sandbox.create_balance_transaction(
+            -700, type="reserved_funds", category="risk_reserved_funds"
+        )
+        self.sync()
+        self.assertEqual(self.find_movements("adjustment").state, "to_review")
+        self.assert_agrees()
+
+    def test_balance_from_before_is_one_opening_entry(self):
+        now = self.sandbox.clock()["now"]
+        self.sandbox.set_clock(now=now - 3600)
+        self.sandbox.create_charge(5000)
+        self.sandbox.release()
+        self.sandbox.payout()
+        self.sandbox.create_charge(3000)
+        self.sandbox.release()
+        self.sandbox.set_clock(now=now)
+        self.gateway.sync_from = fields.Datetime.now() - timedelta(minutes=30)
+        payment = self.pay(self.create_link(110))
+        self.sandbox.release()
+        self.sync()
+        self.assertEqual(self.find_movements("opening").amount, 28.83)
+        self.assertEqual(self.find_movements("opening").state, "to_review")
+        self.assertEqual(self.find_movements("charge", "payout").payment_id, payment)
+        self.assert_agrees()
+
+    def test_late_fee_is_found(self):
+        self.sandbox.settings(balance_transactions="held")
+        self.pay(self.create_link(110))
+        self.sync()
+        self.assertFalse(self.find_movements("fee"))
+        self.assertEqual(self.gateway.agreement_state, "amber")
+        self.sandbox.release()
+        self.sync()
+        self.assertEqual(self.find_movements("fee").amount, -3.49)
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def test_debit_that_entered_the_balance_waits_for_its_bank(self):
+        self.sandbox.settings(debit_balance_transaction="at_once")
+        payment = self.pay(self.create_link(110), number="debit")
+        self.sync()
+        self.assertEqual(payment.state, "processing")
+        self.assertEqual(self.find_movements("charge").state, "to_post")
+        self.assertEqual(self.gateway.agreement_state, "amber")
+        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.sync()
+        self.assertEqual(self.find_movements("charge").state, "posted")
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def test_debit_that_failed_leaves_no_entry_of_a_sale(self):
+        self.sandbox.settings(debit_balance_transaction="at_once")
+        payment = self.pay(self.create_link(110), number="debit")
+        self.sync()
+        self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+        self.sync()
+        self.assertEqual(payment.state, "failed")
+        charges = self.find_movements("charge", "charge_failure")
+        self.assertEqual(charges.mapped("state"), ["skipped", "skipped"])
+        self.assert_agrees()
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def test_thirty_days_replayed_into_an_empty_database_are_the_same(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        payment.action_refund(10)
+        self.sandbox.payout()
+        self.sync()
+        before = self.describe_books()
+        self.forget_everything()
+        self.sync()
+        self.assertEqual(self.describe_books(), before)
+
+    def describe_books(self):
+        movements = self.env["checkout.movement"].search(
+            [("gateway_id", "=", self.gateway.id)]
+        )
+        return sorted(
+            (
+                movement.kind,
+                movement.stripe_source_id,
+                movement.balance_transaction_id,
+                str(movement.move_id.date),
+                sorted(
+                    (line.account_id.code, line.balance)
+                    for line in movement.move_id.line_ids
+                ),
+            )
+            for movement in movements
+        )
+
+    def forget_everything(self):
+        """An empty database: no movement, no entry, no payment."""
+        movements = self.env["checkout.movement"].search([])
+        moves = movements.move_id
+        movements.sudo().unlink()
+        moves.button_draft()
+        moves.with_context(force_delete=True).unlink()
+        for model in ("refund", "dispute", "payout", "event", "payment"):
+            self.env[f"checkout.{model}"].sudo().search([]).unlink()
+        self.gateway.write({"last_sync_at": False, "transactions_read_to": False})

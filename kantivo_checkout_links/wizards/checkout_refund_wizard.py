@@ -1,0 +1,53 @@
+from uuid import uuid4
+
+from odoo import api, fields, models
+
+from ..const import REFUND_REASONS
+
+
+class CheckoutRefundWizard(models.TransientModel):
+    """How much of a payment goes back, and why."""
+
+    _name = "checkout.refund.wizard"
+    _description = "Refund a Checkout Payment"
+
+    payment_id = fields.Many2one("checkout.payment", required=True, readonly=True)
+    currency_id = fields.Many2one(related="payment_id.currency_id")
+    settlement_currency_id = fields.Many2one(
+        related="payment_id.settlement_currency_id"
+    )
+    amount = fields.Monetary(
+        required=True,
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        precompute=True,
+    )
+    amount_left = fields.Monetary("Can Be Refunded", compute="_compute_amount_left")
+    fee_amount = fields.Monetary(
+        related="payment_id.fee_amount", currency_field="settlement_currency_id"
+    )
+    reason = fields.Selection(REFUND_REASONS)
+    note = fields.Char(help="For your own records; the customer doesn't see it.")
+    idempotency_key = fields.Char(default=lambda self: str(uuid4()), readonly=True)
+
+    @api.depends("payment_id")
+    def _compute_amount_left(self):
+        for wizard in self:
+            wizard.amount_left = wizard.payment_id._get_amount_left()
+
+    @api.depends("payment_id")
+    def _compute_amount(self):
+        for wizard in self:
+            wizard.amount = wizard.payment_id._get_amount_left()
+
+    def action_refund(self):
+        """Give the money back; a second press of the button is the same refund."""
+        self.ensure_one()
+        self.payment_id.action_refund(
+            amount=self.amount,
+            idempotency_key=self.idempotency_key,
+            reason=self.reason,
+            note=self.note,
+        )
+        return {"type": "ir.actions.act_window_close"}
