@@ -47,7 +47,6 @@ class TestProtection(CheckoutCommon):
             {"amount": 1},
             {"date": "2020-01-01"},
             {"payment_ref": "other"},
-            {"partner_id": self.partner_a.id},
             {"foreign_currency_id": self.env.ref("base.EUR").id},
         ):
             with self.subTest(vals=vals):
@@ -75,6 +74,14 @@ class TestProtection(CheckoutCommon):
             with self.subTest(vals=vals):
                 self.assert_refused(record.write, vals)
         self.assert_refused(item.unlink)
+
+    def test_payer_may_get_a_company_afterwards(self):
+        payer = self.payment.partner_id
+        payer.parent_id = self.env["res.partner"].create(
+            {"name": "Payer Ltd", "is_company": True}
+        )
+        self.assertEqual(payer.commercial_partner_id.name, "Payer Ltd")
+        self.assert_untouched()
 
     def test_entries_of_others_are_as_free_as_before(self):
         invoice = self.init_invoice("out_invoice", amounts=[100], post=True)
