@@ -58,7 +58,7 @@ class StripeError(Exception):
 
     @property
     def may_have_acted(self):
-        """Whether Stripe may have done what was asked: the same key must be used again."""
+        """Whether Stripe may have acted: then the same key must be used again."""
         return self.kind == "unreachable"
 
     @property
@@ -117,7 +117,7 @@ class StripeClient:
     def retrieve_account(self):
         """The account the key belongs to.
 
-        Just its `id` for a restricted key that may not read it: Stripe's refusal names it.
+        Just its `id` for a restricted key that may not read it: the refusal names it.
         """
         try:
             return self._call(self._v1.accounts.retrieve_current)
@@ -130,10 +130,11 @@ class StripeClient:
     def has_permission(self, resource, operation):
         """Whether the key may do something.
 
-        A `list` or `retrieve` asks for one row. A `create` is sent with a parameter that
-        Stripe refuses, which it does only to those who may create: nothing is made.
+        A `list` or `retrieve` asks for one row. A `create` is sent with a parameter
+        that Stripe refuses, which it does only to those who may create: nothing is
+        made.
 
-        :param str resource: The resource by its path in the package: `checkout.sessions`.
+        :param str resource: Its path in the package, such as `checkout.sessions`.
         :param str operation: `list`, `retrieve` or `create`.
         """
         method = getattr(attrgetter(resource)(self._v1), operation)

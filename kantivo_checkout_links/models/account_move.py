@@ -4,8 +4,8 @@ from odoo.exceptions import UserError
 # In the context of our own code only: no remote call can carry an object like this.
 UNPROTECTED = object()
 
-# What would make an entry say something else than what happened at Stripe. Contacts stay
-# free: Odoo itself moves them on when they are merged or given a company.
+# What would make an entry say something else than what happened at Stripe. Contacts
+# stay free: Odoo itself moves them on when they are merged or given a company.
 PROTECTED_FIELDS = frozenset(
     "company_id currency_id date journal_id line_ids statement_line_id".split()
 )

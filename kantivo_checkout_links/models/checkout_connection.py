@@ -119,7 +119,7 @@ class CheckoutConnection(models.AbstractModel):
         return self.env._(
             "The restricted key lacks “%(title)s”, %(purpose)s.",
             title=permission.title,
-            purpose=self.env._(permission.purpose),  # pylint: disable=gettext-variable
+            purpose=self.env._(permission.purpose),
         )
 
     # === WEBHOOK === #

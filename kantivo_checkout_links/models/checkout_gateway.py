@@ -35,7 +35,7 @@ class CheckoutGateway(models.Model):
         help="Gets an activity when something needs a person.",
     )
 
-    stripe_account_id = fields.Char("Stripe Account", readonly=True, copy=False)
+    stripe_account_id = fields.Char(readonly=True, copy=False)
 
     # Accounting
     journal_id = fields.Many2one(
@@ -99,9 +99,7 @@ class CheckoutGateway(models.Model):
             "Included in what is paid: the total is never more than the link's amount."
         ),
     )
-    fee_account_id = fields.Many2one(
-        "account.account", "Fee Account", check_company=True
-    )
+    fee_account_id = fields.Many2one("account.account", check_company=True)
     fee_tax_ids = fields.Many2many(
         "account.tax",
         "checkout_gateway_fee_tax_rel",
@@ -126,7 +124,6 @@ class CheckoutGateway(models.Model):
     )
     transfer_account_id = fields.Many2one(
         "account.account",
-        "Transfer Account",
         compute="_compute_transfer_account_id",
         store=True,
         readonly=False,
@@ -135,7 +132,6 @@ class CheckoutGateway(models.Model):
     )
     review_account_id = fields.Many2one(
         "account.account",
-        "Review Account",
         check_company=True,
         help="Movements nobody could explain, until you do.",
     )
@@ -438,7 +434,9 @@ class CheckoutGateway(models.Model):
         }
         sentence = sentences.get(error.kind)
         return (
-            self.env._("%s (Stripe: %s)", sentence, error) if sentence else str(error)
+            self.env._("%(what)s (Stripe: %(why)s)", what=sentence, why=error)
+            if sentence
+            else str(error)
         )
 
     def _check_may_sync(self):
@@ -525,7 +523,7 @@ class CheckoutGateway(models.Model):
         if modules.module.current_test:
             self.env.flush_all()
         else:
-            self.env.cr.commit()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
 
     # === HELPERS === #
 

@@ -36,7 +36,6 @@ class CheckoutGateway(models.Model):
     )
     webhook_url = fields.Char("Webhook URL", compute="_compute_webhook_url")
     webhook_endpoint_id = fields.Char(
-        "Webhook Endpoint",
         readonly=True,
         copy=False,
         help="The endpoint at Stripe that Create Webhook made.",

@@ -209,7 +209,8 @@ class CheckoutPoster(models.AbstractModel):
         if movement.currency_id != gateway.currency_id:
             raise UserError(
                 self.env._(
-                    "Stripe settled this in %(settled)s, the journal is in %(journal)s. "
+                    "Stripe settled this in %(settled)s, the journal is in "
+                    "%(journal)s. "
                     "Add a gateway for %(settled)s.",
                     settled=movement.currency_id.name,
                     journal=gateway.currency_id.name,
