@@ -60,6 +60,11 @@ class AccountMove(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _reverse_moves(self, default_values_list=None, cancel=False):
+        """Override of `account`: an entry gives no money back, Stripe does."""
+        self._check_no_checkout_movement()
+        return super()._reverse_moves(default_values_list, cancel=cancel)
+
     def _unprotected(self):
         """These entries for our own code, which may correct what others may not."""
         return self.with_context(checkout_protection=UNPROTECTED)

@@ -42,6 +42,12 @@ class TestProtection(CheckoutCommon):
     def test_undoing_the_reconciliation_is_refused(self):
         self.assert_refused(self.line.action_undo_reconciliation)
 
+    def test_reversing_the_entry_is_refused(self):
+        with self.assertRaisesRegex(UserError, "refund the payment"):
+            self.move._reverse_moves(cancel=True)
+        self.assert_untouched()
+        self.assertFalse(self.move.reversal_move_ids)
+
     def test_changing_the_statement_line_is_refused(self):
         for vals in (
             {"amount": 1},
