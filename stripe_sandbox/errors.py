@@ -51,6 +51,15 @@ def unknown_parameter(param):
     return invalid(f"Received unknown parameter: {param}", param, "parameter_unknown")
 
 
+def not_modelled(param):
+    """Something that Stripe does and this stand-in does not."""
+    return invalid(
+        f"The sandbox does not model this value of `{param}` (Stripe does).",
+        param,
+        "sandbox_not_modelled",
+    )
+
+
 def missing_parameter(param):
     """A required parameter that was left out."""
     return invalid(f"Missing required param: {param}.", param, "parameter_missing")

@@ -71,23 +71,15 @@ def _check_modelled(params):
     if params.get("mode") is None:
         raise errors.missing_parameter("mode")
     if params["mode"] != "payment":
-        raise _not_modelled("mode")
+        raise errors.not_modelled("mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise _not_modelled("ui_mode")
+        raise errors.not_modelled("ui_mode")
     for name in params.keys() - MODELLED:
-        raise _not_modelled(name)
+        raise errors.not_modelled(name)
     if params.get("managed_payments", {}).get("enabled"):
-        raise _not_modelled("managed_payments")
+        raise errors.not_modelled("managed_payments")
     if params.get("customer_creation") == "always":
-        raise _not_modelled("customer_creation")
-
-
-def _not_modelled(name):
-    return errors.invalid(
-        f"The sandbox does not model this value of `{name}` (Stripe does).",
-        name,
-        "sandbox_not_modelled",
-    )
+        raise errors.not_modelled("customer_creation")
 
 
 def _check_texts(merchant, params):
@@ -104,7 +96,7 @@ def _check_texts(merchant, params):
 
 def _check_intent_data(data):
     if data.get("capture_method") == "manual":
-        raise _not_modelled("payment_intent_data[capture_method]")
+        raise errors.not_modelled("payment_intent_data[capture_method]")
     metadata(data.get("metadata"), "payment_intent_data[metadata]")
     check_length(data.get("description"), 1000, "payment_intent_data[description]")
     check_length(

@@ -1,6 +1,7 @@
 """Charges, their balance transactions and fees, and the balance."""
 
 import pytest
+import stripe
 
 from .conftest import eventually, new_charge, new_session
 
@@ -170,3 +171,42 @@ def test_money_that_moves_by_itself(client, frozen):
     assert frozen.balance() == {"usd": 8500}
     fee = client.v1.balance_transactions.list(params={"type": "stripe_fee"}).data[0]
     assert (fee.amount, fee.source, fee.reporting_category) == (-500, None, "fee")
+
+
+class TestDirectPayments:
+    def pay(self, client, **params):
+        direct = {"amount": 5000, "currency": "usd", "confirm": True}
+        return client.v1.payment_intents.create(
+            params={**direct, "payment_method": "pm_card_visa", **params}
+        )
+
+    def test_confirmed_at_once(self, client, frozen):
+        intent = self.pay(client, metadata={"of": "others"})
+        assert intent.status == "succeeded"
+        assert intent.metadata.of == "others"
+        charge = client.v1.charges.retrieve(intent.latest_charge)
+        assert (charge.paid, charge.amount) == (True, 5000)
+        assert charge.balance_transaction
+        sessions = client.v1.checkout.sessions.list(
+            params={"payment_intent": intent.id}
+        )
+        assert sessions.data == []
+
+    def test_disputed_soon(self, client, frozen):
+        intent = self.pay(client, payment_method="pm_card_createDispute")
+        (dispute,) = client.v1.disputes.list().data
+        assert dispute.payment_intent == intent.id
+
+    @pytest.mark.parametrize(
+        ("params", "param"),
+        [
+            ({"confirm": False}, "confirm"),
+            ({"payment_method": "pm_card_mastercard"}, "payment_method"),
+            ({"capture_method": "manual"}, "capture_method"),
+        ],
+    )
+    def test_what_it_cannot_do_it_says(self, client, params, param):
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            self.pay(client, **params)
+        assert caught.value.code == "sandbox_not_modelled"
+        assert caught.value.param == param
