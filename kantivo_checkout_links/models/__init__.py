@@ -17,6 +17,7 @@ from . import (
     checkout_gateway_ledger,
     checkout_gateway_setup,
     checkout_link,
+    checkout_link_ledger,
     checkout_movement,
     checkout_payment,
     checkout_payment_back,

@@ -50,8 +50,11 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _check_settled(self, movement):
-        if self._is_in_source_currency(movement) and not (
-            movement.balance_transaction_id
+        unknown = self._is_in_source_currency(movement) or not movement.amount
+        if (
+            unknown
+            and movement.kind != "dispute_loss"
+            and not movement.balance_transaction_id
         ):
             raise UserError(
                 self.env._("Waiting for Stripe to say what this charge settled for.")

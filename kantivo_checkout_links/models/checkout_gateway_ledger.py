@@ -19,6 +19,12 @@ class CheckoutGateway(models.Model):
         copy=False,
         help="Until then the movements of the Stripe balance have been read.",
     )
+    settlement_codes = fields.Char(
+        "Stripe Settles In",
+        readonly=True,
+        copy=False,
+        help="The currencies of the account's balances, as last read.",
+    )
     sync_note = fields.Char("Last Sync Found", readonly=True, copy=False)
 
     agreement_state = fields.Selection(
@@ -88,7 +94,7 @@ class CheckoutGateway(models.Model):
         return notice
 
     def _check_agreement(self):
-        with self.sudo()._exclusive() as gateway_sudo:  # nothing posts meanwhile
+        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
             gateway_sudo.env["checkout.agreement"]._check(gateway_sudo)
         self.invalidate_recordset()
 
@@ -141,9 +147,14 @@ class CheckoutGateway(models.Model):
     def _read_balance(self, client):
         """Stripe's balance in the journal's currency, in minor units, all of it."""
         balance = client.retrieve_balance()
+        rows = [*balance["available"], *balance["pending"]]
+        codes = " ".join(sorted({row["currency"].upper() for row in rows}))
+        if self.settlement_codes != codes:
+            self.settlement_codes = codes
         code = self.currency_id.name.lower()
-        return sum(
-            row["amount"]
-            for row in [*balance["available"], *balance["pending"]]
-            if row["currency"] == code
-        )
+        return sum(row["amount"] for row in rows if row["currency"] == code)
+
+    def _settles(self, currency):
+        """Whether a charge in a currency is worth its face in the journal."""
+        codes = (self.settlement_codes or currency.name).split()
+        return currency == self.currency_id and currency.name in codes

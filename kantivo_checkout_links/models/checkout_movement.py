@@ -67,7 +67,7 @@ class CheckoutMovement(models.Model):
     )
     occurred_at = fields.Datetime("Date", required=True, readonly=True, index=True)
     stripe_source_id = fields.Char("Stripe Object", required=True, readonly=True)
-    balance_transaction_id = fields.Char("Balance Transaction", readonly=True)
+    balance_transaction_id = fields.Char(readonly=True)
     payout_id = fields.Many2one(
         "checkout.payout",
         readonly=True,
@@ -179,7 +179,7 @@ class CheckoutMovement(models.Model):
         return {
             **self._prepare_common_vals(gateway, payment),
             "kind": "charge",
-            "amount": amount if currency == gateway.currency_id else 0,
+            "amount": amount if gateway._settles(currency) else 0,
             "currency_id": gateway.currency_id.id,
             "source_amount": amount,
             "source_currency_id": currency.id,

@@ -51,6 +51,7 @@ class CheckoutSync(models.AbstractModel):
         gateway._check_may_sync()
         client = gateway._get_client()
         started = fields.Datetime.now()
+        last = self.env["checkout.movement"].search([], order="id desc", limit=1)
         self._read_events(gateway, client)
         self._read_unfinished(gateway, client)
         self._read_unsettled(gateway, client)
@@ -61,9 +62,27 @@ class CheckoutSync(models.AbstractModel):
         self._process(gateway)
         self._read_opening(gateway, client)
         self._process(gateway)
-        gateway.write({"last_sync_at": started, "sync_error": False})
+        gateway.write(
+            {
+                "last_sync_at": started,
+                "sync_error": False,
+                "sync_note": self._describe_found(gateway, last),
+            }
+        )
         self.env["checkout.agreement"]._check(gateway)
         gateway._commit()
+
+    @api.model
+    def _describe_found(self, gateway, last):
+        """What the sync learnt that no webhook had told: "2 × Charge, 1 × Refund"."""
+        groups = self.env["checkout.movement"]._read_group(
+            [("gateway_id", "=", gateway.id), ("id", ">", last.id or 0)],
+            ["kind"],
+            ["__count"],
+        )
+        kinds = self.env["checkout.movement"]._fields["kind"]
+        names = dict(kinds._description_selection(self.env))
+        return ", ".join(f"{count} × {names[kind]}" for kind, count in groups)
 
     @api.model
     def _process(self, gateway):

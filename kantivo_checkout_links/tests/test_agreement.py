@@ -72,3 +72,19 @@ class TestAgreement(CheckoutCommon):
         self.book_by_hand(5)
         self.env["checkout.agreement"]._cron_check()
         self.assertEqual(self.gateway.agreement_state, "red")
+
+    # === LINK === #
+
+    def test_link_agrees_when_its_payments_are_in_the_ledger(self):
+        self.assertEqual(self.payment.link_id.agreement_state, "green")
+
+    def test_link_is_amber_while_an_entry_waits(self):
+        self.gateway.fee_account_id = False
+        payment = self.pay(self.create_link(20))
+        self.deliver()
+        self.assertEqual(payment.link_id.agreement_state, "amber")
+
+    def test_link_is_red_when_a_charge_is_missing(self):
+        charge = self.get_movement(self.payment, "charge")
+        charge.sudo().write({"payment_id": False})
+        self.assertEqual(self.payment.link_id.agreement_state, "red")

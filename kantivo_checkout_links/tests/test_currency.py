@@ -196,6 +196,17 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
         self.assert_agrees(euros)
 
+    def test_currency_that_the_account_does_not_settle_in_is_not_booked_at_face(self):
+        self.sandbox.settings(currencies=["eur"], balance_transactions="held")
+        self.sync()
+        payment = self.pay(self.create_link(110))
+        self.receive(self.take_events())
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual(charge.state, "to_post")
+        self.deliver()
+        self.assertIn("EUR", charge.error)
+        self.assertEqual(self.get_journal_balance(), 0)
+
     def test_settlement_in_a_currency_without_a_gateway_waits_visibly(self):
         self.sandbox.settings(currencies=["usd", "eur"])
         payment = self.pay_in(self.eur, 110)

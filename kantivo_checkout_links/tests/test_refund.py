@@ -205,6 +205,23 @@ class TestRefund(CheckoutCommon):
             balances = lines.filtered(lambda line, a=account: line.account_id == a)
             self.assertAlmostEqual(sum(balances.mapped("balance")), 0)
 
+    def test_refund_known_after_the_dispute_that_followed_its_failure(self):
+        self.gateway.dispute_loss_account_id = False
+        payment = self.pay_and_book(110)
+        refund = self.refund_at_stripe(payment)
+        self.sandbox.change_refund(refund["id"], "fail")
+        self.take_events()
+        dispute = self.sandbox.dispute(payment.stripe_charge_id)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        self.sync()
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        lines = payment.move_ids.line_ids
+        for account in (self.income, self.tax_account):
+            balances = lines.filtered(lambda line, a=account: line.account_id == a)
+            self.assertEqual(sum(balances.mapped("balance")), 0)
+        self.assert_agrees()
+
     def test_refund_that_waits_for_funds_is_booked_when_stripe_moves_money(self):
         payment = self.pay_and_book(110)
         refund = self.refund_at_stripe(payment, 1000, outcome="insufficient_funds")

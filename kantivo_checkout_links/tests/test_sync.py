@@ -23,6 +23,7 @@ class TestSync(CheckoutCommon):
         self.sandbox.payout()
         self.sync()
         self.assertEqual(payment.state, "partially_refunded")
+        self.assertIn("1 × Refund", self.gateway.sync_note)
         self.assertEqual(other.state, "disputed")
         self.assertTrue(self.find_movements("payout"))
         self.assert_agrees()
