@@ -247,7 +247,7 @@ ADVISORY_LOCK = 1262703691
 LOCK_TIMEOUT = "30s"
 
 # How often a batch is begun anew when a request changed one of its rows meanwhile.
-PROCESS_ATTEMPTS = 5
+WORK_ATTEMPTS = 5
 EVENT_BATCH = 100
 POST_BATCH = 50
 

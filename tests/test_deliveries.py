@@ -87,3 +87,36 @@ def test_dashboard_card_of_the_journal_shows_the_balance_at_stripe(shop):
         shop.wait_until_booked(link)
     shop.run_cron("ir_cron_sync")
     wait_for(lambda: shop.journal_balance() == shop.balance(), "agreement")
+
+
+def test_movement_whose_trouble_is_mended_is_posted_without_a_word_of_it(shop):
+    fee_account = shop.admin.read("checkout.gateway", shop.gateway_id, "fee_account_id")
+    shop.admin.write("checkout.gateway", shop.gateway_id, fee_account_id=False)
+    link = shop.make_link("No fee account")
+    shop.pay_unnoticed(link)
+    waiting = [["state", "=", "to_post"], ["error", "!=", False]]
+    wait_for(lambda: shop.admin.search("checkout.movement", waiting), "waiting fee")
+    shop.admin.write("checkout.gateway", shop.gateway_id, fee_account_id=fee_account)
+    (fee,) = shop.admin.search("checkout.movement", waiting)
+    shop.admin.call("checkout.movement", "action_post", [fee])
+    assert shop.admin.read("checkout.movement", fee, "state") == "posted"
+    assert_booked_once(shop, link)
+
+
+def test_sync_that_fails_halfway_says_so_on_the_gateway(shop):
+    link = shop.make_link("Stripe fails halfway")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    shop.sandbox.api_fault("status", "/v1/balance", status=500, times=9)
+    shop.run_cron("ir_cron_sync")
+    wait_for(
+        lambda: shop.admin.read("checkout.gateway", shop.gateway_id, "sync_error"),
+        "word of the failure",
+    )
+    shop.sandbox.clear_faults()
+    shop.run_cron("ir_cron_sync")
+    wait_for(
+        lambda: not shop.admin.read("checkout.gateway", shop.gateway_id, "sync_error"),
+        "end of the trouble",
+    )
+    assert_booked_once(shop, link)

@@ -29,22 +29,25 @@ class CheckoutAgreement(models.AbstractModel):
                 gateway._check_agreement()
             except Exception as error:
                 _logger.warning("Gateway %s can't be compared: %s", gateway.id, error)
-                gateway.sync_error = str(error)
+                gateway._note_sync_error(str(error))
 
     @api.model
     def _check(self, gateway):
         """Compare both balances and keep the result on the gateway.
 
+        :return: The state that it is in now.
         :raise StripeError: if Stripe can't be read.
         """
+        self = self.with_env(gateway.env)
         if not gateway.post_entries:
             gateway.agreement_state = "grey"
-            return
+            return "grey"
         self.env.flush_all()
         was_red = gateway.agreement_state == "red"
         gateway.write(self._prepare_result(gateway))
         if gateway.agreement_state == "red" and not was_red:
             self._alarm(gateway)
+        return gateway.agreement_state
 
     @api.model
     def _prepare_result(self, gateway):

@@ -3,11 +3,10 @@ import logging
 from datetime import timedelta
 
 from psycopg2 import OperationalError
-from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 
-from ..const import EVENT_BATCH, HANDLED_EVENTS, PROCESS_ATTEMPTS, RETRY_MINUTES
+from ..const import EVENT_BATCH, HANDLED_EVENTS, RETRY_MINUTES
 
 _logger = logging.getLogger(__name__)
 
@@ -244,7 +243,7 @@ class CheckoutEvent(models.Model):
         """Work off the inbox, gateway by gateway, and do what the payments wait for."""
         for gateway in self._get_busy_gateways():
             try:
-                self._process_exclusively(gateway)
+                gateway._work_exclusively(self._process_gateway)
             except Exception:
                 # One gateway's trouble must not keep the others waiting.
                 _logger.exception("Events of gateway %s can't be processed", gateway.id)
@@ -272,18 +271,9 @@ class CheckoutEvent(models.Model):
         return self.env["checkout.gateway"].search([("id", "in", list(ids))])
 
     @api.model
-    def _process_exclusively(self, gateway):
-        """Process a gateway; where a payer's request got in between, once more."""
-        for _attempt in range(PROCESS_ATTEMPTS):
-            try:
-                with gateway._exclusive() as gateway_sudo:
-                    gateway_sudo.env["checkout.event"]._process_gateway(gateway_sudo)
-                return
-            except SerializationFailure:
-                _logger.info("Gateway %s is processed once more", gateway.id)
-
-    @api.model
     def _process_gateway(self, gateway):
+        """Work off what a gateway has to do. Under its lock, as superuser."""
+        self = self.with_env(gateway.env)
         while events := self._search_due(gateway):
             events._work_off()
         gateway._expire_requested_sessions()

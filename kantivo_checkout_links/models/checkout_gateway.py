@@ -1,6 +1,7 @@
+import logging
 from contextlib import contextmanager
 
-from psycopg2.errors import LockNotAvailable
+from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import UserError, ValidationError
@@ -9,7 +10,9 @@ from odoo.fields import Domain
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
-from ..const import ADVISORY_LOCK, LOCK_TIMEOUT
+from ..const import ADVISORY_LOCK, LOCK_TIMEOUT, WORK_ATTEMPTS
+
+_logger = logging.getLogger(__name__)
 
 
 class CheckoutGateway(models.Model):
@@ -451,11 +454,12 @@ class CheckoutGateway(models.Model):
             )
 
     def _sync_now(self):
-        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
-            try:
-                gateway_sudo.env["checkout.sync"]._sync(gateway_sudo)
-            except stripe_client.StripeError as error:
-                raise UserError(gateway_sudo._describe_failure(error)) from error
+        try:
+            self.sudo()._work_exclusively(  # the key is out of reach
+                self.env["checkout.sync"]._sync
+            )
+        except stripe_client.StripeError as error:
+            raise UserError(self._describe_failure(error)) from error
 
     def _expire_requested_sessions(self):
         """End at Stripe the checkouts whose link was closed or changed meanwhile."""
@@ -493,6 +497,31 @@ class CheckoutGateway(models.Model):
             with self.env.registry.cursor() as cr:
                 yield self._as_superuser(self.env(cr=cr))
 
+    def _work_exclusively(self, work):
+        """Have something done while nobody else writes; see :meth:`_exclusive`.
+
+        Where a payer's request changed one of its rows meanwhile, it is done again.
+
+        :param callable work: Takes this gateway as superuser.
+        :return: What `work` returned. It should say all that the caller wants to know,
+            since the caller's transaction goes on seeing what was true before.
+        :raise UserError: if somebody else goes on writing.
+        """
+        for _attempt in range(WORK_ATTEMPTS):
+            try:
+                with self._exclusive() as gateway_sudo:
+                    return work(gateway_sudo)
+            except SerializationFailure:
+                _logger.info("Gateway %s is worked on once more", self.id)
+        raise UserError(self._describe_busy())
+
+    def _note_sync_error(self, reason):
+        """Show why Stripe couldn't be read, in a transaction that sees what is now."""
+        self._work_exclusively(lambda gateway: gateway.write({"sync_error": reason}))
+
+    def _describe_busy(self):
+        return self.env._("This gateway is being worked on. Try again in a minute.")
+
     def _take_lock(self, lock_cr):
         try:
             lock_cr.execute(
@@ -502,9 +531,7 @@ class CheckoutGateway(models.Model):
                 "SELECT pg_advisory_xact_lock(%s, %s)", [ADVISORY_LOCK, self.id]
             )
         except LockNotAvailable as error:
-            raise UserError(
-                self.env._("This gateway is being worked on. Try again in a minute.")
-            ) from error
+            raise UserError(self._describe_busy()) from error
 
     def _as_superuser(self, env):
         """The gateway with company, time zone and language said, never inherited."""

@@ -65,22 +65,18 @@ class CheckoutGateway(models.Model):
         self.ensure_one()
         self.check_access("read")
         try:
-            self._check_agreement()
+            state = self._check_agreement()
         except StripeError as error:
             raise UserError(self._describe_failure(error)) from error
         states = dict(self._fields["agreement_state"]._description_selection(self.env))
         kinds = {"green": "success", "red": "danger"}
-        return self._notify(
-            kinds.get(self.agreement_state, "warning"), states[self.agreement_state]
-        )
+        return self._notify(kinds.get(state, "warning"), states[state])
 
     def action_view_difference(self):
         """Open the first thing that differs, saying what to do about it."""
         self.ensure_one()
         self.check_access("read")
-        gateway_sudo = self._as_superuser(
-            self.env
-        )  # the key is out of the user's reach
+        gateway_sudo = self._as_superuser(self.env)  # the key is out of reach
         record, sentence = (
             self.env["checkout.agreement"]
             .with_env(gateway_sudo.env)
@@ -94,9 +90,10 @@ class CheckoutGateway(models.Model):
         return notice
 
     def _check_agreement(self):
-        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
-            gateway_sudo.env["checkout.agreement"]._check(gateway_sudo)
+        gateway_sudo = self.sudo()  # the key is out of reach
+        state = gateway_sudo._work_exclusively(self.env["checkout.agreement"]._check)
         self.invalidate_recordset()
+        return state
 
     # === BUSINESS METHODS === #
 

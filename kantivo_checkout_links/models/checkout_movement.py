@@ -129,14 +129,23 @@ class CheckoutMovement(models.Model):
         """
         self.check_access("read")
         self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        errors = []
         for gateway, movements in self.grouped("gateway_id").items():
-            with gateway.sudo()._exclusive() as gateway_sudo:  # merchants can't post
-                waiting = movements.with_env(gateway_sudo.env)._filter_bookable()
-                waiting.write({"state": "to_post"})
-                gateway_sudo.env["checkout.poster"]._post(waiting)
+            gateway_sudo = gateway.sudo()  # merchants can't post
+            errors += gateway_sudo._work_exclusively(movements._post_now)
         self.invalidate_recordset()
-        if len(self) == 1 and self.error:
-            raise UserError(self.error)
+        if len(self) == 1 and errors:
+            raise UserError(errors[0])
+
+    def _post_now(self, gateway):
+        """Book these movements of a gateway.
+
+        :return: Why some of them can't be booked, if so.
+        """
+        waiting = self.with_env(gateway.env)._filter_bookable()
+        waiting.write({"state": "to_post"})
+        self.env["checkout.poster"].with_env(gateway.env)._post(waiting)
+        return waiting.filtered("error").mapped("error")
 
     def action_view_move(self):
         """The journal entry of this movement."""

@@ -35,11 +35,10 @@ class CheckoutSync(models.AbstractModel):
             if not gateway.secret_key:
                 continue
             try:
-                with gateway._exclusive() as gateway_sudo:
-                    gateway_sudo.env["checkout.sync"]._sync(gateway_sudo)
+                gateway._work_exclusively(self._sync)
             except Exception as error:
                 _logger.warning("Gateway %s can't sync: %s", gateway.id, error)
-                gateway.sync_error = self._describe(gateway, error)
+                gateway._note_sync_error(self._describe(gateway, error))
 
     @api.model
     def _sync(self, gateway):
@@ -48,6 +47,7 @@ class CheckoutSync(models.AbstractModel):
         :raise StripeError: if Stripe can't be read; what was read until then stays.
         :raise UserError: while the merchant has something to decide first.
         """
+        self = self.with_env(gateway.env)
         gateway._check_may_sync()
         client = gateway._get_client()
         started = fields.Datetime.now()
