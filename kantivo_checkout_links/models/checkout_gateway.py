@@ -5,7 +5,6 @@ from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Domain
 
 from odoo.addons.base.models.res_partner import _tz_get
 
@@ -301,17 +300,17 @@ class CheckoutGateway(models.Model):
             )
         return False
 
-    @api.constrains("secret_key_value", "journal_id", "currency_id")
+    @api.constrains("stripe_account_id", "livemode", "journal_id", "currency_id")
     def _check_account_free(self):
         """Two gateways for the same money would book it twice."""
         for gateway in self:
             gateway._check_no_twin(gateway.stripe_account_id)
 
     def _check_no_twin(self, account_id):
-        """:raise ValidationError: if another gateway is for the same account and mode
-        and currency. `account_id` may be unknown: then the key counts alone.
+        """:raise ValidationError: if another gateway is for the same account, mode and
+        currency. An account that isn't known yet is checked once it is.
         """
-        if self._has_twin(account_id):
+        if account_id and self._has_twin(account_id):
             raise ValidationError(
                 self.env._(
                     "There is a gateway for this Stripe account, mode and currency "
@@ -323,19 +322,12 @@ class CheckoutGateway(models.Model):
 
     def _has_twin(self, account_id):
         gateways_sudo = self.sudo().with_context(active_test=False)  # of any company
-        marks = {
-            "stripe_account_id": account_id,
-            "secret_key_value": gateways_sudo.secret_key_value,
-        }
-        domain = Domain.OR(
-            [(name, "=", mark)] for name, mark in marks.items() if mark
-        ) & Domain(
-            [
-                ("id", "!=", self.id),
-                ("livemode", "=", self.livemode),
-                ("currency_id", "=", self.currency_id.id),
-            ]
-        )
+        domain = [
+            ("id", "!=", self.id),
+            ("stripe_account_id", "=", account_id),
+            ("livemode", "=", self.livemode),
+            ("currency_id", "=", self.currency_id.id),
+        ]
         return bool(gateways_sudo.search_count(domain, limit=1))
 
     # === CRUD METHODS === #

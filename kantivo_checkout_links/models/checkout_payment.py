@@ -357,6 +357,8 @@ class CheckoutPayment(models.Model):
         metadata = session["metadata"] or {}
         if metadata.get("checkout_database") != self._get_database_uuid():
             return self
+        if self.search_count([("uuid", "=", metadata["checkout_payment"])], limit=1):
+            return self  # another gateway's, of an account that both can read
         link = self.env["checkout.link"].browse(int(metadata["checkout_link"])).exists()
         if not link:
             link = self._prepare_orphan_link(gateway)

@@ -115,9 +115,21 @@ class TestGateway(CheckoutCommon):
 
     # === WHICH GATEWAYS THERE CAN BE === #
 
-    def test_second_gateway_for_the_same_money_is_refused(self):
+    def test_second_gateway_for_the_same_money_is_refused_when_tested(self):
+        self.gateway.action_test_connection()
+        twin = self.create_gateway(name="Twin")
         with self.assertRaisesRegex(ValidationError, "already"):
-            self.create_gateway(name="Twin")
+            twin.action_test_connection()
+
+    def test_payment_is_not_taken_for_lost_by_another_gateway_of_its_account(self):
+        twin = self.create_gateway(name="Twin")
+        payment = self.pay(self.create_link())
+        self.deliver()
+        twin.action_sync()
+        self.assertEqual(len(self.env["checkout.payment"].search([])), 1)
+        self.assertFalse(payment.movement_ids.filtered(lambda m: m.gateway_id == twin))
+        events = self.env["checkout.event"].search([("gateway_id", "=", twin.id)])
+        self.assertLessEqual(set(events.mapped("state")), {"ignored"})
 
     def test_second_gateway_by_another_key_is_refused_when_tested(self):
         self.gateway.action_test_connection()
@@ -126,9 +138,11 @@ class TestGateway(CheckoutCommon):
             twin.action_test_connection()
 
     def test_archived_gateway_still_keeps_its_place(self):
+        self.gateway.action_test_connection()
         self.gateway.active = False
+        twin = self.create_gateway(name="Twin")
         with self.assertRaises(ValidationError):
-            self.create_gateway(name="Twin")
+            twin.action_test_connection()
 
     def test_gateways_of_one_account_share_a_key_in_two_currencies(self):
         euro = self.env.ref("base.EUR")
