@@ -1,11 +1,12 @@
 # Everything is in tools/, which needs Python's standard library only.
 # Arguments: make test ARGS="-k refund"    make demo ARGS=--once
+# make check-stripe STRIPE_KEY=sk_test_…
 PYTHON ?= python3
 
-.PHONY: help setup demo screenshots test lint shell run pot clean ci
+.PHONY: help setup demo screenshots test compat check-stripe lint shell run pot clean ci
 
 help:
 	@$(PYTHON) -m tools help
 
-setup demo screenshots test lint shell run pot clean ci:
+setup demo screenshots test compat check-stripe lint shell run pot clean ci:
 	@$(PYTHON) -m tools $@ $(ARGS)

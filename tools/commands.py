@@ -2,7 +2,17 @@
 
 import sys
 
-from tools import cache, database, fresh_install, ground, postgres, project, suites
+from tools import (
+    cache,
+    check_stripe,
+    database,
+    fresh_install,
+    ground,
+    postgres,
+    project,
+    suites,
+)
+from tools import compat as compatibility
 from tools import demo as demonstration
 from tools import lint as linters
 from tools import screenshots as pictures
@@ -29,11 +39,26 @@ def lint(arguments: list[str]) -> int:
 
 
 def ci(arguments: list[str]) -> int:
-    """Run lint, a fresh installation by Odoo's own runner, and all tests."""
+    """Run lint, a fresh installation by Odoo's own runner, compat and all tests."""
     clean_code = linters.run()
     with ground.ready() as odoo:
         installs = fresh_install.run(odoo)
-        return 0 if suites.run(odoo, []) and clean_code and installs else 1
+        is_compatible = compatibility.run(odoo, [])
+        passes = suites.run(odoo, [])
+    return 0 if clean_code and installs and is_compatible and passes else 1
+
+
+def compat(arguments: list[str]) -> int:
+    """Test the addon beside website, payment_stripe, sale, OCA's widget and others."""
+    with ground.ready() as odoo:
+        return 0 if compatibility.run(odoo, arguments) else 1
+
+
+def check_contract(arguments: list[str]) -> int:
+    """Compare Stripe itself, in test mode, with what we believe of it."""
+    check_stripe.check_keys()
+    with ground.ready() as odoo:
+        return 0 if check_stripe.run(odoo, arguments) else 1
 
 
 def pot(arguments: list[str]) -> int:
@@ -101,6 +126,8 @@ COMMANDS = {
     "demo": demo,
     "screenshots": screenshots,
     "test": test,
+    "compat": compat,
+    "check-stripe": check_contract,
     "lint": lint,
     "shell": shell,
     "run": run,
@@ -111,5 +138,5 @@ COMMANDS = {
 
 
 def _usage() -> str:
-    lines = [f"  {name:11} {COMMANDS[name].__doc__}" for name in COMMANDS]
+    lines = [f"  {name:12} {COMMANDS[name].__doc__}" for name in COMMANDS]
     return "\n".join(["python3 -m tools COMMAND, one of:", *lines])

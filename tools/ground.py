@@ -28,10 +28,12 @@ class Odoo:
 
     :param source: Folder that holds the ``odoo`` package.
     :param python: Python that has all the packages it needs.
+    :param more_addons: Addons folders of others, beside Odoo's and this project's.
     """
 
     source: Path
     python: Path
+    more_addons: tuple[Path, ...] = ()
 
     @property
     def data_folder(self) -> Path:
@@ -53,7 +55,8 @@ class Odoo:
 
     def config(self) -> Path:
         """Odoo's configuration file for this clone, written if it changed."""
-        addons = [*odoo_source.addons_paths(self.source), project.ROOT]
+        own = odoo_source.addons_paths(self.source)
+        addons = [*own, project.ROOT, *self.more_addons]
         lines = {
             "addons_path": ",".join(map(str, addons)),
             "data_dir": self.data_folder,
@@ -63,7 +66,8 @@ class Odoo:
             "screenshots": cache.folder() / "screenshots",
         }
         text = "[options]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines)
-        path = cache.folder() / f"{project.database_name('odoo')}.conf"
+        purpose = "odoo_and_others" if self.more_addons else "odoo"
+        path = cache.folder() / f"{project.database_name(purpose)}.conf"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
         return path

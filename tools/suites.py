@@ -41,6 +41,7 @@ class Suite:
 SUITES = (
     Suite("tools", "tools/tests"),
     Suite("sandbox", "stripe_sandbox/tests"),
+    Suite("contract", "stripe_contract"),
     Suite("addon", f"{project.ADDON}/tests", inside_odoo=True),
     Suite("system", "tests"),
 )
@@ -81,11 +82,12 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
         wanted = arguments_for(suite, arguments)
         if wanted is not None:
             total += _timed(odoo, suite, wanted)
-    _print_verdict(total)
+    print_verdict(total)
     return total.good
 
 
-def _print_verdict(total: Result) -> None:
+def print_verdict(total: Result) -> None:
+    """Say how many tests passed and failed; skipped ones failed."""
     if total.skipped:
         say(f"{total.skipped} tests were skipped, which counts as failed")
     if total.broken and not total.failed:
@@ -123,7 +125,7 @@ def _owner(argument: str) -> Suite | None:
 def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
     begin = time.monotonic()
     with _database_options(odoo, suite) as options:
-        result = _pytest(odoo, [*options, *arguments])
+        result = run_pytest(odoo, [*options, *arguments])
     seconds = time.monotonic() - begin
     say(
         f"Suite {suite.name}: {result.passed} passed, {result.failed} failed,"
@@ -139,15 +141,21 @@ def _database_options(odoo: Odoo, suite: Suite) -> Iterator[list[str]]:
         yield ["-p", "no:odoo"]
         return
     with database.passing(odoo, suite.name) as name:
-        yield [
-            "--odoo-http",
-            f"--odoo-config={odoo.config()}",
-            f"--odoo-database={name}",
-            f"--odoo-extra=db-filter=^{name}$",
-        ]
+        yield options_inside_odoo(odoo, name)
 
 
-def _pytest(odoo: Odoo, arguments: list[str]) -> Result:
+def options_inside_odoo(odoo: Odoo, name: str) -> list[str]:
+    """Options for pytest to run tests in Odoo's own process, on that database."""
+    return [
+        "--odoo-http",
+        f"--odoo-config={odoo.config()}",
+        f"--odoo-database={name}",
+        f"--odoo-extra=db-filter=^{name}$",
+    ]
+
+
+def run_pytest(odoo: Odoo, arguments: list[str]) -> Result:
+    """Run pytest in the repository, with this Odoo's Python."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [odoo.python, "-m", "pytest", f"--junitxml={report}", *arguments]

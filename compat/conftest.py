@@ -1,0 +1,74 @@
+"""A shop in a server that has the neighbours installed, with one payment booked."""
+
+import os
+from dataclasses import dataclass
+
+import pytest
+
+from stripe_sandbox.control_client import Sandbox
+from tools import compat, demo_books, demo_shop, ground, payer, server
+from tools.rpc import Client
+
+
+@dataclass(frozen=True)
+class Place:
+    """A running shop.
+
+    :param url: The server's address.
+    :param admin: The administrator's session.
+    """
+
+    url: str
+    database: str
+    admin: Client
+    shop: demo_shop.Shop
+    sandbox: Sandbox
+
+    @classmethod
+    def furnish(cls, url, database, sandbox):
+        """Open a shop in a database that has no books yet, and pay its first link."""
+        admin = Client(url, database, demo_shop.LOGIN, demo_shop.PASSWORD)
+        shop = demo_shop.open_shop(admin, url)
+        place = cls(url, database, admin, shop, sandbox)
+        place.deliver_to(shop.webhook_url)
+        place.pay(shop.links[0])
+        return place
+
+    def deliver_to(self, webhook_url):
+        """Have Stripe tell its events to a gateway."""
+        secret = demo_shop.WEBHOOK_SECRET
+        self.sandbox.configure(webhook_url=webhook_url, webhook_secret=secret)
+
+    def pay(self, link):
+        """Pay a link as a payer from the United States, and wait for its entries."""
+        payer.enter_card(payer.submit(payer.open_page(link.url)))
+        demo_books.wait_for_entries(self.admin, link.id)
+
+    def books(self):
+        """The Stripe journal now, beside Stripe's balance."""
+        return demo_books.read_books(self.admin, self.shop, self.sandbox.balance())
+
+
+@pytest.fixture(scope="session")
+def odoo():
+    """Odoo and PostgreSQL, ready."""
+    with ground.ready() as odoo:
+        yield odoo
+
+
+@pytest.fixture
+def sandbox():
+    """Stripe."""
+    with Sandbox.start(webhook_secret=demo_shop.WEBHOOK_SECRET) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def place(odoo):
+    """The shop beside all neighbours."""
+    together = compat.with_neighbours(odoo)
+    database = os.environ[compat.DATABASE_VARIABLE]
+    with Sandbox.start(webhook_secret=demo_shop.WEBHOOK_SECRET) as sandbox:
+        env = {"STRIPE_API_BASE": sandbox.url}
+        with server.odoo_server(together, database, env=env) as running:
+            yield Place.furnish(running.url, database, sandbox)
