@@ -281,8 +281,19 @@ class StripeClient:
         return answer.to_dict(for_json=True)
 
     def _translate(self, error, call):
-        """One of Stripe's errors as ours; the log gets what its support asks for."""
-        _logger.warning(
+        """One of Stripe's errors as ours; the log gets what its support asks for.
+
+        Stripe's own trouble is a warning. A refusal is an answer, and told to whoever
+        asked for it.
+        """
+        translated = StripeError(
+            error.user_message or str(error),
+            self._kind(error),
+            error.code,
+            getattr(error, "param", ""),
+        )
+        _logger.log(
+            logging.WARNING if translated.is_passing else logging.INFO,
             "Stripe: %s failed: %s, HTTP %s, code %s, request %s",
             call,
             type(error).__name__,
@@ -290,12 +301,7 @@ class StripeClient:
             error.code,
             error.request_id,
         )
-        return StripeError(
-            error.user_message or str(error),
-            self._kind(error),
-            error.code,
-            getattr(error, "param", ""),
-        )
+        return translated
 
     @staticmethod
     def _kind(error):

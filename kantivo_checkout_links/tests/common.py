@@ -20,6 +20,8 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the sandbox l
 from stripe_sandbox.control_client import Sandbox, SandboxError  # noqa: E402, F401
 
 WEBHOOK_SECRET = "whsec_test"
+CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"
+SYNC_LOGGER = "odoo.addons.kantivo_checkout_links.models.checkout_sync"
 DECLINED_CARD = "4000000000000002"
 
 

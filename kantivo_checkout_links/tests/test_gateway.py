@@ -1,8 +1,9 @@
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form
+from odoo.tools import mute_logger
 
 from ..const import HANDLED_EVENTS, PERMISSIONS
-from .common import CheckoutCommon
+from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 RESTRICTED_KEY = "rk_test_kit"
 
@@ -44,6 +45,7 @@ class TestGateway(CheckoutCommon):
         self.gateway.sudo().secret_key_value = False
         self.assertIn("no secret key yet", self.get_findings())
 
+    @mute_logger(CLIENT_LOGGER)
     def test_stripe_out_of_reach_is_no_verdict_on_the_key(self):
         self.sandbox.api_fault("status", "GET /v1/account", status=500, times=9)
         self.assertNotIn("doesn't accept the key", self.get_findings())
@@ -211,6 +213,7 @@ class TestGateway(CheckoutCommon):
         self.gateway.action_sync()
         self.assertTrue(self.gateway.last_sync_at)
 
+    @mute_logger(SYNC_LOGGER)
     def test_scheduled_sync_says_why_it_waits(self):
         self.gateway._set_shared_account(True)
         self.env["checkout.sync"]._cron_sync()

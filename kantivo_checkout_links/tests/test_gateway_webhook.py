@@ -1,10 +1,10 @@
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
-from odoo.tools import config
+from odoo.tools import config, mute_logger
 
 from ..const import API_VERSION, HANDLED_EVENTS
-from .common import CheckoutCommon
+from .common import CLIENT_LOGGER, CheckoutCommon
 
 BASE_URL = "https://shop.example.com"
 
@@ -65,6 +65,7 @@ class TestGatewayWebhook(CheckoutCommon):
             [self.gateway.webhook_url, "https://other.example.com/hook"],
         )
 
+    @mute_logger(CLIENT_LOGGER)
     def test_old_secret_stays_good_until_the_old_endpoint_is_gone(self):
         self.gateway.action_create_webhook()
         old_secret = self.get_secrets()[0]

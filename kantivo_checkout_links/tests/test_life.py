@@ -5,8 +5,8 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.tools import mute_logger
 
-from .common import DECLINED_CARD, CheckoutCommon, SandboxError
-from .test_pay_page import CLIENT_LOGGER, PayPageCase
+from .common import CLIENT_LOGGER, DECLINED_CARD, CheckoutCommon, SandboxError
+from .test_pay_page import PayPageCase
 
 BANK_DEBIT = "debit"
 

@@ -7,9 +7,7 @@ from freezegun import freeze_time
 
 from odoo.tools import mute_logger
 
-from .common import CheckoutHttpCommon
-
-CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"
+from .common import CLIENT_LOGGER, CheckoutHttpCommon
 
 
 class PayPageCase(CheckoutHttpCommon):

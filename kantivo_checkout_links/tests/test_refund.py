@@ -1,6 +1,7 @@
 from odoo.exceptions import UserError
+from odoo.tools import mute_logger
 
-from .common import CheckoutCommon
+from .common import CLIENT_LOGGER, CheckoutCommon
 
 
 class TestRefund(CheckoutCommon):
@@ -88,6 +89,7 @@ class TestRefund(CheckoutCommon):
         with self.assertRaises(UserError):
             payment.action_refund()
 
+    @mute_logger(CLIENT_LOGGER)
     def ask_in_vain(self, payment, amount):
         """The row of a refund that Stripe gave no answer to."""
         self.sandbox.api_fault("status", "POST /v1/refunds", status=503, times=2)
