@@ -40,7 +40,7 @@ class TestHistories(CheckoutCommon):
                 agreeing.append(seed)
             self.env.invalidate_all()
         different = len(SEEDS) - len(agreeing)
-        print(f"{len(SEEDS)} histories, {different} differences")  # noqa: T201
+        print(f"{len(SEEDS)} histories, {different} differences")  # pylint: disable=print-used
 
 
 class History:
