@@ -1,3 +1,5 @@
+from psycopg2.errors import SerializationFailure
+
 from odoo import fields, models
 from odoo.exceptions import UserError
 
@@ -41,7 +43,11 @@ class CheckoutPayment(models.Model):
             "note": note or False,
             "user_id": self.env.uid,
         }
-        refund = self._request_refund(amount, options)
+        try:
+            refund = self._request_refund(amount, options)
+        except SerializationFailure as error:
+            # Odoo would repeat the whole request, and Stripe be asked for a second one.
+            raise UserError(self._describe_clash()) from error
         self._process_now()
         self.invalidate_recordset()
         return refund
@@ -81,13 +87,21 @@ class CheckoutPayment(models.Model):
                 refund_sudo._ask_and_receive()
         return self.env["checkout.refund"].browse(refund_sudo.id)
 
+    def _describe_clash(self):
+        return self.env._(
+            "Somebody else is working on this payment. Look at its refunds before you "
+            "try again: one that is kept there is asked for by itself, and only once."
+        )
+
     def _process_now(self):
-        """Work off the inbox at once; if somebody else is at it, they will."""
+        """Work off the inbox at once; if somebody else is at it, they will.
+
+        No clash may leave this method: Odoo would repeat the whole request, and with it
+        the refund.
+        """
+        gateway_sudo = self.gateway_id.sudo()  # posting needs it
         try:
-            with (
-                self.gateway_id.sudo()._exclusive() as gateway_sudo
-            ):  # posting needs it
-                gateway_sudo.env["checkout.event"]._process_gateway(gateway_sudo)
+            gateway_sudo._work_exclusively(self.env["checkout.event"]._process_gateway)
         except UserError:
             self.env["checkout.event"].sudo()._trigger_processing()
 
