@@ -23,6 +23,8 @@ PRICE_FIELDS = (
     "expires_at",
     "active",
 )
+# A payment that ended without money leaves its place to others.
+PLACELESS_STATES = ("failed", "expired")
 GATEWAY_URL = "/odoo/checkout-gateways"
 GATEWAY_MAKERS = "account.group_account_manager"
 
@@ -418,7 +420,7 @@ class CheckoutLink(models.Model):
         taken = self.env["checkout.payment"].search_count(
             [
                 ("link_id", "=", self.id),
-                ("state", "not in", ("failed", "expired")),
+                ("state", "not in", PLACELESS_STATES),
             ]
         )
         return taken < self.max_payments
@@ -451,9 +453,11 @@ class CheckoutLink(models.Model):
             # payment.
             payment_uuid = str(uuid5(UUID(payment_uuid), str(amount)))
             begun = payments.search([("uuid", "=", payment_uuid)])
-        if begun or not self._has_place():
+        if begun and begun.state not in PLACELESS_STATES:
             return begun
-        return payments._begin(self, payment_uuid, amount, lang)
+        if not self._has_place():
+            return payments
+        return begun or payments._begin(self, payment_uuid, amount, lang)
 
     def _get_amount_to_pay(self, wish, lang):
         """The amount of a new payment.
@@ -513,8 +517,10 @@ class CheckoutLink(models.Model):
 
     def _expire_open_sessions(self):
         """Ask Stripe, in the background, to end the checkouts that are still open."""
-        payments_sudo = self.sudo().payment_ids  # payments are read-only for merchants
-        payments_sudo.filtered(lambda p: p.state == "open")._request_expiry()
+        payments_sudo = self.env["checkout.payment"].sudo()  # read-only for merchants
+        payments_sudo.search(
+            [("link_id", "in", self.ids), ("state", "=", "open")]
+        )._request_expiry()
 
     # === HELPERS === #
 

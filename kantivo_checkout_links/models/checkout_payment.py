@@ -511,12 +511,21 @@ class CheckoutPayment(models.Model):
             amount, self.amount
         ):
             return "mismatch"
-        closed_at = self.link_id.deactivated_at
-        if not self.link_id or (
-            closed_at and closed_at < self._to_datetime(charged_at)
-        ):
+        if self._is_late(self._to_datetime(charged_at)):
             return "late"
-        return False
+        return "over_limit" if self._is_over_limit() else False
+
+    def _is_late(self, charged_at):
+        """Whether the link was closed by then, or is gone."""
+        link = self.link_id
+        ends = filter(None, (link.deactivated_at, link.expires_at))
+        return not link or any(end < charged_at for end in ends)
+
+    def _is_over_limit(self):
+        """Whether the link's places were all taken by others who paid."""
+        most = self.link_id.max_payments
+        domain = [("link_id", "=", self.link_id.id), ("paid_at", "!=", False)]
+        return bool(most) and self.search_count(domain, limit=most) >= most
 
     def _prepare_session_vals(self, session):
         intent = session["payment_intent"]

@@ -180,6 +180,36 @@ class TestLimits(PayPageCase):
             self.send(link, nonce=nonce).headers["Location"], first.headers["Location"]
         )
 
+    def test_failed_try_does_not_take_back_a_place_that_another_has(self):
+        link = self.create_link(max_payments=1)
+        nonces = [self.get_nonce(link), self.get_nonce(link)]
+        self.sandbox.api_fault("status", "POST /v1/checkout/sessions", status=400)
+        with mute_logger(CLIENT_LOGGER):
+            self.send(link, nonce=nonces[0])
+        self.assertEqual(link.payment_ids.state, "failed")
+        self.assert_to_stripe(self.send(link, nonce=nonces[1]))
+        self.assertEqual(self.send(link, nonce=nonces[0]).status_code, 410)
+
+    def test_money_above_the_limit_is_booked_and_flagged(self):
+        link = self.create_link()
+        payments = [self.begin(link), self.begin(link)]
+        link.max_payments = 1
+        for payment in payments:
+            self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual([payment.flag for payment in payments], [False, "over_limit"])
+        for payment in payments:
+            self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
+    def test_money_paid_after_the_links_end_is_booked_and_flagged(self):
+        link = self.create_link(expires_at=fields.Datetime.now() + timedelta(hours=1))
+        payment = self.begin(link)
+        link.expires_at = fields.Datetime.now() - timedelta(hours=1)
+        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.flag, "late")
+        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
     def test_sessions_of_limited_links_live_half_an_hour(self):
         link = self.create_link(max_payments=5)
         self.assert_to_stripe(self.send(link))
