@@ -16,6 +16,7 @@
         "data/ir_sequence_data.xml",
         "data/ir_cron_data.xml",
         "data/ir_actions_server_data.xml",
+        "wizards/checkout_contact_wizard_views.xml",
         "wizards/checkout_link_confirm_views.xml",
         "wizards/checkout_refund_wizard_views.xml",
         "views/checkout_gateway_views.xml",

@@ -22,6 +22,7 @@ from . import (
     checkout_payment,
     checkout_payment_back,
     checkout_payment_dashboard,
+    checkout_payment_payer,
     checkout_payout,
     checkout_poster,
     checkout_reader,

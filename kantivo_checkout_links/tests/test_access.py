@@ -146,6 +146,9 @@ class TestAccess(CheckoutCommon):
             self.as_user("reader", gateway).action_test_connection,
             self.as_user("reader", link).action_deactivate,
             self.as_user("reader", movement).action_post,
+            lambda: self.as_user("reader", payment).action_set_contact(
+                self.env.user.partner_id
+            ),
         ):
             with self.subTest(attempt=attempt), self.assertRaises(AccessError):
                 attempt()

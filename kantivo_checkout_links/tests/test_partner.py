@@ -1,3 +1,6 @@
+from odoo.exceptions import UserError
+from odoo.tests import Form
+
 from .common import CheckoutCommon
 
 
@@ -159,6 +162,58 @@ class TestPartner(CheckoutCommon):
         self.gateway.partner_policy = "none"
         self.create_contact()
         self.assertFalse(self.match())
+
+    def pay_unknown(self):
+        self.gateway.partner_policy = "match"
+        payment = self.pay(self.create_link(), email="rosa@example.com")
+        self.deliver()
+        return payment
+
+    def test_contact_found_later_is_written_on_the_journal_items(self):
+        payment = self.pay_unknown()
+        self.assertFalse(payment.partner_id)
+        partner = self.create_contact("other@example.com")
+        payment.action_set_contact(partner)
+        self.assertEqual(payment.partner_id, partner)
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual(charge.move_id.line_ids.partner_id, partner)
+        self.assertEqual(charge.statement_line_id.partner_id, partner)
+        self.assertEqual(len(charge.move_id.line_ids), 3)
+        fee = self.get_movement(payment, "fee")
+        self.assertFalse(fee.move_id.line_ids.partner_id - self.gateway.fee_partner_id)
+        self.assert_agrees()
+
+    def test_receivable_that_nobody_owed_is_booked_once_the_payer_is_known(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_unknown()
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual(charge.state, "to_post")
+        company = self.create_contact("office@example.com", is_company=True)
+        partner = self.create_contact("other@example.com", parent_id=company.id)
+        payment.action_set_contact(partner)
+        self.assertEqual(charge.state, "posted")
+        owed = charge.move_id.line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable"
+        )
+        self.assertEqual(owed.partner_id, company)
+
+    def test_contact_of_another_company_is_refused(self):
+        payment = self.pay_unknown()
+        stranger = self.create_contact(company_id=self.other_company.id)
+        with self.assertRaises(UserError):
+            payment.action_set_contact(stranger)
+        self.assertFalse(payment.partner_id)
+
+    def test_dialog_sets_the_contact(self):
+        payment = self.pay_unknown()
+        partner = self.create_contact("other@example.com")
+        action = payment.action_view_contact_wizard()
+        with Form(
+            self.env["checkout.contact.wizard"].with_context(action["context"])
+        ) as form:
+            form.partner_id = partner
+        form.record.action_set_contact()
+        self.assertEqual(payment.partner_id, partner)
 
     def test_two_payments_of_a_payer_share_a_contact(self):
         link = self.create_link()

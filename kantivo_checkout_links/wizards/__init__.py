@@ -1,4 +1,5 @@
 from . import (
+    checkout_contact_wizard,
     checkout_link_confirm,
     checkout_refund_wizard,
 )

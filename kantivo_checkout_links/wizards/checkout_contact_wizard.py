@@ -1,0 +1,23 @@
+from odoo import fields, models
+
+
+class CheckoutContactWizard(models.TransientModel):
+    """Which contact the payer of a payment is."""
+
+    _name = "checkout.contact.wizard"
+    _description = "Contact of a Checkout Payment"
+    _check_company_auto = True
+
+    payment_id = fields.Many2one("checkout.payment", required=True, readonly=True)
+    company_id = fields.Many2one(related="payment_id.company_id")
+    customer_name = fields.Char(related="payment_id.customer_name")
+    customer_email = fields.Char(related="payment_id.customer_email")
+    partner_id = fields.Many2one(
+        "res.partner", "Contact", required=True, check_company=True
+    )
+
+    def action_set_contact(self):
+        """Keep the contact with the payment and its journal items."""
+        self.ensure_one()
+        self.payment_id.action_set_contact(self.partner_id)
+        return {"type": "ir.actions.act_window_close"}
