@@ -196,8 +196,6 @@ class CheckoutRefund(models.Model):
 
     def _find_at_stripe(self, client):
         """The refund, if an earlier try has made it; keys are only kept for a day."""
-        if not self.error:
-            return None
         refunds = client.list_refunds(self.payment_id.stripe_charge_id)
         return next(
             (r for r in refunds if r["metadata"].get("checkout_refund") == self.uuid),

@@ -119,6 +119,19 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.amount_refunded, 40)
         self.assert_agrees()
 
+    def test_refund_made_before_a_crash_is_found_not_made_again(self):
+        payment = self.pay_and_book(110)
+        refunds_sudo = self.env["checkout.refund"].sudo()  # as the button does
+        refund = refunds_sudo._request(payment.sudo(), 40, {}).sudo(False)
+        # Stripe forgets a key after a day, so here it doesn't know it.
+        made = {"checkout_refund": refund.sudo().uuid}
+        self.refund_at_stripe(payment, 4000, metadata=made)
+        self.sync()
+        self.assertEqual(payment.refund_ids, refund)
+        self.assertEqual(payment.amount_refunded, 40)
+        self.assertFalse(self.sandbox.requests("POST /v1/refunds"))
+        self.assert_agrees()
+
     def test_refusal_leaves_a_failed_row_with_stripes_words(self):
         payment = self.pay_and_book(110)
         self.refund_at_stripe(payment)
