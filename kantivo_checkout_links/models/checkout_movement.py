@@ -9,6 +9,7 @@ from ..money import from_minor
 
 # Kinds that are about one payment, by what they are about.
 PAYMENT_SOURCES = ("charge", "refund", "dispute")
+FEE_KINDS = ("fee", "dispute_fee")
 
 
 class CheckoutMovement(models.Model):
@@ -252,7 +253,7 @@ class CheckoutMovement(models.Model):
         if not payment and home._is_before(transaction):
             return self
         vals_list = [self._prepare_main_vals(home, transaction, source, payment)]
-        if transaction["fee"] and vals_list[0]["kind"] != "fee":
+        if transaction["fee"] and vals_list[0]["kind"] not in FEE_KINDS:
             vals_list.append(self._prepare_fee_vals(vals_list[0], transaction))
         known = set(self._find_by_transaction(transaction).mapped("kind"))
         return self.create(
@@ -265,9 +266,9 @@ class CheckoutMovement(models.Model):
 
     @api.model
     def _prepare_main_vals(self, gateway, transaction, source, payment):
-        kind = KIND_BY_CATEGORY.get(transaction["reporting_category"], "adjustment")
+        kind = self._get_kind(transaction, source)
         currency = self._get_currency(transaction["currency"])
-        moved = transaction["net" if kind == "fee" else "amount"]
+        moved = transaction["net" if kind in FEE_KINDS else "amount"]
         is_foreign = self._is_of_others(source, payment)
         return {
             **self._prepare_common_vals(gateway, payment, is_foreign),
@@ -275,11 +276,28 @@ class CheckoutMovement(models.Model):
             "kind": kind,
             "amount": from_minor(moved, currency.name),
             "currency_id": currency.id,
-            "tax_amount": self._get_fee_tax(transaction) if kind == "fee" else 0,
+            "tax_amount": self._get_fee_tax(transaction) if kind in FEE_KINDS else 0,
             "occurred_at": self._to_datetime(transaction["created"]),
             "stripe_source_id": source["id"] if source else transaction["id"],
             "balance_transaction_id": transaction["id"],
         }
+
+    @api.model
+    def _get_kind(self, transaction, source):
+        category = transaction["reporting_category"]
+        kind = KIND_BY_CATEGORY.get(category, "adjustment")
+        of_dispute = bool(source) and source["object"] == "dispute"
+        return "dispute_fee" if kind == "fee" and of_dispute else kind
+
+    @api.model
+    def _is_unlisted(self, transaction, source):
+        """Whether a balance transaction may lack in the lists of the object it is of.
+
+        A dispute lists two at most; fees and adjustments only point to their object.
+        https://docs.stripe.com/api/disputes/object#dispute_object-balance_transactions
+        """
+        kind = self._get_kind(transaction, source)
+        return source["object"] == "dispute" or kind in ("fee", "adjustment")
 
     @api.model
     def _is_of_others(self, source, payment):

@@ -1,8 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-# What is booked for a payment but not of its payer.
-FEE_KINDS = ("fee", "dispute_fee")
+from .checkout_movement import FEE_KINDS
 
 
 class CheckoutPayment(models.Model):

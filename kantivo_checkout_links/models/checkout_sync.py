@@ -243,10 +243,18 @@ class CheckoutSync(models.AbstractModel):
         payment = self.env["checkout.payment"]
         if source and source["object"] in PAYMENT_SOURCES:
             payment = inbox._find_payment(gateway, source)
-        if payment or (source and self._is_followed(source)):
+        followed = payment or (source and self._is_followed(source))
+        if followed:
             inbox._receive_object(gateway, source)
-            return
-        self.env["checkout.movement"]._ensure_transaction(gateway, row, source, payment)
+        if not followed or self._stands_alone(row, source, payment):
+            movements = self.env["checkout.movement"]
+            movements._ensure_transaction(gateway, row, source, payment)
+
+    @api.model
+    def _stands_alone(self, row, source, payment):
+        """Whether reading the object of a transaction may not lead to it."""
+        is_known = bool(payment.paid_at) or source["object"] == "payout"
+        return is_known and self.env["checkout.movement"]._is_unlisted(row, source)
 
     @api.model
     def _is_followed(self, source):

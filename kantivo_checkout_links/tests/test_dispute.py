@@ -80,6 +80,30 @@ class TestDispute(CheckoutCommon):
         self.assertEqual(sum(fees.mapped("amount")), 0)
         self.assert_agrees()
 
+    def test_fee_for_countering_is_one_more_dispute_fee(self):
+        dispute_id = self.dispute()
+        self.sandbox.create_balance_transaction(
+            -1500, type="stripe_fee", category="fee", source=dispute_id
+        )
+        self.sync()
+        fees = self.payment.movement_ids.filtered(lambda m: m.kind == "dispute_fee")
+        self.assertEqual(fees.mapped("amount"), [-15, -15])
+        self.assertEqual(set(fees.mapped("state")), {"posted"})
+        self.assert_agrees()
+        self.sync()
+        self.assertEqual(len(self.payment.movement_ids), 5)
+
+    def test_other_adjustment_of_a_dispute_is_for_review(self):
+        dispute_id = self.dispute()
+        self.sandbox.create_balance_transaction(
+            -37, type="adjustment", category="other_adjustment", source=dispute_id
+        )
+        self.sync()
+        adjustment = self.get_movement(self.payment, "adjustment")
+        self.assertEqual(adjustment.state, "to_review")
+        self.assertEqual(adjustment.stripe_source_id, dispute_id)
+        self.assert_agrees()
+
     def test_reinstated_is_not_won(self):
         dispute_id = self.dispute()
         self.act(dispute_id, "reinstate")

@@ -154,6 +154,20 @@ class TestPayout(CheckoutCommon):
         self.sync()
         self.assertEqual(payout.state, "paid")
 
+    def test_fee_on_a_payout_by_itself_is_an_expense(self):
+        self.pay_and_book(110)
+        payout_id = self.pay_out().stripe_id
+        self.sandbox.create_balance_transaction(
+            -25, type="stripe_fee", category="fee", source=payout_id
+        )
+        self.sync()
+        fee = self.env["checkout.movement"].search(
+            [("kind", "=", "fee"), ("stripe_source_id", "=", payout_id)]
+        )
+        self.assertEqual(fee.amount, -0.25)
+        self.assertEqual(fee.state, "posted")
+        self.assert_agrees()
+
     def test_money_of_other_software_is_named(self):
         self.pay_and_book(110)
         self.sandbox.create_charge(5000)
