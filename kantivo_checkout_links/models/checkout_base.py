@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 from odoo import api, models
+from odoo.tools import ormcache
 
 
 class CheckoutBase(models.AbstractModel):
@@ -32,11 +33,13 @@ class CheckoutBase(models.AbstractModel):
     @api.model
     def _get_currency(self, code):
         """A currency by Stripe's lower-case code, also an inactive one."""
-        return (
-            self.env["res.currency"]
-            .with_context(active_test=False)
-            .search([("name", "=", code.upper())], limit=1)
-        )
+        return self.env["res.currency"].browse(self._get_currency_id(code))
+
+    @api.model
+    @ormcache("code")
+    def _get_currency_id(self, code):
+        currencies = self.env["res.currency"].with_context(active_test=False)
+        return currencies.search([("name", "=", code.upper())], limit=1).id
 
     @api.model
     def _to_datetime(self, timestamp):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from psycopg2 import OperationalError
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from ..const import EVENT_BATCH, HANDLED_EVENTS, RETRY_MINUTES
 
@@ -211,15 +212,13 @@ class CheckoutEvent(models.Model):
             "stripe_payment_intent_id": stripe_object.get("payment_intent"),
             "uuid": self._get_metadata(stripe_object).get("checkout_payment"),
         }
-        payments = self.env["checkout.payment"]
-        gateways = gateway._get_siblings()
-        for field_name, value in ids.items():
-            found = isinstance(value, str) and payments.search(
-                [("gateway_id", "in", gateways.ids), (field_name, "=", value)], limit=1
-            )
-            if found:
-                return found
-        return payments
+        ids = {name: value for name, value in ids.items() if isinstance(value, str)}
+        any_id = Domain.OR(Domain(name, "=", value) for name, value in ids.items())
+        own = Domain("gateway_id", "in", gateway._get_siblings().ids)
+        found = self.env["checkout.payment"].search(own & any_id)
+        return found.sorted(
+            lambda payment: [payment[name] != value for name, value in ids.items()]
+        )[:1]
 
     @api.model
     def _find_home(self, gateway, stripe_object):
