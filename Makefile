@@ -3,10 +3,10 @@
 # make check-stripe STRIPE_KEY=sk_test_…
 PYTHON ?= python3
 
-.PHONY: help setup demo screenshots test compat check-stripe lint shell run pot clean ci
+.PHONY: help setup demo screenshots test compat account-tests check-stripe lint shell run pot clean ci
 
 help:
 	@$(PYTHON) -m tools help
 
-setup demo screenshots test compat check-stripe lint shell run pot clean ci:
+setup demo screenshots test compat account-tests check-stripe lint shell run pot clean ci:
 	@$(PYTHON) -m tools $@ $(ARGS)

@@ -2,6 +2,7 @@
 
 import sys
 
+from tools import account_tests as accounting
 from tools import (
     cache,
     check_stripe,
@@ -52,6 +53,12 @@ def compat(arguments: list[str]) -> int:
     """Test the addon beside website, payment_stripe, sale, OCA's widget and others."""
     with ground.ready() as odoo:
         return 0 if compatibility.run(odoo, arguments) else 1
+
+
+def account_tests(arguments: list[str]) -> int:
+    """Run Odoo's own account tests without and with the addon, and compare."""
+    with ground.ready() as odoo:
+        return 0 if accounting.run(odoo, arguments) else 1
 
 
 def check_contract(arguments: list[str]) -> int:
@@ -127,6 +134,7 @@ COMMANDS = {
     "screenshots": screenshots,
     "test": test,
     "compat": compat,
+    "account-tests": account_tests,
     "check-stripe": check_contract,
     "lint": lint,
     "shell": shell,
@@ -138,5 +146,5 @@ COMMANDS = {
 
 
 def _usage() -> str:
-    lines = [f"  {name:12} {COMMANDS[name].__doc__}" for name in COMMANDS]
+    lines = [f"  {name:13} {COMMANDS[name].__doc__}" for name in COMMANDS]
     return "\n".join(["python3 -m tools COMMAND, one of:", *lines])
