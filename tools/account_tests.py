@@ -15,7 +15,7 @@ from tools.ground import Odoo, call
 _MODULE = r"^.* (odoo\.addons\.account\.tests\.\S+): "
 _STARTED = re.compile(_MODULE + r"Starting (\S+) \.\.\.", re.MULTILINE)
 # A subtest's parameters follow its test's name.
-_FAILED = re.compile(_MODULE + r"(?:Subtest )?(?:FAIL|ERROR): (\S+)", re.MULTILINE)
+_FAILED = re.compile(_MODULE + r"(?:FAIL|ERROR): (?:Subtest )?(\S+)", re.MULTILINE)
 _DATABASES = {
     "without": database.passing_without_addon,
     "with": database.passing,

@@ -23,7 +23,7 @@ def test_what_starts_and_does_not_fail_has_passed():
 def test_a_test_fails_with_one_of_its_subtests():
     log = _log(
         ("INFO", "test_move", "Starting TestMove.test_many ... "),
-        ("ERROR", "test_move", "Subtest FAIL: TestMove.test_many (case=2)"),
+        ("ERROR", "test_move", "FAIL: Subtest TestMove.test_many (case=2)"),
     )
     assert read(log) == set()
 
