@@ -28,6 +28,11 @@ class AccountMove(models.Model):
         for move in self:
             move.checkout_payment_ids = move.checkout_movement_ids.payment_id
 
+    def _compute_show_reset_to_draft_button(self):
+        """Override of `account`: no button for what is refused anyway."""
+        super()._compute_show_reset_to_draft_button()
+        self._filter_checkout().show_reset_to_draft_button = False
+
     # === CRUD METHODS === #
 
     def write(self, vals):
@@ -73,20 +78,33 @@ class AccountMove(models.Model):
         """:raise UserError: if an entry books a movement of a Stripe balance."""
         if self.env.context.get("checkout_protection") is UNPROTECTED:
             return
-        posted = self.filtered(lambda move: move.state == "posted")
-        movement_sudo = (
-            self.env["checkout.movement"]
-            .sudo()  # who may not see the movement must not undo it either
-            .search([("move_id", "in", posted.ids)], limit=1)
-        )
+        movement_sudo = self._find_checkout_movements()[:1]
         if movement_sudo:
             raise UserError(
                 self.env._(
                     "%(entry)s books what happened at Stripe (%(stripe_id)s), so it "
                     "can't be changed, reset, cancelled or deleted. To correct an "
-                    "account or a tax, make a new entry; to give money back, refund "
-                    "the payment.",
+                    "account or a tax, re-book the movement; to give money back, "
+                    "refund the payment.",
                     entry=movement_sudo.move_id.name,
                     stripe_id=movement_sudo.stripe_source_id,
                 )
             )
+
+    def _find_checkout_movements(self):
+        """The movements that these entries book, or book anew, whoever looks."""
+        posted = self.filtered(lambda move: move.state == "posted")
+        movements_sudo = self.env["checkout.movement"].sudo()
+        # Who may not see a movement must not undo it either.
+        return movements_sudo.search(
+            [
+                "|",
+                ("move_id", "in", posted.ids),
+                ("rebooking_move_ids", "in", posted.ids),
+            ]
+        )
+
+    def _filter_checkout(self):
+        movements_sudo = self._find_checkout_movements()
+        booking = movements_sudo.move_id | movements_sudo.rebooking_move_ids
+        return self.filtered(lambda move: move.id in booking.ids)

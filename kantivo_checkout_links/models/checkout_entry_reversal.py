@@ -36,10 +36,9 @@ class CheckoutEntryReversal(models.AbstractModel):
     def _prepare_mirror(self, movement, value):
         """Items that undo a refund which failed: those posted for it, turned around."""
         refunds = movement._get_same_source().filtered(lambda m: m.kind == "refund")
-        accounts = self._get_sale_lines(movement).account_id
-        lines = refunds.move_id.line_ids.filtered(
-            lambda line: line.account_id in accounts
-        )
+        lines = self._get_earlier_lines(
+            movement, self._get_sale_lines(movement) | refunds.rebooked_line_ids
+        ).filtered(lambda line: line in refunds._get_booked_lines())
         if not lines:
             raise UserError(self.env._("Waiting until the refund itself is booked."))
         items = [self._prepare_mirror_item(line) for line in lines]
@@ -59,16 +58,17 @@ class CheckoutEntryReversal(models.AbstractModel):
         )
         if not charge:
             raise UserError(self.env._("Waiting until the payment itself is booked."))
-        liquidity = charge.gateway_id.journal_id.default_account_id
-        return charge.move_id.line_ids.filtered(
-            lambda line: line.account_id != liquidity
-        )
+        return charge._get_booked_lines()
 
     @api.model
     def _get_earlier_lines(self, movement, sale):
         """What was taken back of the sale until now."""
-        moves = (movement.payment_id.movement_ids - movement).move_id - sale.move_id
-        return moves.line_ids.filtered(lambda line: line.account_id in sale.account_id)
+        others = (movement.payment_id.movement_ids - movement).filtered(
+            lambda m: m.kind != "charge"
+        )
+        return others._get_booked_lines().filtered(
+            lambda line: line.account_id in sale.account_id
+        )
 
     @api.model
     def _get_share(self, movement, sale, earlier):

@@ -1,11 +1,12 @@
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, UserError
 
 from ..const import KIND_BY_CATEGORY
 from ..money import from_minor
+from .checkout_rebooking import REBOOKABLE_KINDS
 
 # Kinds that are about one payment, by what they are about.
 PAYMENT_SOURCES = ("charge", "refund", "dispute")
@@ -102,6 +103,18 @@ class CheckoutMovement(models.Model):
         index="btree_not_null",
     )
 
+    rebooking_move_ids = fields.Many2many(
+        "account.move",
+        "checkout_movement_rebooking_rel",
+        string="Re-Bookings",
+        readonly=True,
+        help="General entries that moved it to another account or tax.",
+    )
+    rebooked_line_ids = fields.Many2many(
+        "account.move.line", "checkout_movement_rebooked_line_rel", readonly=True
+    )
+    can_rebook = fields.Boolean(compute="_compute_can_rebook")
+
     _transaction_uniq = models.UniqueIndex(
         "(gateway_id, balance_transaction_id, kind) "
         "WHERE balance_transaction_id IS NOT NULL",
@@ -120,6 +133,16 @@ class CheckoutMovement(models.Model):
     )
     _source_idx = models.Index("(stripe_source_id)")
     _waiting_idx = models.Index("(gateway_id) WHERE state = 'to_post'")
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("kind", "state")
+    def _compute_can_rebook(self):
+        for movement in self:
+            movement.can_rebook = (
+                movement.state in ("posted", "to_review")
+                and movement.kind in REBOOKABLE_KINDS
+            )
 
     # === ACTION METHODS === #
 
@@ -149,9 +172,66 @@ class CheckoutMovement(models.Model):
         return waiting.filtered("error").mapped("error")
 
     def action_view_move(self):
-        """The journal entry of this movement."""
+        """The journal entry of this movement, and those that booked it anew."""
         self.ensure_one()
-        return self.move_id._get_records_action(name=self.env._("Journal Entry"))
+        moves = self.move_id | self.rebooking_move_ids
+        return moves._get_records_action(name=self.env._("Journal Entry"))
+
+    def action_view_rebook_wizard(self):
+        """Ask for the account and the taxes it should have been booked with."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Re-Book"),
+            "res_model": "checkout.rebook.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_movement_id": self.id},
+        }
+
+    def action_rebook(self, account, taxes=None):
+        """Book this movement on another account, or with other taxes.
+
+        :param account.account account: Takes the amount without taxes.
+        :param account.tax taxes: Those that are in the amount; none by default.
+        :return: The general entry; the Stripe journal stays as it is.
+        :raise AccessError: if the user isn't an accountant.
+        :raise UserError: if it isn't booked, or is matched with other items.
+        """
+        self.ensure_one()
+        self.check_access("read")
+        self._check_may_rebook(account, taxes or self.env["account.tax"])
+        move_id = self.gateway_id.sudo()._work_exclusively(  # under the poster's lock
+            lambda gateway: self.with_env(gateway.env)._rebook(
+                account.id, taxes.ids if taxes else []
+            )
+        )
+        self.invalidate_recordset()
+        return self.env["account.move"].browse(move_id)
+
+    def _check_may_rebook(self, account, taxes):
+        accountants = ("account.group_account_user", "account.group_account_manager")
+        if not any(self.env.user.has_group(group) for group in accountants):
+            raise AccessError(self.env._("Only accountants book a movement anew."))
+        for records in (account, taxes):
+            records.check_access("read")
+            domain = records._check_company_domain(self.company_id)
+            if records.filtered_domain(domain) != records:
+                raise UserError(
+                    self.env._(
+                        "Choose an account and taxes of %s.", self.company_id.name
+                    )
+                )
+
+    def _rebook(self, account_id, tax_ids):
+        """:return: The id of the entry, since the caller's transaction is another."""
+        account = self.env["account.account"].browse(account_id)
+        taxes = self.env["account.tax"].browse(tax_ids)
+        move = self.env["checkout.rebooking"]._rebook(self, account, taxes)
+        move.message_post(
+            body=self.env._("Re-booked from %s.", self.move_id._get_html_link())
+        )
+        return move.id
 
     # === BUSINESS METHODS - CHARGES === #
 
@@ -424,6 +504,18 @@ class CheckoutMovement(models.Model):
             }
         )
 
+    def _set_rebooked(self, move, lines):
+        """:param account.move move: The entry that booked it anew.
+        :param account.move.line lines: Those of its items that are now in force.
+        """
+        self.write(
+            {
+                "state": "posted",
+                "rebooking_move_ids": [Command.link(move.id)],
+                "rebooked_line_ids": [Command.set(lines.ids)],
+            }
+        )
+
     def _set_waiting(self, reason):
         """:param str reason: What a person has to mend, in their words."""
         if self.error != reason:
@@ -435,6 +527,20 @@ class CheckoutMovement(models.Model):
         """The day on which it happened, where the merchant is."""
         moment = self.occurred_at.replace(tzinfo=UTC)
         return moment.astimezone(ZoneInfo(self.gateway_id.tz)).date()
+
+    def _get_booked_lines(self):
+        """The journal items that say what the money was, as they are in force: without
+        the liquidity item, and those of a re-booking where there is one.
+        """
+        return self.env["account.move.line"].union(
+            *(movement._get_own_booked_lines() for movement in self)
+        )
+
+    def _get_own_booked_lines(self):
+        liquidity = self.gateway_id.journal_id.default_account_id
+        return self.rebooked_line_ids or self.move_id.line_ids.filtered(
+            lambda line: line.account_id != liquidity
+        )
 
     def _get_same_source(self):
         """The movements of the same object of Stripe's, this one among them."""

@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 
-# https://docs.stripe.com/dashboard/basics: what is in test mode lies below /test.
-DASHBOARD = "https://dashboard.stripe.com"
+from ..stripe_dashboard import get_dashboard_url
 
 
 class CheckoutPayment(models.Model):
@@ -22,9 +21,8 @@ class CheckoutPayment(models.Model):
     def _compute_stripe_url(self):
         for payment in self:
             stripe_id = payment.stripe_payment_intent_id or payment.stripe_charge_id
-            mode = "" if payment.livemode else "/test"
-            payment.stripe_url = (
-                f"{DASHBOARD}{mode}/payments/{stripe_id}" if stripe_id else False
+            payment.stripe_url = bool(stripe_id) and get_dashboard_url(
+                f"payments/{stripe_id}", payment.livemode
             )
 
     @api.depends("move_ids")

@@ -19,6 +19,7 @@ from . import (
     test_payout,
     test_permutations,
     test_protection,
+    test_rebooking,
     test_refund,
     test_sync,
     test_views,

@@ -30,6 +30,11 @@ class TestProtection(CheckoutCommon):
             self.move.button_draft()
         self.assert_untouched()
 
+    def test_no_button_offers_what_is_refused(self):
+        invoice = self.init_invoice("out_invoice", amounts=[100], post=True)
+        moves = self.move | invoice
+        self.assertEqual(moves.mapped("show_reset_to_draft_button"), [False, True])
+
     def test_cancelling_is_refused(self):
         self.assert_refused(self.move.button_cancel)
 

@@ -1,0 +1,127 @@
+from odoo import Command, api, models
+from odoo.exceptions import UserError
+
+# Others hold money that is on its way; what decides where it goes books them.
+REBOOKABLE_KINDS = ("charge", "fee", "dispute_fee", "refund", "adjustment", "opening")
+
+
+class CheckoutRebooking(models.AbstractModel):
+    """Moves what a movement is booked as to another account or to other taxes.
+
+    The entry of the movement stays as it is. A general entry takes back all of it but
+    the liquidity item, and books the same money anew; so the journal goes on agreeing
+    with Stripe. Refunds take back what is booked in the end.
+    """
+
+    _name = "checkout.rebooking"
+    _description = "Stripe Movement Re-Booking"
+
+    @api.model
+    def _rebook(self, movement, account, taxes):
+        """Book a movement on another account. As superuser, under the gateway's lock.
+
+        :param account.account account: Takes the amount without taxes.
+        :param account.tax taxes: Those that are in the amount; none if empty.
+        :return: The general entry.
+        :raise UserError: if the movement isn't booked, or its items are used already.
+        """
+        lines = self._get_lines(movement)
+        self._check_lines(movement, lines)
+        new_items = self._prepare_new_items(movement, lines, account, taxes)
+        move = self._create_move(movement, self._prepare_mirror(lines), new_items)
+        self._close_items(lines, move)
+        movement._set_rebooked(move, move.line_ids[len(lines) :])
+        return move
+
+    @api.model
+    def _get_lines(self, movement):
+        """The items that are to be taken back: all but differences of exchange."""
+        company = movement.company_id
+        exchange = (
+            company.expense_currency_exchange_account_id
+            | company.income_currency_exchange_account_id
+        )
+        return movement._get_booked_lines().filtered(
+            lambda line: line.account_id not in exchange
+        )
+
+    # === CHECKS === #
+
+    @api.model
+    def _check_lines(self, movement, lines):
+        if movement.kind not in REBOOKABLE_KINDS or not lines:
+            raise UserError(
+                self.env._(
+                    "Only charges, refunds, fees and adjustments that are booked can "
+                    "be booked again."
+                )
+            )
+        if any(line.matched_debit_ids or line.matched_credit_ids for line in lines):
+            raise UserError(
+                self.env._(
+                    "%s is matched with other items. Undo that first, then re-book.",
+                    movement.move_id.name,
+                )
+            )
+
+    # === ITEMS === #
+
+    @api.model
+    def _prepare_mirror(self, lines):
+        reversal = self.env["checkout.entry.reversal"]
+        return [reversal._prepare_mirror_item(line) for line in lines]
+
+    @api.model
+    def _prepare_new_items(self, movement, lines, account, taxes):
+        """Base and taxes that together are what was booked."""
+        base = lines.filtered(lambda line: not line.tax_repartition_line_id)[:1]
+        item = {
+            "name": movement._get_label(),
+            "account_id": account.id,
+            "partner_id": base.partner_id.id,
+            "currency_id": base.currency_id.id,
+            "analytic_distribution": base.analytic_distribution,
+            "amount_currency": sum(lines.mapped("amount_currency")),
+            "balance": sum(lines.mapped("balance")),
+        }
+        if not taxes:
+            return [item]
+        direction = self._get_direction(item, taxes)
+        return self.env["checkout.entry.tax"]._split(
+            item, taxes, movement.company_id, direction
+        )
+
+    @api.model
+    def _get_direction(self, item, taxes):
+        """What the tax engine has to know: a credit of a sales tax is a sale."""
+        is_credit = item["balance"] < 0
+        is_purchase = taxes[0].type_tax_use == "purchase"
+        return {"sign": -1 if is_credit else 1, "is_refund": is_credit == is_purchase}
+
+    # === ENTRY === #
+
+    @api.model
+    def _create_move(self, movement, mirror, new_items):
+        poster = self.env["checkout.poster"]
+        journal = poster._get_general_journal(movement)
+        items = [*mirror, *new_items]
+        poster._check_balanced(movement.company_id, items)
+        has_tax = any(item.get("tax_ids") for item in items)
+        vals = {
+            "journal_id": journal.id,
+            "company_id": movement.company_id.id,
+            "date": poster._get_entry_date(movement, journal, has_tax),
+            "ref": self.env._("Re-booking of %s", movement.move_id.name),
+            "line_ids": [Command.create(item) for item in items],
+        }
+        move = self.env["account.move"].create(vals)
+        move.action_post()
+        poster._check_entry(move, vals)
+        return move
+
+    @api.model
+    def _close_items(self, lines, move):
+        """An account of open items, such as that for review, is done with them."""
+        for line, mirror in zip(lines, move.line_ids, strict=False):
+            if line.account_id.reconcile:
+                (line | mirror).reconcile()
