@@ -79,6 +79,10 @@ class Shop:
         """Stop the server in an orderly way."""
         self._running.close()
 
+    def use_options(self, *options: str) -> None:
+        """Start with other options of Odoo's from now on."""
+        self._options = options
+
     def log_in(self, login: str, password: str) -> Client:
         """Another user's session."""
         return Client(self.url, self.database, login, password)

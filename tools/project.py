@@ -26,10 +26,14 @@ def files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+def manifest() -> dict:
+    """The addon's manifest."""
+    return ast.literal_eval((ADDON_FOLDER / "__manifest__.py").read_text())
+
+
 def addon_dependencies() -> list[str]:
     """Names of the Odoo modules that the addon's manifest depends on."""
-    manifest = ast.literal_eval((ADDON_FOLDER / "__manifest__.py").read_text())
-    return sorted(manifest["depends"])
+    return sorted(manifest()["depends"])
 
 
 def addon_files() -> list[Path]:

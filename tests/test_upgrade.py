@@ -1,0 +1,223 @@
+"""A database of each released version keeps its data, and goes on, when upgraded."""
+
+import re
+import tarfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from stripe_sandbox.control_client import Sandbox
+from tests.kit import (
+    Shop,
+    assert_booked_once,
+    begin_checkout,
+    post_event,
+    wait_for,
+)
+from tools import cache, database, odoo_source, payer, project
+
+RELEASES = sorted((Path(__file__).parent / "releases").glob("*.tar.xz"))
+_WORSE_THAN_INFO = re.compile(
+    r"^[\d-]+ [\d:,]+ \d+ (?:WARNING|ERROR|CRITICAL) .*", re.M
+)
+# Ids that say when a row was looked at, not what it says.
+_PASSING_COLUMNS = {"write_date", "write_uid"}
+
+
+@pytest.fixture(scope="module", params=RELEASES, ids=lambda path: path.name)
+def upgraded(odoo, request, tmp_path_factory):
+    """A shop that was opened with a release and upgraded; what was, what is there."""
+    folder = tmp_path_factory.mktemp("release")
+    with tarfile.open(request.param) as archive:
+        archive.extractall(folder, filter="data")
+    with _shop_of_release(odoo, folder) as shop:
+        links = live_through_everything(shop)
+        shop.stop()
+        before = read_tables(shop.database)
+        log = _upgrade(odoo, shop)
+        after = read_tables(shop.database)
+        shop.use_options()
+        shop.start()
+        yield Upgrade(shop, links, before, after, log.read_text())
+        shop.stop()
+
+
+class Upgrade:
+    """What an upgrade is judged by.
+
+    :ivar links: The links of the shop, by title.
+    :ivar before: All rows of our tables before, by table, and `after` it.
+    """
+
+    def __init__(self, shop, links, before, after, log):
+        self.shop = shop
+        self.links = links
+        self.before = before
+        self.after = after
+        self.log = log
+
+
+@contextmanager
+def _shop_of_release(odoo, folder):
+    paths = [*odoo_source.addons_paths(odoo.source), folder]
+    old_addon = f"--addons-path={','.join(map(str, paths))}"
+    with (
+        database.passing_without_addon(odoo, "upgrade") as name,
+        Sandbox.start(python=odoo.python) as sandbox,
+    ):
+        _run_odoo(odoo, name, "--init", old_addon)
+        shop = Shop(odoo, name, sandbox, (old_addon,))
+        try:
+            shop.start()
+            shop.furnish()
+            shop.sync_for_the_first_time()
+            yield shop
+        finally:
+            shop.stop()
+
+
+def _run_odoo(odoo, name, what, *options):
+    log = cache.log_file(f"{name}{what}")
+    odoo.run(
+        f"--database={name}",
+        f"{what}={project.ADDON}",
+        *("--stop-after-init", "--no-http", "--skip-auto-install", *options),
+        log=log,
+    )
+    return log
+
+
+def _upgrade(odoo, shop):
+    return _run_odoo(odoo, shop.database, "--update")
+
+
+# -- what happens before --------------------------------------------------------------
+
+
+def live_through_everything(shop):
+    """One payment in each state that leaves something in the books."""
+    links = {
+        name: shop.make_link(name)
+        for name in ("Kept", "Refunded in part", "Disputed", "Closed", "Deleted")
+    }
+    for link in links.values():
+        shop.pay_unnoticed(link)
+        shop.wait_until_booked(link)
+    begin_checkout(links["Kept"])
+    _refund(shop, links["Refunded in part"])
+    _dispute(shop, links["Disputed"])
+    shop.admin.call("checkout.link", "action_deactivate", [links["Closed"].id])
+    shop.admin.call("checkout.link", "unlink", [links["Deleted"].id])
+    _pay_out(shop)
+    _leave_an_event_waiting(shop)
+    return links
+
+
+def _payment_id(shop, link):
+    domain = [("link_id", "=", link.id), ("paid_at", "!=", False)]
+    (row,) = shop.admin.rows("checkout.payment", domain, ["id"])
+    return row["id"]
+
+
+def _refund(shop, link):
+    payment_id = _payment_id(shop, link)
+    shop.admin.call("checkout.payment", "action_refund", [payment_id], 33)
+    shop.wait_for_state(link, "partially_refunded")
+
+
+def _dispute(shop, link):
+    payment_id = _payment_id(shop, link)
+    charge = shop.admin.read("checkout.payment", payment_id, "stripe_charge_id")
+    shop.sandbox.dispute(charge)
+    shop.wait_for_state(link, "disputed")
+
+
+def _pay_out(shop):
+    shop.sandbox.payout("usd", pending_too=True)
+    domain = [("kind", "=", "payout"), ("state", "=", "posted")]
+    wait_for(lambda: shop.admin.rows("checkout.movement", domain, ["id"]), "payout")
+
+
+def _leave_an_event_waiting(shop):
+    """Of a session that Stripe doesn't know (any more)."""
+    link = shop.make_link("Waiting event")
+    begin_checkout(link)
+    (request,) = shop.sandbox.requests("POST /v1/checkout/sessions")[-1:]
+    session = {"id": "cs_gone", "object": "checkout.session"}
+    event = {
+        **shop.sandbox.events()[0],
+        "id": "evt_waiting",
+        "type": "checkout.session.completed",
+        "data": {"object": {**session, "metadata": request["params"]["metadata"]}},
+    }
+    assert post_event(shop.webhook_url, event) == 200
+    domain = [("stripe_event_id", "=", "evt_waiting"), ("error", "!=", False)]
+    wait_for(lambda: shop.admin.rows("checkout.event", domain, ["id"]), "failed event")
+
+
+def read_tables(name):
+    """All rows of our tables and of the journal entries: by table and id, by column."""
+    with closing(psycopg2.connect(dbname=name)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE tablename LIKE 'checkout_%'"
+            " OR tablename IN ('account_move', 'account_move_line')"
+        )
+        return {table: _read_table(cursor, table) for [table] in cursor.fetchall()}
+
+
+def _read_table(cursor, table):
+    cursor.execute(f'SELECT * FROM "{table}"')
+    columns = [column.name for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+# -- what must be so afterwards -------------------------------------------------------
+
+
+def test_release_was_upgraded_to_the_version_at_hand(upgraded):
+    domain = [("name", "=", project.ADDON)]
+    (module,) = upgraded.shop.admin.rows("ir.module.module", domain, ["latest_version"])
+    assert module["latest_version"] == project.manifest()["version"]
+
+
+def test_upgrade_keeps_every_row_and_value(upgraded):
+    assert upgraded.before["checkout_dispute"]
+    for table, rows in upgraded.before.items():
+        columns = (rows[0].keys() if rows else set()) - _PASSING_COLUMNS
+        kept = _values(upgraded.after[table], columns)
+        assert kept == _values(rows, columns), table
+
+
+def _values(rows, columns):
+    return sorted(repr([(name, row[name]) for name in sorted(columns)]) for row in rows)
+
+
+def test_upgrade_logs_nothing_worse_than_information(upgraded):
+    assert _WORSE_THAN_INFO.findall(upgraded.log) == []
+
+
+def test_addresses_given_out_before_still_take_payments(upgraded):
+    shop, link = upgraded.shop, upgraded.links["Closed"]
+    assert payer.open_page(upgraded.links["Kept"].url).status == 200
+    shop.admin.call("checkout.link", "action_activate", [link.id])
+    before = len(shop.movements(link))
+    shop.pay_unnoticed(link)
+    wait_for(lambda: len(shop.movements(link)) == before + 2, "entries")
+
+
+def test_new_link_is_paid_and_booked(upgraded):
+    link = upgraded.shop.make_link("After the upgrade")
+    upgraded.shop.pay_unnoticed(link)
+    upgraded.shop.wait_until_booked(link)
+    assert_booked_once(upgraded.shop, link)
+
+
+def test_books_agree_with_stripe_after_the_next_sync(upgraded):
+    shop = upgraded.shop
+    shop.admin.call("checkout.gateway", "action_sync", [shop.gateway_id])
+    assert shop.journal_balance() == shop.balance()
+    state = shop.admin.read("checkout.gateway", shop.gateway_id, "agreement_state")
+    assert state == "green"
