@@ -2,6 +2,7 @@ from . import (
     account_bank_statement_line,
     account_move,
     account_move_line,
+    account_tax,
     checkout_accounting,
     checkout_agreement,
     checkout_base,

@@ -3,6 +3,9 @@ from datetime import UTC, datetime
 from odoo import api, models
 from odoo.tools import ormcache
 
+# For fields of taxes: an archived one that was left out would make untaxed sales.
+WITH_ARCHIVED = {"active_test": False}
+
 
 class CheckoutBase(models.AbstractModel):
     """What records that mirror an object of Stripe's have in common."""

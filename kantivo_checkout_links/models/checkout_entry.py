@@ -99,12 +99,21 @@ class CheckoutEntry(models.AbstractModel):
             )
         if payment.credit_to == "receivable":
             return [self._prepare_receivable_item(movement, value)]
-        if not payment.income_account_id:
+        if not self._get_income_account(payment):
             raise UserError(
                 self.env._("There is no income account. Choose one on the gateway.")
             )
         return self.env["checkout.entry.tax"]._prepare_sale_items(
             self._prepare_source_item(movement, value), movement
+        )
+
+    @api.model
+    def _get_income_account(self, payment):
+        """The frozen one; if it never was or is gone, what is chosen now."""
+        return (
+            payment.income_account_id
+            or payment.link_id.income_account_id
+            or payment.gateway_id.income_account_id
         )
 
     @api.model

@@ -17,7 +17,7 @@ class CheckoutEntryTax(models.AbstractModel):
         payment = movement.payment_id
         base = {
             **item,
-            "account_id": payment.income_account_id.id,
+            "account_id": self.env["checkout.entry"]._get_income_account(payment).id,
             "partner_id": payment.partner_id.id,
             "analytic_distribution": payment.analytic_distribution,
         }

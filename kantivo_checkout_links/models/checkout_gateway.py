@@ -10,6 +10,7 @@ from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
 from ..const import ADVISORY_LOCK, LOCK_TIMEOUT, WORK_ATTEMPTS
+from .checkout_base import WITH_ARCHIVED
 
 _logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class CheckoutGateway(models.Model):
         "account.tax",
         "checkout_gateway_tax_rel",
         string="Sales Taxes",
+        context=WITH_ARCHIVED,
         check_company=True,
         domain="[('type_tax_use', '=', 'sale')]",
         help=(
@@ -106,6 +108,7 @@ class CheckoutGateway(models.Model):
         "account.tax",
         "checkout_gateway_fee_tax_rel",
         string="Taxes on Fees",
+        context=WITH_ARCHIVED,
         check_company=True,
         domain="[('type_tax_use', '=', 'purchase')]",
     )

@@ -11,6 +11,7 @@ from odoo.tools.i18n import format_list
 
 from ..const import MAX_MINOR_AMOUNT
 from ..money import InvalidAmount, from_minor, parse_amount, smallest_step, to_minor
+from .checkout_base import WITH_ARCHIVED
 
 AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
 # What a payer agreed to at the pay page: a change ends the checkouts begun before it.
@@ -89,6 +90,7 @@ class CheckoutLink(models.Model):
         "account.tax",
         "checkout_link_tax_rel",
         string="Taxes",
+        context=WITH_ARCHIVED,
         check_company=True,
         domain="[('type_tax_use', '=', 'sale')]",
         compute="_compute_tax_ids",

@@ -17,6 +17,7 @@ from ..const import (
 )
 from ..money import from_minor, to_minor
 from ..stripe_client import StripeError
+from .checkout_base import WITH_ARCHIVED
 
 # From here on money came in; nothing that Stripe says later makes it an open one again.
 RECEIVED_STATES = ("paid", "partially_refunded", "refunded", "disputed")
@@ -130,7 +131,11 @@ class CheckoutPayment(models.Model):
     income_account_id = fields.Many2one("account.account", readonly=True)
     receivable_account_id = fields.Many2one("account.account", readonly=True)
     tax_ids = fields.Many2many(
-        "account.tax", "checkout_payment_tax_rel", string="Taxes", readonly=True
+        "account.tax",
+        "checkout_payment_tax_rel",
+        string="Taxes",
+        context=WITH_ARCHIVED,
+        readonly=True,
     )
     analytic_distribution = fields.Json(readonly=True)
 

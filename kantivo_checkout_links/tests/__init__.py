@@ -14,6 +14,7 @@ from . import (
     test_life,
     test_link,
     test_money,
+    test_obstacles,
     test_partner,
     test_pay_page,
     test_payout,
