@@ -4,6 +4,7 @@ from . import (
     test_charge_entry,
     test_companies,
     test_currency,
+    test_dates,
     test_dispute,
     test_gateway,
     test_gateway_accounting,
