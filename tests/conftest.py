@@ -1,11 +1,14 @@
 """Shops for the whole-system tests, each started once for the tests that share it."""
 
 import json
+from contextlib import ExitStack
+from functools import partial
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.kit import open_shop
+from tests.pages import Merchant
 from tools import browser as browsers
 from tools import ground, server
 
@@ -60,3 +63,54 @@ def bare_browser(browser, tmp_path):
     )
     yield context
     context.close()
+
+
+# -- people ---------------------------------------------------------------------------
+
+# None of them administers anything but Ana (accounting) and Sid (the system).
+GROUPS = {
+    "mia": ("account.group_account_invoice",),
+    "ben": ("account.group_account_invoice",),
+    "max": ("account.group_account_user",),
+    "rea": ("account.group_account_readonly",),
+    "ana": ("account.group_account_manager",),
+    "sid": ("base.group_system",),
+    "otto": ("account.group_account_manager",),
+}
+ABROAD = ("otto",)  # at work in another company
+
+
+@pytest.fixture(scope="session")
+def users(lasting_shop):
+    """The people of two companies, each with their own rights."""
+    admin = lasting_shop.admin
+    other_id = admin.create("res.company", name="Otto Elsewhere")
+    for login, groups in GROUPS.items():
+        user_id = admin.create(
+            "res.users",
+            name=f"{login.title()} Example",
+            login=login,
+            password=f"{login}-of-the-tests",
+            group_ids=[(4, admin.xml_id(group)) for group in groups],
+        )
+        if login in ABROAD:
+            values = {"company_ids": [(6, 0, [other_id])], "company_id": other_id}
+            admin.write("res.users", user_id, **values)
+
+
+@pytest.fixture
+def log_in(shop, users, browser):
+    """Logs a user in, each in a browser profile of their own."""
+    with ExitStack() as profiles:
+        yield partial(new_session, shop, browser, profiles)
+
+
+def new_session(shop, browser, profiles: ExitStack, login: str) -> Merchant:
+    """Somebody's work in the backend, in a new browser profile."""
+    context = browser.new_context(
+        base_url=shop.url, permissions=["clipboard-read", "clipboard-write"]
+    )
+    profiles.callback(context.close)
+    person = Merchant(context.new_page())
+    person.log_in(login, f"{login}-of-the-tests")
+    return person

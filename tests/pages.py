@@ -27,14 +27,72 @@ class Merchant:
         self.page.click("button[type=submit]")
         self.page.wait_for_selector(".o_navbar")
 
+    def open_app(self, app: str) -> None:
+        """Go to an app and wait for its menus: several have similar ones."""
+        self.page.click(".o_navbar_apps_menu button")
+        self.page.locator(".o_app", has_text=app).click()
+        expect(self.page.locator(".o_menu_brand")).to_have_text(app)
+
     def open_menu(self, *path: str) -> None:
         """Go to a list by the names of its app and menus."""
         app, section, entry = path
-        self.page.click(".o_navbar_apps_menu button")
-        self.page.locator(".o_app", has_text=app).click()
+        self.open_app(app)
         self.page.locator(".o_menu_sections button", has_text=section).click()
         self.page.get_by_role("menuitem", name=entry, exact=True).click()
         self._expect_title(entry)
+
+    def open_settings(self, entry: str) -> None:
+        """Go to an entry of the Settings app that stands by itself."""
+        self.open_app("Settings")
+        self.page.locator(".o_menu_sections .o_nav_entry", has_text=entry).click()
+
+    def offers_menu(self, *path: str) -> bool:
+        """Whether an app's section has a menu of that name."""
+        app, section, entry = path
+        self.open_app(app)
+        sections = self.page.locator(".o_menu_sections button", has_text=section)
+        if not sections.count():
+            return False
+        sections.click()
+        menu = self.page.get_by_role("menuitem", name=entry, exact=True)
+        return bool(menu.count())
+
+    def begin_record(self) -> None:
+        """An empty form in place of the list."""
+        self.page.click(".o_list_button_add")
+        self.page.wait_for_selector(".o_form_view")
+
+    def fill(self, field: str, value: str) -> None:
+        """Type into a field of the form and leave it."""
+        box = self.page.locator(f"[name={field}] :is(input, textarea)").first
+        box.fill(value)
+        box.press("Tab")
+
+    def choose(self, field: str, label: str) -> None:
+        """Choose one of the buttons of a field."""
+        self.page.locator(f"[name={field}]").get_by_text(label, exact=True).click()
+
+    def save(self) -> None:
+        """Save the form, and wait until it is."""
+        self.page.click(".o_form_button_save")
+        expect(self.page.locator(".o_form_button_save")).not_to_be_visible()
+
+    def see(self, text: str) -> None:
+        """Wait until the page shows a text."""
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def expect_ticks(self, number: int) -> None:
+        """Wait until so many steps of a gateway are ticked."""
+        ticks = self.page.locator("[name=steps] .fa-check-circle:visible")
+        expect(ticks).to_have_count(number)
+
+    def dismiss(self) -> str:
+        """Close what Odoo refuses with, and return what it said."""
+        dialog = self.page.locator(".modal")
+        text = dialog.locator(".modal-body").inner_text()
+        dialog.locator(".modal-footer button").first.click()
+        expect(dialog).to_have_count(0)
+        return text
 
     def new_link(self, title: str, amount: str) -> str:
         """Make a fixed link and copy its address."""
@@ -54,7 +112,7 @@ class Merchant:
     def open_row(self, text: str) -> None:
         """Open the form behind the list's row with that text."""
         row = self.page.locator(".o_list_view .o_data_row", has_text=text)
-        row.locator(".o_data_cell").first.click()
+        row.locator(".o_data_cell", has_text=text).first.click()
         self.page.wait_for_selector(".o_form_view")
 
     def press(self, label: str) -> None:

@@ -1,8 +1,5 @@
 """A merchant in the real backend and a payer in another browser."""
 
-from contextlib import ExitStack
-from functools import partial
-
 import pytest
 
 from tests.kit import CHARGE_ENTRY, assert_booked_once
@@ -10,40 +7,6 @@ from tests.pages import GOOD_CARD, Merchant, expect_paid, pay_with, start_paying
 from tools import payer
 
 ENTRY_ITEMS = ".o_field_widget[name=line_ids]"
-
-
-GROUPS = {"mia": "account.group_account_invoice", "max": "account.group_account_user"}
-
-
-@pytest.fixture(scope="session")
-def users(lasting_shop):
-    """Mia writes invoices, Max keeps the books; none of them administers anything."""
-    admin = lasting_shop.admin
-    for login, group in GROUPS.items():
-        admin.create(
-            "res.users",
-            name=f"{login.title()} Example",
-            login=login,
-            password=f"{login}-of-the-tests",
-            group_ids=[(4, admin.xml_id(group))],
-        )
-
-
-@pytest.fixture
-def log_in(shop, users, browser):
-    """Logs a user in, each in a browser profile of their own."""
-    with ExitStack() as profiles:
-        yield partial(new_session, shop, browser, profiles)
-
-
-def new_session(shop, browser, profiles: ExitStack, login: str) -> Merchant:
-    context = browser.new_context(
-        base_url=shop.url, permissions=["clipboard-read", "clipboard-write"]
-    )
-    profiles.callback(context.close)
-    person = Merchant(context.new_page())
-    person.log_in(login, f"{login}-of-the-tests")
-    return person
 
 
 @pytest.fixture
