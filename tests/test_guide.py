@@ -1,0 +1,128 @@
+"""What the guide promises, by the people of one company in the real backend."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.kit import begin_checkout, wait_for
+from tools import payer
+
+LINKS = ("Invoicing", "Customers", "Checkout Links")
+PAYMENTS = ("Invoicing", "Customers", "Checkout Payments")
+MOVEMENTS = ("Invoicing", "Customers", "Stripe Movements")
+
+
+def test_open_amount_is_the_payers_choice_from_the_minimum_on(shop, log_in):
+    mia = log_in("mia")
+    mia.open_menu(*LINKS)
+    mia.begin_record()
+    mia.fill("name", "Tip jar")
+    mia.choose("amount_type", "Open Amount")
+    mia.fill("minimum_amount", "5")
+    mia.save()
+    link = shop.find_link("Tip jar")
+    refused = payer.submit(payer.open_page(link.url), amount="4")
+    assert "The least is" in refused.text and "5.00" in refused.text
+    payer.enter_card(begin_checkout(link, amount="25"))
+    shop.wait_until_booked(link)
+    assert [row["amount"] for row in shop.payments(link)] == [25.0]
+
+
+def test_fixed_amount_is_not_the_payers_to_change(shop):
+    link = shop.make_link("Set fee")
+    page = begin_checkout(link, amount="1", amount_type="open")
+    assert "110.00" in page.text
+    payer.enter_card(page)
+    shop.wait_until_booked(link)
+    assert [row["amount"] for row in shop.payments(link)] == [110.0]
+
+
+def test_colleague_sees_what_many_customers_paid_through_one_link(shop, log_in):
+    link = shop.make_link("Concert ticket")
+    for name in ("Ida Example", "Jon Example"):
+        payer.enter_card(begin_checkout(link), name=name)
+    shop.wait_until_booked(link, payments=2)
+    ben = log_in("ben")
+    ben.open_menu(*LINKS)
+    (row,) = [row for row in ben.table() if link.name in row]
+    assert "220.00" in row and " 2 " in row
+    ben.open_row(link.name)
+    rows = ben.table("[name=payment_ids]")
+    for name in ("Ida", "Jon"):
+        (row,) = [row for row in rows if f"{name} Example" in row]
+        assert f"{name.lower()}@example.com" in row and "110.00" in row
+        assert re.search(r"\d{1,2}:\d\d", row)
+
+
+def test_payment_shows_stripes_ids_as_links_to_its_dashboard(shop, log_in):
+    link = shop.make_link("Traceable")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    mia = log_in("mia")
+    mia.open_menu(*PAYMENTS)
+    mia.open_row(link.name)
+    for prefix in ("cs_", "pi_", "ch_"):
+        shown = mia.page.locator(".o_form_sheet a", has_text=prefix).first
+        expect(shown).to_have_attribute(
+            "href", re.compile(r"^https://dashboard\.stripe\.com/test/payments/pi_")
+        )
+
+
+def test_part_of_a_payment_is_refunded_by_a_dialog(shop, log_in):
+    link = shop.make_link("Cancelled day")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    mia = log_in("mia")
+    mia.open_menu(*PAYMENTS)
+    mia.open_row(link.name)
+    mia.press("Refund")
+    dialog = mia.page.locator(".modal")
+    expect(dialog).to_contain_text("Stripe keeps its fee")
+    amount = dialog.locator("[name=amount] input")
+    amount.fill("33")
+    amount.press("Tab")
+    mia.answer("Refund")
+    mia.see("Partially Refunded")
+    assert ("refund", "posted", -33.0) in shop.movements(link)
+
+
+def test_duplicate_has_an_address_of_its_own(shop, log_in):
+    link = shop.make_link("Every term")
+    mia = log_in("mia")
+    mia.open_link(link.name)
+    mia.page.click(".o_cp_action_menus button")
+    mia.page.get_by_role("menuitem", name="Duplicate").click()
+    copies = wait_for(lambda: find_others(shop, link), "copy")
+    assert payer.open_page(copies[0]["url"]).status == 200
+
+
+def find_others(shop, link):
+    """The links of the same title at other addresses."""
+    domain = [("name", "=", link.name), ("id", "!=", link.id)]
+    rows = shop.admin.rows("checkout.link", domain, ["url"])
+    return [row for row in rows if row["url"] != link.url]
+
+
+def test_reader_sees_all_and_is_offered_nothing(shop, log_in):
+    link = shop.make_link("Just looking")
+    rea = log_in("rea")
+    rea.open_link(link.name)
+    for label in ("Deactivate", "Delete", "New"):
+        button = rea.page.get_by_role("button", name=label, exact=True)
+        expect(button).to_have_count(0)
+
+
+def test_accountant_rebooks_a_movement_by_a_dialog(shop, log_in):
+    link = shop.make_link("Wrong account")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    max_ = log_in("max")
+    max_.open_menu(*MOVEMENTS)
+    charge = max_.page.locator(".o_data_row", has_text="Charge").first
+    charge.get_by_role("button", name="Re-Book").click()
+    account = max_.page.locator(".modal [name=account_id] input")
+    account.fill("Other Income")
+    max_.page.locator(".o-autocomplete--dropdown-item", has_text="Other Income").click()
+    max_.answer("Re-Book")
+    max_.see("Re-booking of")
+    expect(max_.page.locator("[name=line_ids]")).to_contain_text("Other Income")
