@@ -1,12 +1,12 @@
 # Everything is in tools/, which needs Python's standard library only.
 # Arguments: make test ARGS="-k refund"    make demo ARGS=--once
-# make check-stripe STRIPE_KEY=sk_test_…
+# make histories ARGS=7 (one by its seed)    make check-stripe STRIPE_KEY=sk_test_…
 PYTHON ?= python3
 
-.PHONY: help setup demo screenshots test compat account-tests check-stripe lint shell run pot clean ci
+.PHONY: help setup demo screenshots test compat histories account-tests check-stripe lint shell run pot clean ci
 
 help:
 	@$(PYTHON) -m tools help
 
-setup demo screenshots test compat account-tests check-stripe lint shell run pot clean ci:
+setup demo screenshots test compat histories account-tests check-stripe lint shell run pot clean ci:
 	@$(PYTHON) -m tools $@ $(ARGS)

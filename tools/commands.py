@@ -15,6 +15,7 @@ from tools import (
 )
 from tools import compat as compatibility
 from tools import demo as demonstration
+from tools import histories as random_histories
 from tools import lint as linters
 from tools import screenshots as pictures
 from tools.console import Problem, say
@@ -53,6 +54,12 @@ def compat(arguments: list[str]) -> int:
     """Test the addon beside website, payment_stripe, sale, OCA's widget and others."""
     with ground.ready() as odoo:
         return 0 if compatibility.run(odoo, arguments) else 1
+
+
+def histories(arguments: list[str]) -> int:
+    """Compare the books with Stripe after 300 random histories, or after one seed's."""
+    with ground.ready() as odoo:
+        return 0 if random_histories.run(odoo, arguments) else 1
 
 
 def account_tests(arguments: list[str]) -> int:
@@ -134,6 +141,7 @@ COMMANDS = {
     "screenshots": screenshots,
     "test": test,
     "compat": compat,
+    "histories": histories,
     "account-tests": account_tests,
     "check-stripe": check_contract,
     "lint": lint,

@@ -1,0 +1,33 @@
+"""``make histories``: many random histories of an account, or one by its seed.
+
+The tests run a few of them each time; here it is 300, which takes about 15 minutes.
+"""
+
+import os
+
+from tools import database, project, suites
+from tools.ground import Odoo
+
+COUNT = 300
+_TESTS = f"{project.ADDON}/tests/test_histories.py"
+
+
+def run(odoo: Odoo, arguments: list[str]) -> bool:
+    """Run them; what they come to is printed.
+
+    :param arguments: A seed, to replay one history; else none.
+    :return: Whether the books agree with Stripe in all of them.
+    """
+    os.environ.update(_settings(arguments))
+    with database.passing(odoo, "histories") as name:
+        options = suites.options_inside_odoo(odoo, name)
+        # The result is printed; and no time limit is meant for so many at once.
+        result = suites.run_pytest(odoo, [*options, "-s", "--timeout=0", _TESTS])
+    suites.print_verdict(result)
+    return result.good
+
+
+def _settings(arguments: list[str]) -> dict[str, str]:
+    if arguments:
+        return {"CHECKOUT_HISTORY": arguments[0]}
+    return {"CHECKOUT_HISTORIES": str(COUNT)}
