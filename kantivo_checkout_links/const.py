@@ -63,6 +63,11 @@ PAID_STATUSES = frozenset({"paid", "no_payment_required"})
 # https://docs.stripe.com/payments/paymentintents/lifecycle
 FAILED_INTENT_STATUSES = frozenset({"requires_payment_method", "canceled"})
 
+# A thin event's `object`, and what stands before the type of a snapshot event there.
+# https://docs.stripe.com/event-destinations#thin-events
+THIN_EVENT = "v2.core.event"
+THIN_PREFIX = "v1."
+
 # Event types we act on. Each makes us read again the object that it is about. Left out
 # are those which tell nothing more (charge.refunded, charge.refund.updated).
 # https://docs.stripe.com/api/events/types

@@ -19,6 +19,8 @@ from .const import (
     API_VERSION,
     SIGNATURE_TOLERANCE,
     STRIPE_PAGE,
+    THIN_EVENT,
+    THIN_PREFIX,
 )
 
 _logger = logging.getLogger(__name__)
@@ -329,6 +331,7 @@ def verify_event(body, header, secrets, now=None):
     :param list secrets: Signing secrets, each tried against every `v1` signature, so
         that a secret can be rolled without losing a delivery.
     :param int now: Unix seconds; the present by default.
+    :return: A snapshot event; a thin one in the same shape, with a mere reference.
     :raise SignatureError: if no secret matches, the time is more than five minutes away
         in either direction, or the body is no JSON object.
     """
@@ -359,4 +362,18 @@ def _parse_event(body):
     event = json.loads(body)
     if not isinstance(event, dict):
         raise SignatureError("no object")
-    return event
+    return _widen(event) if event.get("object") == THIN_EVENT else event
+
+
+def _widen(event):
+    """A thin event in the shape of a snapshot event; its object is just a reference.
+
+    https://docs.stripe.com/event-destinations#thin-events
+    """
+    related = event.get("related_object")
+    related = related if isinstance(related, dict) else {}
+    reference = {"id": related.get("id"), "object": related.get("type")}
+    event_type = event.get("type")
+    if isinstance(event_type, str):
+        event_type = event_type.removeprefix(THIN_PREFIX)
+    return {**event, "type": event_type, "data": {"object": reference}}

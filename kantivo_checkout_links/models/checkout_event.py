@@ -178,9 +178,16 @@ class CheckoutEvent(models.Model):
             return False
         stripe_object = event["data"]["object"]
         kind = stripe_object.get("object")
-        if kind == "payout":
+        if kind == "payout" or self._is_reference(stripe_object):
             return True
         return kind in PAYMENT_OBJECTS and self._is_of_ours(gateway, stripe_object)
+
+    @api.model
+    def _is_reference(self, stripe_object):
+        """Whether only reading it tells whose it is: that of a thin event."""
+        kind, stripe_id = stripe_object.get("object"), stripe_object.get("id")
+        known = kind in PAYMENT_OBJECTS and isinstance(stripe_id, str)
+        return known and stripe_object.keys() == {"id", "object"}
 
     @api.model
     def _is_of_ours(self, gateway, stripe_object):
@@ -223,7 +230,7 @@ class CheckoutEvent(models.Model):
     @api.model
     def _find_home(self, gateway, stripe_object):
         """The gateway that an object is to be worked off by, of those of an account."""
-        if stripe_object["object"] == "payout":
+        if stripe_object["object"] == "payout" and "currency" in stripe_object:
             currency = self.env["checkout.payment"]._get_currency(
                 stripe_object["currency"]
             )

@@ -61,10 +61,12 @@ class Reading:
         return self._read_checkout_session({"id": session_id})
 
     def _read_refund(self, refund):
-        return [*self._read_unpaid(refund), self._get("refund", refund["id"])]
+        refund = self._get("refund", refund["id"])
+        return [*self._read_unpaid(refund), refund]
 
     def _read_dispute(self, dispute):
-        return [*self._read_unpaid(dispute), self._get_dispute(dispute["id"])]
+        dispute = self._get_dispute(dispute["id"])
+        return [*self._read_unpaid(dispute), dispute]
 
     def _read_payout(self, stripe_object):
         payout = self._get("payout", stripe_object["id"])
@@ -147,6 +149,13 @@ class Reading:
         payment = self._find_payment(stripe_object)
         if payment.stripe_checkout_session_id:
             return payment.stripe_checkout_session_id
-        intent_id = stripe_object.get("payment_intent")
+        intent_id = self._get_intent_id(stripe_object)
         sessions = intent_id and self.client.list_sessions_of_intent(intent_id)
         return bool(sessions) and sessions[0]["id"]
+
+    def _get_intent_id(self, stripe_object):
+        """The intent that an object names; of a charge that is only named, ask."""
+        if "payment_intent" in stripe_object:
+            return stripe_object["payment_intent"]
+        intent = self._get("charge", stripe_object["id"])["payment_intent"]
+        return intent and intent["id"]

@@ -24,6 +24,7 @@ from . import (
     test_rebooking,
     test_refund,
     test_sync,
+    test_thin_events,
     test_views,
     test_webhook,
 )
