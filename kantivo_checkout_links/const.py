@@ -68,6 +68,12 @@ FAILED_INTENT_STATUSES = frozenset({"requires_payment_method", "canceled"})
 THIN_EVENT = "v2.core.event"
 THIN_PREFIX = "v1."
 
+# Stripe delivers within seconds; later than this, something held it up.
+LATE_EVENT_SECONDS = 900
+# How long the contents of finished events are worth keeping, in days.
+PAYLOAD_DAYS = 90
+PRUNE_BATCH = 10_000
+
 # Event types we act on. Each makes us read again the object that it is about. Left out
 # are those which tell nothing more (charge.refunded, charge.refund.updated).
 # https://docs.stripe.com/api/events/types

@@ -48,6 +48,23 @@ class CheckoutEndpoint(models.AbstractModel):
         ]
 
     @api.model
+    def _find_problem(self, gateway, client):
+        """Why Stripe doesn't tell a gateway its events as it should; False if it does.
+
+        Only of endpoints that the key may see: not all that deliver are.
+        """
+        connection = self.env["checkout.connection"]
+        endpoints = connection._read(lambda: self._find(gateway, client))
+        if endpoints is None:
+            return False
+        if not endpoints and gateway.webhook_endpoint_id:
+            return self.env._("Stripe has no webhook with this address any more.")
+        for endpoint in endpoints:
+            for _severity, sentence in connection._examine_one_endpoint(endpoint):
+                return sentence
+        return False
+
+    @api.model
     def _prepare_endpoint_vals(self, gateway):
         return {
             "url": gateway.webhook_url,

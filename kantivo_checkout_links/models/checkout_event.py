@@ -1,13 +1,13 @@
 import json
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from psycopg2 import OperationalError
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..const import EVENT_BATCH, HANDLED_EVENTS, RETRY_MINUTES
+from ..const import EVENT_BATCH, HANDLED_EVENTS, PRUNE_BATCH, RETRY_MINUTES
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class CheckoutEvent(models.Model):
     )
     stripe_event_id = fields.Char("Event", required=True, readonly=True)
     type = fields.Char(required=True, readonly=True)
+    created_at = fields.Datetime("Created at Stripe", readonly=True)
     received_at = fields.Datetime(required=True, readonly=True)
     state = fields.Selection(
         [
@@ -56,6 +57,10 @@ class CheckoutEvent(models.Model):
     _event_uniq = models.Constraint(
         "UNIQUE (gateway_id, stripe_event_id)", "This event has been received already."
     )
+    _received_idx = models.Index("(gateway_id, received_at)")
+    _contents_idx = models.Index(
+        "(gateway_id, received_at) WHERE state = 'done' AND payload IS NOT NULL"
+    )
     _due_idx = models.Index("(gateway_id, next_attempt_at) WHERE state = 'pending'")
 
     # === ACTION METHODS === #
@@ -63,7 +68,8 @@ class CheckoutEvent(models.Model):
     def action_process(self):
         """Try these events again now, also those that had failed."""
         self.check_access("write")
-        for gateway, events in self.grouped("gateway_id").items():
+        with_contents = self.filtered("payload")
+        for gateway, events in with_contents.grouped("gateway_id").items():
             with gateway.sudo()._exclusive() as gateway_sudo:  # posting needs it
                 events.with_env(gateway_sudo.env)._work_off()
                 gateway_sudo.env["checkout.poster"]._post_waiting(gateway_sudo)
@@ -95,8 +101,22 @@ class CheckoutEvent(models.Model):
             event["type"],
             "pending" if ours else "ignored",
             event if ours else None,
+            self._get_created_at(event),
         )
         return ours
+
+    @api.model
+    def _get_created_at(self, event):
+        """When it happened: Unix seconds in snapshot events, ISO 8601 in thin ones."""
+        created = event.get("created")
+        try:
+            if isinstance(created, str):
+                moment = datetime.fromisoformat(created).astimezone(UTC)
+            else:
+                moment = datetime.fromtimestamp(created, UTC)
+        except (TypeError, ValueError, OverflowError, OSError):
+            return None  # a signed event may still hold anything
+        return moment.replace(tzinfo=None)
 
     @api.model
     def _receive_object(self, gateway, stripe_object):
@@ -135,7 +155,9 @@ class CheckoutEvent(models.Model):
         ).received_at
 
     @api.model
-    def _insert(self, gateway, stripe_event_id, event_type, state, payload):
+    def _insert(
+        self, gateway, stripe_event_id, event_type, state, payload, created_at=None
+    ):
         """One statement, so that of two deliveries at once one is just not inserted.
 
         A `sync:` row comes again whenever somebody asks, so that one waits anew.
@@ -144,11 +166,11 @@ class CheckoutEvent(models.Model):
             """
             INSERT INTO checkout_event (
                 gateway_id, company_id, stripe_event_id, type, state, payload,
-                received_at, next_attempt_at, attempts,
+                created_at, received_at, next_attempt_at, attempts,
                 create_uid, write_uid, create_date, write_date
             ) VALUES (
                 %(gateway)s, %(company)s, %(id)s, %(type)s, %(state)s, %(payload)s,
-                %(now)s, %(now)s, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
+                %(created)s, %(now)s, %(now)s, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
             )
             ON CONFLICT (gateway_id, stripe_event_id) DO UPDATE
                 SET state = 'pending', attempts = 0, error = NULL,
@@ -163,6 +185,7 @@ class CheckoutEvent(models.Model):
                 "type": event_type,
                 "state": state,
                 "payload": json.dumps(payload) if payload else None,
+                "created": created_at,
                 "now": fields.Datetime.now(),
                 "uid": self.env.uid,
             },
@@ -374,6 +397,31 @@ class CheckoutEvent(models.Model):
         if ours:
             self.env["checkout.payout"]._apply_payout(gateway, payout)
         return ours
+
+    def _get_lag(self):
+        """Seconds from what happened until we were told; 0 if Stripe didn't say."""
+        if not self.created_at:
+            return 0
+        return int((self.received_at - self.created_at).total_seconds())
+
+    # === BUSINESS METHODS - PRUNING === #
+
+    @api.autovacuum
+    def _gc_contents(self):
+        """Forget the contents of events that are long done.
+
+        The rows stay: the same event, delivered again, still has no effect.
+        """
+        for gateway in self.env["checkout.gateway"].search([("payload_days", ">", 0)]):
+            self.search(
+                [
+                    ("gateway_id", "=", gateway.id),
+                    ("state", "=", "done"),
+                    ("payload", "!=", False),
+                    ("received_at", "<", gateway._get_payload_deadline()),
+                ],
+                limit=PRUNE_BATCH,
+            ).write({"payload": False})
 
     # === BUSINESS METHODS - STATES === #
 

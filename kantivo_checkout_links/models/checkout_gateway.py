@@ -169,7 +169,6 @@ class CheckoutGateway(models.Model):
     )
 
     # Health
-    last_event_at = fields.Datetime("Last Event", compute="_compute_last_event_at")
     last_sync_at = fields.Datetime("Last Sync", readonly=True, copy=False)
     sync_error = fields.Char("Last Sync Problem", readonly=True, copy=False)
 
@@ -238,22 +237,6 @@ class CheckoutGateway(models.Model):
     def _compute_transfer_account_id(self):
         for gateway in self:
             gateway.transfer_account_id = gateway.company_id.transfer_account_id
-
-    def _compute_last_event_at(self):
-        latest = dict(
-            self.env["checkout.event"]
-            .sudo()  # merchants see when, not what
-            ._read_group(
-                [
-                    ("gateway_id", "in", self.ids),
-                    ("stripe_event_id", "not like", "sync:%"),
-                ],
-                ["gateway_id"],
-                ["received_at:max"],
-            )
-        )
-        for gateway in self:
-            gateway.last_event_at = latest.get(gateway.sudo()._origin, False)
 
     def _compute_payment_count(self):
         counts = dict(

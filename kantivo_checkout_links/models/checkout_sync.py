@@ -52,6 +52,8 @@ class CheckoutSync(models.AbstractModel):
         client = gateway._get_client()
         started = fields.Datetime.now()
         last = self.env["checkout.movement"].search([], order="id desc", limit=1)
+        self._process(gateway)
+        paid_before = gateway._count_paid()
         self._read_events(gateway, client)
         self._read_unfinished(gateway, client)
         self._read_unsettled(gateway, client)
@@ -69,6 +71,7 @@ class CheckoutSync(models.AbstractModel):
                 "sync_note": self._describe_found(gateway, last),
             }
         )
+        gateway._examine_health(client, gateway._count_paid() - paid_before)
         self.env["checkout.agreement"]._check(gateway)
         gateway._commit()
 

@@ -10,6 +10,7 @@ from . import (
     test_gateway_accounting,
     test_gateway_keys,
     test_gateway_webhook,
+    test_health,
     test_histories,
     test_inbox,
     test_life,

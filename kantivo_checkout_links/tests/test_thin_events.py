@@ -121,10 +121,11 @@ class TestThinEvents(CheckoutHttpCommon):
     def test_what_cannot_be_read_waits_with_the_reason(self):
         payment = self.pay(self.link)
         events = self.take_thin_events()
-        self.sandbox.api_fault("status", "GET /v1", status=500, times=-1)
+        self.sandbox.api_fault("status", "GET /v1", status=500, times=999)
         with mute_logger(CLIENT_LOGGER):
             self.tell(events)
         waiting = self.env["checkout.event"].search([("state", "=", "pending")])
+        self.assertTrue(waiting)
         self.assertTrue(all(waiting.mapped("error")))
         self.sandbox.clear_faults()
         waiting.action_process()

@@ -1,0 +1,199 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..const import LATE_EVENT_SECONDS, PAYLOAD_DAYS
+
+
+class CheckoutGateway(models.Model):
+    """Whether news from Stripe come in and are worked off, and what to do if not."""
+
+    _inherit = "checkout.gateway"
+
+    events_waiting = fields.Integer("Waiting Events", compute="_compute_events")
+    events_failed = fields.Integer("Failed Events", compute="_compute_events")
+    last_event_at = fields.Datetime("Last Event", compute="_compute_last_event")
+    event_lag = fields.Integer(
+        "It Took (Seconds)",
+        compute="_compute_last_event",
+        help="From when it happened at Stripe until we were told.",
+    )
+    endpoint_problem = fields.Char(
+        "Webhook Problem",
+        readonly=True,
+        copy=False,
+        help="What Stripe said of its webhook when the last sync asked.",
+    )
+    recovered_last = fields.Integer(
+        "Found by the Last Sync",
+        readonly=True,
+        copy=False,
+        help="Payments that the last sync found paid, with no webhook having told.",
+    )
+    recovered_total = fields.Integer("Found by Syncs", readonly=True, copy=False)
+    payload_days = fields.Integer(
+        "Keep Event Contents (Days)",
+        default=PAYLOAD_DAYS,
+        help="Of events that are done. The events themselves stay. 0: for ever.",
+    )
+    health_state = fields.Selection(
+        [("good", "Good"), ("warning", "Look at It"), ("bad", "Needs You")],
+        "Health",
+        compute="_compute_health",
+    )
+    health_message = fields.Text("What to Do", compute="_compute_health")
+
+    # === COMPUTE METHODS === #
+
+    def _compute_events(self):
+        rows = (
+            self.env["checkout.event"]
+            .sudo()  # merchants see how many, not what
+            ._read_group(
+                [
+                    ("gateway_id", "in", self.ids),
+                    ("state", "in", ("pending", "failed")),
+                ],
+                ["gateway_id", "state"],
+                ["__count"],
+            )
+        )
+        counts = {(gateway.id, state): count for gateway, state, count in rows}
+        for gateway in self:
+            gateway.events_waiting = counts.get((gateway._origin.id, "pending"), 0)
+            gateway.events_failed = counts.get((gateway._origin.id, "failed"), 0)
+
+    def _compute_last_event(self):
+        for gateway in self:
+            event_sudo = gateway._get_last_event_sudo()
+            gateway.last_event_at = event_sudo.received_at
+            gateway.event_lag = event_sudo._get_lag() if event_sudo else 0
+
+    @api.depends_context("lang")
+    @api.depends("endpoint_problem", "sync_error")
+    def _compute_health(self):
+        for gateway in self:
+            problems = list(gateway._get_problems())
+            grave = any(state == "bad" for state, _sentence in problems)
+            gateway.health_state = "bad" if grave else "warning" if problems else "good"
+            gateway.health_message = "\n".join(
+                sentence for _state, sentence in problems
+            )
+
+    def _get_problems(self):
+        """What isn't as it should be: how grave, and what to do."""
+        if self.sync_error:
+            yield "bad", self.sync_error
+        if self.endpoint_problem:
+            yield "bad", self.endpoint_problem
+        if self.events_failed:
+            yield (
+                "bad",
+                self.env._(
+                    "%s events could not be worked off. Look at their errors, mend the "
+                    "cause and press Retry.",
+                    self.events_failed,
+                ),
+            )
+        if self.event_lag > LATE_EVENT_SECONDS:
+            yield (
+                "warning",
+                self.env._(
+                    "Stripe's last event came late. Was this server out of reach?"
+                ),
+            )
+        if self.recovered_last:
+            yield (
+                "warning",
+                self.env._(
+                    "The last sync found %s payments that no webhook had told of. Look "
+                    "at the webhook's deliveries in Stripe's dashboard.",
+                    self.recovered_last,
+                ),
+            )
+
+    # === ACTION METHODS === #
+
+    def action_view_events(self):
+        """The events that wait or have failed."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "kantivo_checkout_links.checkout_event_action"
+        )
+        return {
+            **action,
+            "domain": [("gateway_id", "=", self.id)],
+            "context": {"search_default_pending": 1, "search_default_failed": 1},
+        }
+
+    def action_retry_events(self):
+        """Try everything that failed again now.
+
+        :raise AccessError: if the user isn't one who sees events.
+        """
+        events = self.env["checkout.event"].search(
+            [("gateway_id", "in", self.ids), ("state", "=", "failed")]
+        )
+        events.action_process()
+        self._update_health_activity()
+
+    # === BUSINESS METHODS === #
+
+    def _get_last_event_sudo(self):
+        """The last event that Stripe itself delivered."""
+        return (
+            self.env["checkout.event"]
+            .sudo()  # merchants see when, not what
+            .search(
+                [
+                    ("gateway_id", "=", self._origin.id),
+                    ("stripe_event_id", "not like", "sync:%"),
+                ],
+                order="received_at desc, id desc",
+                limit=1,
+            )
+        )
+
+    def _examine_health(self, client, found):
+        """Keep what a sync learns about the webhook. As superuser.
+
+        :param int found: How many payments it found paid that nobody had told of.
+        """
+        self.write(
+            {
+                "endpoint_problem": self.env["checkout.endpoint"]._find_problem(
+                    self, client
+                ),
+                "recovered_last": found,
+                "recovered_total": self.recovered_total + found,
+            }
+        )
+        self._update_health_activity()
+
+    def _update_health_activity(self):
+        """Tell the responsible user what needs a person, once until it is mended."""
+        for gateway in self:
+            activities = gateway._get_health_activities()
+            if gateway.health_state != "bad":
+                activities.action_feedback(feedback=self.env._("Mended."))
+            elif not activities:
+                gateway._schedule_health_activity()
+
+    def _get_health_activities(self):
+        kind = self.env.ref("kantivo_checkout_links.mail_activity_health")
+        return self.activity_ids.filtered(lambda a: a.activity_type_id == kind)
+
+    def _schedule_health_activity(self):
+        self.activity_schedule(
+            "kantivo_checkout_links.mail_activity_health",
+            note=self.health_message,
+            user_id=self.user_id.id or self.env.uid,
+        )
+
+    def _count_paid(self):
+        return self.env["checkout.payment"].search_count(
+            [("gateway_id", "=", self.id), ("paid_at", "!=", False)]
+        )
+
+    def _get_payload_deadline(self):
+        return fields.Datetime.now() - timedelta(days=self.payload_days)

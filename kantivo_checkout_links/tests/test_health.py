@@ -1,0 +1,198 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tools import mute_logger
+
+from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
+
+
+class TestHealth(CheckoutCommon):
+    """Whether news get through is shown to whom it concerns, with what to do."""
+
+    def pay_and_take(self):
+        payment = self.pay(self.create_link(110))
+        self.sandbox.release()
+        return payment, self.take_events()
+
+    def fail_events(self):
+        """Have events fail for good, as after a day of trouble."""
+        _payment, events = self.pay_and_take()
+        self.sandbox.api_fault("status", "GET /v1/checkout", status=500, times=999)
+        with mute_logger(CLIENT_LOGGER):
+            self.receive(events)
+        rows = self.env["checkout.event"].search([("state", "=", "pending")])
+        rows.sudo().write({"state": "failed"})  # as after the last try
+        self.sandbox.clear_faults()
+        return rows
+
+    def get_health(self):
+        self.env.invalidate_all()
+        return self.gateway.health_state
+
+    def test_new_gateway_is_in_good_health(self):
+        self.assertEqual(self.get_health(), "good")
+        self.assertFalse(self.gateway.health_message)
+        self.assertFalse(self.gateway.last_event_at)
+
+    def test_last_event_and_how_long_it_took(self):
+        _payment, events = self.pay_and_take()
+        self.receive(events)
+        self.env.invalidate_all()
+        self.assertTrue(self.gateway.last_event_at)
+        self.assertIn(self.gateway.event_lag, range(60))
+        self.assertEqual(self.get_health(), "good")
+
+    def test_late_event_is_told(self):
+        _payment, events = self.pay_and_take()
+        for event in events:
+            event["created"] -= 3600
+        self.receive(events)
+        self.assertEqual(self.get_health(), "warning")
+        self.assertGreaterEqual(self.gateway.event_lag, 3600)
+        self.assertIn("late", self.gateway.health_message)
+
+    def test_failed_events_are_counted_and_retried(self):
+        rows = self.fail_events()
+        self.assertEqual(self.get_health(), "bad")
+        self.assertEqual(self.gateway.events_failed, len(rows))
+        self.assertIn("Retry", self.gateway.health_message)
+        self.gateway.action_retry_events()
+        self.assertEqual(self.get_health(), "good")
+        self.assertEqual(set(rows.mapped("state")), {"done"})
+        self.assert_agrees()
+
+    def test_waiting_events_are_counted(self):
+        _payment, events = self.pay_and_take()
+        self.sandbox.api_fault("status", "GET /v1/checkout", status=500, times=999)
+        with mute_logger(CLIENT_LOGGER):
+            self.receive(events)
+        self.env.invalidate_all()
+        waiting = self.env["checkout.event"].search_count([("state", "=", "pending")])
+        self.assertTrue(waiting)
+        self.assertEqual(self.gateway.events_waiting, waiting)
+        self.sandbox.clear_faults()
+
+    def test_responsible_user_is_told_once_until_it_is_mended(self):
+        self.fail_events()
+        self.sync()
+        activity = self.gateway._get_health_activities()
+        self.assertEqual(activity.user_id, self.gateway.user_id)
+        self.assertIn("Retry", activity.note)
+        self.sync()
+        self.assertEqual(self.gateway._get_health_activities(), activity)
+        self.gateway.action_retry_events()
+        self.assertFalse(self.gateway._get_health_activities())
+
+    def test_payments_that_only_the_sync_found_are_counted(self):
+        self.pay_and_take()
+        told, events = self.pay_and_take()
+        self.receive(events)
+        self.assertEqual(told.state, "paid")
+        self.sync()
+        self.assertEqual(self.gateway.recovered_last, 1)
+        self.assertEqual(self.get_health(), "warning")
+        self.sync()
+        self.assertEqual(self.gateway.recovered_last, 0)
+        self.assertEqual(self.gateway.recovered_total, 1)
+        self.assertEqual(self.get_health(), "good")
+
+    def test_delivery_that_waits_in_the_inbox_is_no_discovery_of_the_sync(self):
+        _payment, events = self.pay_and_take()
+        for event in events:
+            self.env["checkout.event"].sudo()._receive(self.gateway.sudo(), event)
+        self.sync()
+        self.assertEqual(self.gateway.recovered_last, 0)
+
+    # === THE ENDPOINT === #
+
+    def make_endpoint(self):
+        self.env["ir.config_parameter"].set_param(
+            "web.base.url", "https://shop.example.com"
+        )
+        self.env.invalidate_all()
+        self.gateway.action_create_webhook()
+        self.sync()
+        self.assertEqual(self.get_health(), "good")
+        return self.gateway.webhook_endpoint_id
+
+    def change_endpoint(self, endpoint_id, **vals):
+        client = self.gateway.sudo()._get_client()
+        client._call(client._v1.webhook_endpoints.update, endpoint_id, vals)
+        self.sync()
+
+    def test_endpoint_that_stripe_switched_off(self):
+        self.change_endpoint(self.make_endpoint(), disabled=True)
+        self.assertEqual(self.get_health(), "bad")
+        self.assertIn("switched the webhook off", self.gateway.health_message)
+        self.assertTrue(self.gateway._get_health_activities())
+
+    def test_endpoint_that_is_gone(self):
+        endpoint_id = self.make_endpoint()
+        self.gateway.sudo()._get_client().delete_webhook_endpoint(endpoint_id)
+        self.sync()
+        self.assertIn("no webhook", self.gateway.health_message)
+
+    def test_endpoint_of_another_api_version(self):
+        client = self.gateway.sudo()._get_client()
+        client.create_webhook_endpoint(
+            {
+                "url": self.gateway.webhook_url,
+                "enabled_events": ["*"],
+                "api_version": "2025-03-31.basil",
+            }
+        )
+        self.sync()
+        self.assertIn("2025-03-31.basil", self.gateway.health_message)
+        self.assertEqual(self.get_health(), "bad")
+
+    def test_sync_that_fails_says_why(self):
+        self.sandbox.api_fault("status", "GET /v1", status=500, times=999)
+        with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
+            self.env["checkout.sync"]._cron_sync()
+        self.assertEqual(self.get_health(), "bad")
+        self.sandbox.clear_faults()
+        self.sync()
+        self.assertEqual(self.get_health(), "good")
+
+    # === CONTENTS === #
+
+    def age(self, days):
+        rows = self.env["checkout.event"].sudo().search([])
+        rows.received_at = fields.Datetime.now() - timedelta(days=days)
+        return rows.filtered(lambda row: row.state == "done")
+
+    def test_contents_of_finished_events_are_forgotten_in_time(self):
+        _payment, events = self.pay_and_take()
+        self.receive(events)
+        done = self.age(89)
+        self.env["checkout.event"]._gc_contents()
+        self.assertTrue(all(done.mapped("payload")))
+        self.age(91)
+        self.env["checkout.event"]._gc_contents()
+        self.assertFalse(any(done.mapped("payload")))
+
+    def test_forgotten_event_delivered_again_has_no_effect(self):
+        payment, events = self.pay_and_take()
+        self.receive(events)
+        self.age(91)
+        self.env["checkout.event"]._gc_contents()
+        count = self.env["checkout.event"].search_count([])
+        self.receive(events)
+        self.assertEqual(self.env["checkout.event"].search_count([]), count)
+        self.assertEqual(len(payment.movement_ids), 2)
+        self.env["checkout.event"].sudo().search([]).action_process()
+        self.assert_agrees()
+
+    def test_what_waits_or_failed_is_not_forgotten(self):
+        rows = self.fail_events()
+        self.age(400)
+        self.env["checkout.event"]._gc_contents()
+        self.assertTrue(all(rows.mapped("payload")))
+
+    def test_zero_days_keep_contents_for_ever(self):
+        self.gateway.payload_days = 0
+        _payment, events = self.pay_and_take()
+        self.receive(events)
+        done = self.age(4000)
+        self.env["checkout.event"]._gc_contents()
+        self.assertTrue(all(done.mapped("payload")))
