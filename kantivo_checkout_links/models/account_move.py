@@ -30,8 +30,9 @@ class AccountMove(models.Model):
 
     def _compute_show_reset_to_draft_button(self):
         """Override of `account`: no button for what is refused anyway."""
-        super()._compute_show_reset_to_draft_button()
+        res = super()._compute_show_reset_to_draft_button()
         self._filter_checkout().show_reset_to_draft_button = False
+        return res
 
     # === CRUD METHODS === #
 

@@ -209,7 +209,7 @@ class TestPartner(CheckoutCommon):
         partner = self.create_contact("other@example.com")
         action = payment.action_view_contact_wizard()
         with Form(
-            self.env["checkout.contact.wizard"].with_context(action["context"])
+            self.env["checkout.contact.wizard"].with_context(**action["context"])
         ) as form:
             form.partner_id = partner
         form.record.action_set_contact()

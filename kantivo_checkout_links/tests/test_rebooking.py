@@ -200,7 +200,7 @@ class TestRebooking(CheckoutCommon):
     def test_dialog_books_anew(self):
         action = self.charge.action_view_rebook_wizard()
         with Form(
-            self.env["checkout.rebook.wizard"].with_context(action["context"])
+            self.env["checkout.rebook.wizard"].with_context(**action["context"])
         ) as form:
             self.assertIn(self.income.name, form.booked_on)
             form.account_id = self.other_income

@@ -13,7 +13,7 @@ class CheckoutRebookWizard(models.TransientModel):
     currency_id = fields.Many2one(related="movement_id.currency_id")
     amount = fields.Monetary(related="movement_id.amount")
     kind = fields.Selection(related="movement_id.kind")
-    booked_on = fields.Char("Booked On", compute="_compute_booked_on")
+    booked_on = fields.Char(compute="_compute_booked_on")
     account_id = fields.Many2one(
         "account.account", "New Account", required=True, check_company=True
     )
