@@ -271,6 +271,10 @@ STRIPE_PAGE = 100
 # Balance transactions are read in pieces, so that a crash has little to do again.
 SYNC_PIECE_DAYS = 7
 
+# Days after a month's end until it is closed by a statement: by then Stripe has entered
+# nearly all of it.
+CLOSING_DAYS = 3
+
 # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale
 CHECKOUT_LOCALES = frozenset(
     "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms "

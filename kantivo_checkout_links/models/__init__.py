@@ -31,6 +31,7 @@ from . import (
     checkout_reader,
     checkout_rebooking,
     checkout_refund,
+    checkout_statement,
     checkout_sync,
     res_company,
     res_partner,

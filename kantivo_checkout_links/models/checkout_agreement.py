@@ -32,8 +32,21 @@ class CheckoutAgreement(models.AbstractModel):
                 gateway._note_sync_error(str(error))
 
     @api.model
+    def _check_fully(self, gateway):
+        """Close the months that are over, count the past anew, and compare.
+
+        :return: The state that it is in now.
+        :raise StripeError: if Stripe can't be read.
+        """
+        if gateway.post_entries:
+            self.env["checkout.statement"].with_env(gateway.env)._close_months(gateway)
+        return self._check(gateway)
+
+    @api.model
     def _check(self, gateway):
         """Compare both balances and keep the result on the gateway.
+
+        Of the ledger, this reads what came after the last monthly statement.
 
         :return: The state that it is in now.
         :raise StripeError: if Stripe can't be read.
@@ -81,15 +94,21 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _get_journal_balance(self, gateway):
         """The balance of the Stripe journal's account, in the journal's currency."""
+        until = gateway.closed_until
+        recent = self._sum_items(gateway, [("date", ">", until)] if until else [])
+        return gateway.currency_id.round(gateway.closed_balance + recent)
+
+    @api.model
+    def _sum_items(self, gateway, domain):
+        """What journal items add up to on the Stripe journal's account."""
+        own = [
+            ("account_id", "=", gateway.journal_id.default_account_id.id),
+            ("parent_state", "=", "posted"),
+        ]
         groups = self.env["account.move.line"]._read_group(
-            [
-                ("account_id", "=", gateway.journal_id.default_account_id.id),
-                ("parent_state", "=", "posted"),
-            ],
-            [],
-            ["amount_currency:sum"],
+            [*own, *domain], [], ["amount_currency:sum"]
         )
-        return gateway.currency_id.round(groups[0][0] or 0)
+        return groups[0][0] or 0
 
     @api.model
     def _get_named_amounts(self, gateway):

@@ -26,6 +26,14 @@ class CheckoutGateway(models.Model):
         help="The currencies of the account's balances, as last read.",
     )
     sync_note = fields.Char("Last Sync Found", readonly=True, copy=False)
+    closed_until = fields.Date(
+        readonly=True, copy=False, help="The end of the last monthly statement."
+    )
+    closed_balance = fields.Monetary(
+        readonly=True,
+        copy=False,
+        help="What the ledger held then, as last counted.",
+    )
 
     agreement_state = fields.Selection(
         [
@@ -91,7 +99,7 @@ class CheckoutGateway(models.Model):
 
     def _check_agreement(self):
         gateway_sudo = self.sudo()  # the key is out of reach
-        state = gateway_sudo._work_exclusively(self.env["checkout.agreement"]._check)
+        state = gateway_sudo._work_exclusively(self.env["checkout.agreement"]._check_fully)
         self.invalidate_recordset()
         return state
 

@@ -1,6 +1,8 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
-from ..const import PAYOUT_STATES
+from ..const import EVENT_DAYS, PAYOUT_STATES
 from ..money import from_minor
 
 UNFINISHED_STATES = ("pending", "in_transit")
@@ -40,6 +42,9 @@ class CheckoutPayout(models.Model):
     is_reconciled = fields.Boolean(
         "Itemised", readonly=True, help="Stripe has said what the payout is made of."
     )
+    is_complete = fields.Boolean(
+        readonly=True, help="All that the payout is made of is listed here."
+    )
     transaction_ids = fields.Json(readonly=True)
     movement_ids = fields.One2many("checkout.movement", "payout_id", "Made Of")
     items_amount = fields.Monetary("Listed", compute="_compute_items")
@@ -56,15 +61,24 @@ class CheckoutPayout(models.Model):
     _stripe_uniq = models.Constraint(
         "UNIQUE (gateway_id, stripe_id)", "This payout is here already."
     )
+    _incomplete_idx = models.Index(
+        "(gateway_id) WHERE is_reconciled AND is_complete IS NOT TRUE"
+    )
 
     # === COMPUTE METHODS === #
 
-    @api.depends("movement_ids.amount", "amount")
+    @api.depends("movement_ids.amount", "movement_ids.is_foreign", "amount")
     def _compute_items(self):
+        groups = self.env["checkout.movement"]._read_group(
+            [("payout_id", "in", self.ids)],
+            ["payout_id", "is_foreign"],
+            ["amount:sum"],
+        )
+        sums = {(payout, is_foreign): total for payout, is_foreign, total in groups}
         for payout in self:
-            foreign = payout.movement_ids.filtered("is_foreign")
-            payout.items_amount = sum(payout.movement_ids.mapped("amount"))
-            payout.foreign_amount = sum(foreign.mapped("amount"))
+            foreign = sums.get((payout._origin, True), 0)
+            payout.foreign_amount = foreign
+            payout.items_amount = foreign + sums.get((payout._origin, False), 0)
             payout.missing_amount = payout.amount - payout.items_amount
 
     def _compute_move_ids(self):
@@ -127,6 +141,7 @@ class CheckoutPayout(models.Model):
                 ]
             )
             (movements - payout._get_own_movements()).payout_id = payout
+            payout.is_complete = payout.currency_id.is_zero(payout.missing_amount)
 
     def _get_own_movements(self):
         """The movements that are the payout, or its coming back; not what is in it."""
@@ -140,11 +155,18 @@ class CheckoutPayout(models.Model):
 
     @api.model
     def _itemise_waiting(self, gateway):
-        """Movements may become known after the payout that they are in."""
-        payouts = self.search(
-            [("gateway_id", "=", gateway.id), ("is_reconciled", "=", True)], limit=20
-        )
-        payouts.filtered("missing_amount")._itemise()
+        """Movements may become known after the payout that they are in, for as long as
+        Stripe tells of them.
+        """
+        since = fields.Datetime.now() - timedelta(days=EVENT_DAYS)
+        self.search(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("is_reconciled", "=", True),
+                ("is_complete", "!=", True),
+                ("create_date", ">", since),
+            ]
+        )._itemise()
 
     @api.model
     def _get_unfinished(self, gateway):

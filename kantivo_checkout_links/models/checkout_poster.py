@@ -99,7 +99,9 @@ class CheckoutPoster(models.AbstractModel):
         """Statement lines; a plain entry where no Stripe money moved."""
         vals_list = [vals for _movement, vals in entries]
         if all(movement.amount for movement, _vals in entries):
-            return self.env["account.bank.statement.line"].create(vals_list)
+            lines = self.env["account.bank.statement.line"].create(vals_list)
+            self.env["checkout.statement"]._take_late(entries[0][0].gateway_id, lines)
+            return lines
         moves = self.env["account.move"].create(vals_list)
         moves.action_post()
         return moves

@@ -24,6 +24,7 @@ from . import (
     test_protection,
     test_rebooking,
     test_refund,
+    test_statements,
     test_sync,
     test_thin_events,
     test_views,

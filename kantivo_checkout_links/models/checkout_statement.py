@@ -1,0 +1,126 @@
+from datetime import timedelta
+
+from odoo import Command, api, fields, models
+
+from ..const import CLOSING_DAYS
+
+
+class CheckoutStatement(models.AbstractModel):
+    """Closes the months of a Stripe journal by bank statements.
+
+    Odoo's dashboard adds up what is in no statement, and the comparison with Stripe
+    what came after the last one: so neither grows slower with the years. A line that
+    becomes known late goes into the statement of its month, and all later ones carry it
+    on. Runs as superuser under the gateway's lock.
+    """
+
+    _name = "checkout.statement"
+    _description = "Monthly Stripe Statement"
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _close_months(self, gateway):
+        """Make the statements of the months that are over, and count what they hold."""
+        self._put_into_statements(self._search_open_lines(gateway))
+        self._count_closed(gateway)
+
+    @api.model
+    def _take_late(self, gateway, lines):
+        """Put new lines of months that are closed into their statements.
+
+        :param account.bank.statement.line lines: Lines of the gateway's journal.
+        """
+        closed_until = gateway.closed_until
+        late = lines.filtered(lambda line: closed_until and line.date <= closed_until)
+        if late:
+            self._put_into_statements(late.sorted("internal_index"))
+            self._count_closed(gateway)
+
+    @api.model
+    def _count_closed(self, gateway):
+        """Count anew what the ledger holds at the end of the last closed month."""
+        until = self._get_last(gateway).date
+        agreement = self.env["checkout.agreement"]
+        balance = agreement._sum_items(gateway, [("date", "<=", until)]) if until else 0
+        gateway.write({"closed_until": until, "closed_balance": balance})
+
+    # === MONTHS === #
+
+    @api.model
+    def _search_open_lines(self, gateway):
+        """The lines of months that are over and have no statement, oldest first."""
+        today = fields.Date.context_today(gateway)
+        first_open_day = (today - timedelta(days=CLOSING_DAYS)).replace(day=1)
+        return self.env["account.bank.statement.line"].search(
+            [
+                ("journal_id", "=", gateway.journal_id.id),
+                ("statement_id", "=", False),
+                ("date", "<", first_open_day),
+            ],
+            order="internal_index",
+        )
+
+    @api.model
+    def _get_month(self, line):
+        return line.date.replace(day=1)
+
+    # === STATEMENTS === #
+
+    @api.model
+    def _put_into_statements(self, lines):
+        """:param account.bank.statement.line lines: Of one journal, oldest first."""
+        for month, month_lines in lines.grouped(self._get_month).items():
+            statement = self._find_statement(lines.journal_id, month)
+            if statement:
+                month_lines.statement_id = statement
+            else:
+                self._create_statement(month, month_lines)
+        if lines:
+            self._carry_forward(lines.journal_id, lines[0].date)
+
+    @api.model
+    def _find_statement(self, journal, month):
+        return (
+            self.env["account.bank.statement.line"]
+            .search(
+                [
+                    ("journal_id", "=", journal.id),
+                    ("statement_id", "!=", False),
+                    ("date", ">=", month),
+                    ("date", "<=", fields.Date.end_of(month, "month")),
+                ],
+                limit=1,
+            )
+            .statement_id
+        )
+
+    @api.model
+    def _create_statement(self, month, lines):
+        """Odoo finds the balances: from the statement before, and from the lines."""
+        return self.env["account.bank.statement"].create(
+            {
+                "name": f"{lines.journal_id.code} {month:%Y-%m}",
+                "line_ids": [Command.set(lines.ids)],
+            }
+        )
+
+    @api.model
+    def _carry_forward(self, journal, day):
+        """Have the statements from a day on begin with what the ones before end with."""
+        statements = self.env["account.bank.statement"].search(
+            [("journal_id", "=", journal.id), ("date", ">=", day)],
+            order="first_line_index",
+        )
+        balance = statements[:1].balance_start
+        for statement in statements:
+            statement.balance_start = balance
+            statement.balance_end_real = balance = statement.balance_end
+
+    @api.model
+    def _get_last(self, gateway):
+        return self.env["account.bank.statement"].search(
+            [("journal_id", "=", gateway.journal_id.id), ("date", "!=", False)],
+            order="first_line_index desc",
+            limit=1,
+        )
