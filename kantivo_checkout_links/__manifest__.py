@@ -30,6 +30,7 @@
         "views/checkout_dispute_views.xml",
         "views/checkout_payout_views.xml",
         "views/checkout_agreement_views.xml",
+        "views/account_journal_views.xml",
         "views/account_move_views.xml",
         "views/res_partner_views.xml",
         "views/checkout_menus.xml",

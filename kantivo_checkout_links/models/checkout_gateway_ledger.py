@@ -76,9 +76,8 @@ class CheckoutGateway(models.Model):
             state = self._check_agreement()
         except StripeError as error:
             raise UserError(self._describe_failure(error)) from error
-        states = dict(self._fields["agreement_state"]._description_selection(self.env))
         kinds = {"green": "success", "red": "danger"}
-        return self._notify(kinds.get(state, "warning"), states[state])
+        return self._notify(kinds.get(state, "warning"), self._describe_agreement())
 
     def action_view_difference(self):
         """Open the first thing that differs, saying what to do about it."""
@@ -102,6 +101,10 @@ class CheckoutGateway(models.Model):
         state = gateway_sudo._work_exclusively(self.env["checkout.agreement"]._check_fully)
         self.invalidate_recordset()
         return state
+
+    def _describe_agreement(self):
+        states = dict(self._fields["agreement_state"]._description_selection(self.env))
+        return states[self.agreement_state]
 
     # === BUSINESS METHODS === #
 

@@ -88,3 +88,30 @@ class TestAgreement(CheckoutCommon):
         charge = self.get_movement(self.payment, "charge")
         charge.sudo().write({"payment_id": False})
         self.assertEqual(self.payment.link_id.agreement_state, "red")
+
+    # === DASHBOARD === #
+
+    def test_card_of_the_journal_says_whether_it_agrees(self):
+        self.book_by_hand(5)
+        self.check()
+        card = self.get_card()
+        self.assertEqual(card["checkout_agreement"], "red")
+        self.assertEqual(card["checkout_agreement_text"], "Differs from Stripe")
+
+    def test_cards_of_other_journals_say_nothing_of_stripe(self):
+        bank = self.company_data["default_journal_bank"]
+        self.assertNotIn("checkout_agreement", self.get_card(bank))
+        self.assertEqual(bank.open_action()["res_model"], "account.bank.statement")
+
+    def test_card_leads_to_movements_and_gateway(self):
+        journal = self.gateway.journal_id
+        action = journal.open_action()
+        self.assertEqual(action["res_model"], "checkout.movement")
+        movements = self.env["checkout.movement"].search(action["domain"])
+        self.assertEqual(movements, self.payment.movement_ids)
+        action = journal.action_view_checkout_gateway()
+        self.assertEqual(action["res_id"], self.gateway.id)
+
+    def get_card(self, journal=None):
+        journal = journal or self.gateway.journal_id
+        return journal._get_journal_dashboard_data_batched()[journal.id]
