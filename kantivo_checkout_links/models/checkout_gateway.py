@@ -375,10 +375,9 @@ class CheckoutGateway(models.Model):
         :raise UserError: if Stripe can't be reached or refuses the key.
         """
         self.env["checkout.link"].check_access("write")  # merchants, not who only reads
-        for gateway in self:
-            gateway.check_access("read")
-            gateway._sync_now()
-        return self._notify("success", self.env._("Up to date with Stripe."))
+        self.check_access("read")
+        found = [gateway._sync_now() for gateway in self]
+        return self._notify("success", self._describe_sync(found))
 
     def _has_payments(self):
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
@@ -420,6 +419,12 @@ class CheckoutGateway(models.Model):
             else str(error)
         )
 
+    def _describe_sync(self, found):
+        news = ", ".join(filter(None, found))
+        if not news:
+            return self.env._("Up to date with Stripe: there was nothing new.")
+        return self.env._("Up to date with Stripe. New: %s.", news)
+
     def _check_may_sync(self):
         """:raise UserError: while it is open whose books other payments belong in."""
         if self.shared_account == "ask":
@@ -432,8 +437,9 @@ class CheckoutGateway(models.Model):
             )
 
     def _sync_now(self):
+        """:return: What was found, in words; nothing if there was nothing new."""
         try:
-            self.sudo()._work_exclusively(  # the key is out of reach
+            return self.sudo()._work_exclusively(  # the key is out of reach
                 self.env["checkout.sync"]._sync
             )
         except stripe_client.StripeError as error:

@@ -44,6 +44,7 @@ class CheckoutSync(models.AbstractModel):
     def _sync(self, gateway):
         """Bring a gateway's payments and entries up to date with Stripe.
 
+        :return: What was found, in words; nothing if there was nothing new.
         :raise StripeError: if Stripe can't be read; what was read until then stays.
         :raise UserError: while the merchant has something to decide first.
         """
@@ -74,6 +75,7 @@ class CheckoutSync(models.AbstractModel):
         gateway._examine_health(client, gateway._count_paid() - paid_before)
         self.env["checkout.agreement"]._check(gateway)
         gateway._commit()
+        return gateway.sync_note
 
     @api.model
     def _describe_found(self, gateway, last):

@@ -28,6 +28,13 @@ class TestSync(CheckoutCommon):
         self.assertTrue(self.find_movements("payout"))
         self.assert_agrees()
 
+    def test_sync_says_what_it_found(self):
+        self.pay(self.create_link(110))
+        found = self.gateway.action_sync()["params"]["message"]
+        self.assertIn("1 × Charge, 1 × Fee", found)
+        found = self.gateway.action_sync()["params"]["message"]
+        self.assertIn("nothing new", found)
+
     def test_syncing_again_changes_nothing(self):
         payment = self.pay(self.create_link(110))
         self.deliver()
