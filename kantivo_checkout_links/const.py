@@ -149,6 +149,9 @@ DISPUTE_STATES = [
 CONTESTED_STATES = frozenset(
     "needs_response under_review appeal_needs_response appeal_under_review lost".split()
 )
+# Over, and what is withheld then stays gone; of one that is prevented, that may be
+# nothing.
+LOST_STATES = frozenset({"lost", "prevented"})
 RESPONSE_STATES = frozenset(
     "warning_needs_response needs_response appeal_needs_response".split()
 )

@@ -314,7 +314,8 @@ def create_balance_transaction(world, body):
     """Money that moves without a charge, e.g. a stand-alone fee or a top-up.
 
     Takes `amount` (signed), `type` (default `stripe_fee`), `category` (default `fee`),
-    `currency`, `description`, `source`, `fee` (taken off the net), `available_on`.
+    `currency`, `description`, `source`, `fee` (taken off the net), `available_on`,
+    `balance_type`.
     """
     merchant = _merchant(world, body)
     if body.get("source"):
@@ -332,6 +333,7 @@ def create_balance_transaction(world, body):
         fees=[detail] if fee else [],
         description=body.get("description", "Billing - usage fee"),
         available_on=body.get("available_on"),
+        balance_type=body.get("balance_type"),
     )
     return rendered(bt)
 
@@ -379,6 +381,7 @@ DISPUTE_ACTIONS = {
     "close_inquiry": disputes.close_inquiry,
     "escalate": disputes.escalate,
     "lose": disputes.lose,
+    "prevent": disputes.prevent,
     "reinstate": disputes.reinstate,
     "respond": disputes.respond,
     "win": disputes.win,
@@ -389,7 +392,7 @@ DISPUTE_ACTIONS = {
 @operation("POST", "/disputes/<object_id>/<action>")
 def change_dispute(world, body, object_id, action):
     """What the bank decides: see `DISPUTE_ACTIONS`; `win` and `reinstate` take
-    `returned_fee`.
+    `returned_fee` and `amount`.
     """
     return _act(world, DISPUTE_ACTIONS, object_id, action, body)
 

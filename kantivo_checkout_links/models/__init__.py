@@ -11,6 +11,7 @@ from . import (
     checkout_dispute,
     checkout_endpoint,
     checkout_entry,
+    checkout_entry_dispute,
     checkout_entry_reversal,
     checkout_entry_tax,
     checkout_event,

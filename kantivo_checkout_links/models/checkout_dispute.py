@@ -1,7 +1,12 @@
 from odoo import api, fields, models
 from odoo.tools.misc import format_date
 
-from ..const import CONTESTED_STATES, DISPUTE_STATES, RESPONSE_STATES
+from ..const import (
+    CONTESTED_STATES,
+    DISPUTE_STATES,
+    LOST_STATES,
+    RESPONSE_STATES,
+)
 from ..money import from_minor
 
 OPEN_STATES = (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review"}
@@ -53,7 +58,7 @@ class CheckoutDispute(models.Model):
         """Bring a dispute to what it is at Stripe now.
 
         :param checkout.payment payment: Whose charge is disputed.
-        :param dict dispute: Stripe's dispute; a lost one with `closed_at`.
+        :param dict dispute: Stripe's dispute; one that may be lost with `closed_at`.
         """
         vals = self._prepare_dispute_vals(payment, dispute)
         row = payment.dispute_ids.filtered(lambda d: d.stripe_id == dispute["id"])
@@ -85,13 +90,18 @@ class CheckoutDispute(models.Model):
             movements._ensure_transaction(
                 self.gateway_id, transaction, dispute, self.payment_id
             )
-        withheld = sum(t["amount"] for t in dispute["balance_transactions"])
-        if self.state == "lost" and withheld:
-            movements._ensure_loss(self, self._to_datetime(dispute["closed_at"]))
+        movements._set_loss(self, dispute.get("closed_at"))
 
     def _is_contested(self):
         """Whether the customer's money isn't the merchant's, or no longer."""
-        return self.state in CONTESTED_STATES
+        return self.state in CONTESTED_STATES or bool(self._get_lost_amount())
+
+    def _get_lost_amount(self):
+        """What was withheld for good, in the balance's currency."""
+        if self.state not in LOST_STATES:
+            return 0
+        movements = self.env["checkout.movement"]._find_of_dispute(self)
+        return -sum(movements.mapped("amount"))
 
     def _update_activity(self):
         """Tell the responsible user that evidence is wanted, or isn't any more."""

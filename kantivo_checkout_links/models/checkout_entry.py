@@ -167,11 +167,13 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _prepare_refund_items(self, movement, value):
-        return self.env["checkout.entry.reversal"]._prepare_items(movement, value)
+        return self.env["checkout.entry.reversal"]._prepare_items(
+            movement, -movement.source_amount, value
+        )
 
     @api.model
     def _prepare_charge_failure_items(self, movement, value):
-        return self.env["checkout.entry.reversal"]._prepare_items(movement, value)
+        return self._prepare_refund_items(movement, value)
 
     @api.model
     def _prepare_refund_failure_items(self, movement, value):
@@ -181,33 +183,7 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _prepare_dispute_items(self, movement, value):
-        """What Stripe withholds, or gives back, waits until the dispute is decided."""
-        account = self._get_dispute_account(movement)
-        return [self._prepare_settled_item(movement, value, account)]
-
-    @api.model
-    def _prepare_dispute_reversal_items(self, movement, value):
-        return self._prepare_dispute_items(movement, value)
-
-    @api.model
-    def _prepare_dispute_loss_items(self, movement, _value):
-        """What was withheld is lost: a loss, or the sale taken back like a refund."""
-        withheld = self._get_withheld_lines(movement)
-        amount, value = (
-            sum(withheld.mapped("amount_currency")),
-            sum(withheld.mapped("balance")),
-        )
-        item = self._prepare_settled_item(movement, value, withheld.account_id)
-        release = {**item, "amount_currency": -amount}
-        account = movement.gateway_id.dispute_loss_account_id
-        if not account:
-            reversal = self.env["checkout.entry.reversal"]
-            return [release, *reversal._prepare_items(movement, -value)]
-        loss = {"account_id": account.id, "amount_currency": amount, "balance": value}
-        return [release, {**item, **loss}]
-
-    @api.model
-    def _get_dispute_account(self, movement):
+        """What Stripe withholds waits until the dispute is decided."""
         account = movement.gateway_id.dispute_account_id
         if not account:
             raise UserError(
@@ -215,24 +191,17 @@ class CheckoutEntry(models.AbstractModel):
                     "There is no account for disputes. Choose one on the gateway."
                 )
             )
-        return account
+        return [self._prepare_settled_item(movement, value, account)]
 
     @api.model
-    def _get_withheld_lines(self, movement):
-        """The items that hold the money of a dispute.
-
-        :raise UserError: if not all of them are booked yet.
-        """
-        movements = movement._get_same_source().filtered(
-            lambda m: m.kind in ("dispute", "dispute_reversal")
+    def _prepare_dispute_reversal_items(self, movement, value):
+        return self.env["checkout.entry.dispute"]._prepare_reversal_items(
+            movement, value
         )
-        if not movements or any(m.state != "posted" for m in movements):
-            raise UserError(
-                self.env._("Waiting until what the dispute withheld is booked.")
-            )
-        lines = movements.move_id.line_ids
-        liquidity = movement.gateway_id.journal_id.default_account_id
-        return lines.filtered(lambda line: line.account_id != liquidity)
+
+    @api.model
+    def _prepare_dispute_loss_items(self, movement, _value):
+        return self.env["checkout.entry.dispute"]._prepare_loss_items(movement)
 
     # === PAYOUTS === #
 

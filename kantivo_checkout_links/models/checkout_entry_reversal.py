@@ -1,6 +1,15 @@
 from odoo import Command, api, models
 from odoo.exceptions import UserError
 
+# What takes a sale back, and what makes it good again.
+REVERSING_KINDS = (
+    "charge_failure",
+    "refund",
+    "refund_failure",
+    "dispute_loss",
+    "dispute_reversal",
+)
+
 
 class CheckoutEntryReversal(models.AbstractModel):
     """Takes back what was posted for a payment: in proportion, at the charge's rate."""
@@ -9,19 +18,20 @@ class CheckoutEntryReversal(models.AbstractModel):
     _description = "Stripe Movement Reversal"
 
     @api.model
-    def _prepare_items(self, movement, value):
+    def _prepare_items(self, movement, amount, value):
         """Items that take back a part of a sale.
 
         What is taken back in all is rounded, not each part: so the last part leaves
         nothing. A difference between the charge's rate and that of today goes to the
         company's exchange accounts.
 
+        :param float amount: What goes back in the currency that was paid in: positive.
         :param float value: What leaves in company currency: negative.
         :raise UserError: if the sale isn't booked yet, or less of it is left.
         """
         sale = self._get_sale_lines(movement)
         earlier = self._get_earlier_lines(movement, sale)
-        share = self._get_share(movement, sale, earlier)
+        share = self._get_share(movement, amount, sale, earlier)
         tax_items = self._prepare_tax_items(sale, earlier, share)
         base_line = sale.filtered(lambda line: not line.tax_repartition_line_id)
         total = self._get_part(sale, earlier, share)
@@ -45,6 +55,26 @@ class CheckoutEntryReversal(models.AbstractModel):
         given_back = sum(item["balance"] for item in items)
         return [*items, *self._prepare_exchange_items(movement, -value - given_back)]
 
+    @api.model
+    def _prepare_part_mirror(self, lines, share):
+        """Items that turn a part of others around; their base takes the odd cent.
+
+        :param account.move.line lines: Base and taxes; the base comes first.
+        :param float share: Of 1.
+        """
+        lines = lines.sorted(lambda line: bool(line.tax_repartition_line_id))
+        items = [self._prepare_mirror_item(line) for line in lines]
+        amounts = (
+            ("amount_currency", lines.currency_id),
+            ("balance", lines.company_currency_id),
+        )
+        for name, currency in amounts:
+            total = currency.round(sum(item[name] for item in items) * share)
+            for item in items:
+                item[name] = currency.round(item[name] * share)
+            items[0][name] += total - sum(item[name] for item in items)
+        return items
+
     # === WHAT WAS POSTED === #
 
     @api.model
@@ -64,14 +94,14 @@ class CheckoutEntryReversal(models.AbstractModel):
     def _get_earlier_lines(self, movement, sale):
         """What was taken back of the sale until now."""
         others = (movement.payment_id.movement_ids - movement).filtered(
-            lambda m: m.kind != "charge"
+            lambda m: m.kind in REVERSING_KINDS
         )
         return others._get_booked_lines().filtered(
             lambda line: line.account_id in sale.account_id
         )
 
     @api.model
-    def _get_share(self, movement, sale, earlier):
+    def _get_share(self, movement, amount, sale, earlier):
         """How much of the sale is taken back with this one, of 1.
 
         More than 1 for a moment, where a refund becomes known late that fails later:
@@ -79,7 +109,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         """
         currency = movement.source_currency_id
         paid = -sum(sale.mapped("amount_currency"))
-        back = sum(earlier.mapped("amount_currency")) - movement.source_amount
+        back = sum(earlier.mapped("amount_currency")) + amount
         too_much = currency.compare_amounts(back, paid) > 0
         if too_much and movement.kind == "dispute_loss":
             raise UserError(
@@ -189,6 +219,18 @@ class CheckoutEntryReversal(models.AbstractModel):
             "amount_currency": -line.amount_currency,
             "balance": -line.balance,
         }
+
+    @api.model
+    def _get_exchange_lines(self, movements):
+        """The items of movements that are differences of rates."""
+        company = movements.company_id
+        accounts = (
+            company.expense_currency_exchange_account_id
+            | company.income_currency_exchange_account_id
+        )
+        return movements._get_booked_lines().filtered(
+            lambda line: line.account_id in accounts
+        )
 
     @api.model
     def _prepare_exchange_items(self, movement, difference):

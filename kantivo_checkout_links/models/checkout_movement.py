@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ..const import KIND_BY_CATEGORY
 from ..money import from_minor
+from .checkout_entry_dispute import DISPUTE_KINDS
 from .checkout_rebooking import REBOOKABLE_KINDS
 
 # Kinds that are about one payment, by what they are about.
@@ -435,23 +436,46 @@ class CheckoutMovement(models.Model):
     # === BUSINESS METHODS - WITHOUT A BALANCE TRANSACTION === #
 
     @api.model
-    def _ensure_loss(self, dispute, closed_at):
-        """A lost dispute: no money moves any more, but now it is gone for good."""
-        vals = {
+    def _set_loss(self, dispute, closed_at):
+        """A lost dispute: no money moves any more, but now it is gone for good.
+
+        One that was lost and won before anybody booked it was never lost. One that was
+        lost, won and lost again is lost anew.
+
+        :param int closed_at: When it was lost.
+        """
+        movements = self._find_of_dispute(dispute)
+        withdrawal = movements.filtered(lambda m: m.kind == "dispute").sorted("id")[-1:]
+        losses = movements.filtered(lambda m: m.kind == "dispute_loss")
+        if not dispute._get_lost_amount():
+            losses.filtered(lambda m: not m.move_id).unlink()
+        elif all(loss.id < withdrawal.id for loss in losses):
+            vals = self._prepare_loss_vals(dispute, withdrawal, closed_at)
+            again = {"balance_transaction_id": withdrawal.balance_transaction_id}
+            self.create({**vals, **again} if losses else vals)
+
+    @api.model
+    def _prepare_loss_vals(self, dispute, withdrawal, closed_at):
+        return {
+            **self._prepare_common_vals(withdrawal.gateway_id, dispute.payment_id),
             "stripe_source_id": dispute.stripe_id,
             "kind": "dispute_loss",
-            "currency_id": dispute.gateway_id.currency_id.id,
+            "currency_id": withdrawal.currency_id.id,
             "source_amount": -dispute.amount,
             "source_currency_id": dispute.currency_id.id,
-            "occurred_at": closed_at,
+            "occurred_at": self._to_datetime(closed_at),
         }
-        if not self._find_source(dispute.gateway_id, "dispute_loss", dispute.stripe_id):
-            self.create(
-                {
-                    **self._prepare_common_vals(dispute.gateway_id, dispute.payment_id),
-                    **vals,
-                }
-            )
+
+    @api.model
+    def _find_of_dispute(self, dispute):
+        """The movements of a dispute that hold its money, or let go of it."""
+        return self.search(
+            [
+                ("gateway_id", "in", dispute.gateway_id._get_siblings().ids),
+                ("stripe_source_id", "=", dispute.stripe_id),
+                ("kind", "in", DISPUTE_KINDS),
+            ]
+        )
 
     @api.model
     def _ensure_opening(self, gateway, amount):
@@ -546,16 +570,10 @@ class CheckoutMovement(models.Model):
         """The movements of the same object of Stripe's, this one among them."""
         return self.search(
             [
-                ("gateway_id", "=", self.gateway_id.id),
+                ("gateway_id", "in", self.gateway_id._get_siblings().ids),
                 ("stripe_source_id", "=", self.stripe_source_id),
             ]
         )
-
-    def _get_related(self):
-        """The movements whose open items this one may close."""
-        if self.kind in ("refund", "refund_failure", "charge_failure"):
-            return self.payment_id.movement_ids
-        return self._get_same_source()
 
     def _get_label(self):
         """What a journal item says: what moved, for what, and Stripe's id."""

@@ -8,11 +8,25 @@ from odoo.exceptions import UserError
 from odoo.tools.misc import format_date
 
 from ..const import POST_BATCH
+from .checkout_entry_dispute import DISPUTE_KINDS
 
 # Entries of these kinds are made from other entries, which must be there first.
-DERIVED_KINDS = ("charge_failure", "refund", "refund_failure", "dispute_loss")
+DERIVED_KINDS = (
+    "charge_failure",
+    "refund",
+    "refund_failure",
+    "dispute_reversal",
+    "dispute_loss",
+)
+# What holds money on its way until it is decided where that goes.
+HOLDING_KINDS = (*DISPUTE_KINDS, "payout", "payout_failure")
 
 _logger = logging.getLogger(__name__)
+
+
+def is_owed(line):
+    """Whether a journal item is on a customer's account."""
+    return line.account_type == "asset_receivable"
 
 
 class CheckoutPoster(models.AbstractModel):
@@ -111,12 +125,10 @@ class CheckoutPoster(models.AbstractModel):
         """Close the items that this movement ends: a dispute won or lost, a payout that
         came back, a refund of what still waited for an invoice.
         """
-        lines = movement._get_related().move_id.line_ids.filtered(
-            lambda line: (
-                not line.reconciled
-                and self._is_closing_account(movement.gateway_id, line.account_id)
-            )
-        )
+        if movement.kind not in (*DERIVED_KINDS, *HOLDING_KINDS):
+            return
+        lines = self._get_held_lines(movement) | self._get_owed_lines(movement)
+        lines = lines.filtered(lambda line: not line.reconciled)
         for items in lines.grouped("account_id").values():
             if any(item.balance > 0 for item in items) and any(
                 item.balance < 0 for item in items
@@ -124,11 +136,19 @@ class CheckoutPoster(models.AbstractModel):
                 items.reconcile()
 
     @api.model
-    def _is_closing_account(self, gateway, account):
-        own = gateway.dispute_account_id | gateway.transfer_account_id
-        return account.account_type == "asset_receivable" or (
-            account in own and account.reconcile
+    def _get_held_lines(self, movement):
+        """What holds the money of the same dispute or payout, and lets go of it."""
+        related = movement._get_same_source().filtered(
+            lambda m: m.kind in HOLDING_KINDS
         )
+        return related._get_booked_lines().filtered(
+            lambda line: line.account_id.reconcile and not is_owed(line)
+        )
+
+    @api.model
+    def _get_owed_lines(self, movement):
+        """What was credited to the customer for a payment, and taken back."""
+        return movement.payment_id.movement_ids._get_booked_lines().filtered(is_owed)
 
     # === CHECKS === #
 

@@ -3,6 +3,7 @@ from datetime import UTC
 
 from odoo import api, fields, models
 
+from ..const import LOST_STATES
 from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Reading:
         Stripe tells that moment in the event only.
         """
         dispute = self._get("dispute", dispute_id)
-        if dispute["status"] == "lost" and "closed_at" not in dispute:
+        if dispute["status"] in LOST_STATES and "closed_at" not in dispute:
             dispute["closed_at"] = self._find_closing(dispute)
         return dispute
 

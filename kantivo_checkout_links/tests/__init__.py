@@ -6,6 +6,7 @@ from . import (
     test_currency,
     test_dates,
     test_dispute,
+    test_dispute_outcome,
     test_gateway,
     test_gateway_accounting,
     test_gateway_keys,

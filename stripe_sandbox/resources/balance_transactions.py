@@ -21,7 +21,7 @@ def record(merchant, *, kind, category, amount, currency, source=None, **optiona
     :param amount: signed, in minor units of the settlement `currency`
     :param source: id of the object behind it
     :param optional: `fees` (fee_details), `exchange_rate`, `description`,
-        `available_on` (default: at once)
+        `available_on` (default: at once), `balance_type` (default: payments)
     """
     fees = optional.get("fees") or []
     fee = sum(detail["amount"] for detail in fees)
@@ -32,7 +32,7 @@ def record(merchant, *, kind, category, amount, currency, source=None, **optiona
             "object": "balance_transaction",
             "amount": amount,
             "available_on": optional.get("available_on") or now,
-            "balance_type": "payments",
+            "balance_type": optional.get("balance_type") or "payments",
             "created": now,
             "currency": currency,
             "description": optional.get("description"),

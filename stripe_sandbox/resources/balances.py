@@ -22,11 +22,16 @@ def current(merchant):
 
 
 def total(merchant, currency, status=None):
-    """Sum of the net amounts in a currency, minor units; all of it without status."""
+    """Sum of the net amounts in a currency, minor units; all of it without status.
+
+    What other balances of the account hold (`balance_type`) is not in it.
+    """
     return sum(
         bt["net"]
         for bt in merchant.all("balance_transaction")
-        if bt["currency"] == currency and status in (None, bt["status"])
+        if bt["currency"] == currency
+        and bt["balance_type"] == "payments"
+        and status in (None, bt["status"])
     )
 
 

@@ -118,20 +118,25 @@ def respond(merchant, dispute):
     merchant.emit("charge.dispute.updated", dispute, old)
 
 
-def win(merchant, dispute, returned_fee=0):
-    """The merchant wins: the money comes back, with `returned_fee` if any."""
-    reinstate(merchant, dispute, returned_fee)
+def win(merchant, dispute, **how):
+    """The merchant wins: the money comes back as `reinstate` says."""
+    reinstate(merchant, dispute, **how)
     _close(merchant, dispute, "won")
 
 
-def reinstate(merchant, dispute, returned_fee=0):
-    """The money comes back, whatever the status."""
+def reinstate(merchant, dispute, returned_fee=0, amount=None):
+    """The money comes back, whatever the status.
+
+    :param returned_fee: of the dispute's fee, in the balance's currency
+    :param amount: in the balance's currency; default all that was taken
+    """
     taken = sum(bt["amount"] for bt in dispute["balance_transactions"])
     if taken >= 0:
         raise errors.NotPossible("no money was withdrawn")
     first = dispute["balance_transactions"][0]
     fees = [_fee(-returned_fee, first["currency"])] if returned_fee else []
-    _move(merchant, dispute, -taken, first["currency"], fees, "dispute_reversal")
+    back = -taken if amount is None else amount
+    _move(merchant, dispute, back, first["currency"], fees, "dispute_reversal")
     merchant.emit("charge.dispute.funds_reinstated", dispute)
 
 
@@ -146,6 +151,11 @@ def withdraw_again(merchant, dispute):
 def lose(merchant, dispute):
     """The customer wins; the money is gone already."""
     _close(merchant, dispute, "lost")
+
+
+def prevent(merchant, dispute):
+    """The customer is paid back by a rule agreed on before; the money stays gone."""
+    _close(merchant, dispute, "prevented")
 
 
 def close_inquiry(merchant, dispute):

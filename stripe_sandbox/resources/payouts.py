@@ -94,6 +94,7 @@ def make_automatic(merchant, currency, pending_too=False):
         bt
         for bt in merchant.all("balance_transaction")
         if bt["currency"] == currency
+        and bt["balance_type"] == "payments"
         and not bt["_payout"]
         and (pending_too or bt["status"] == "available")
     ]

@@ -55,6 +55,19 @@ def test_won(client, charge, frozen):
     assert types(frozen)[-2:] == ["funds_reinstated", "closed"]
 
 
+def test_a_part_of_the_money_comes_back(client, charge, frozen):
+    made = frozen.dispute(charge.id)
+    frozen.change_dispute(made["id"], "reinstate", amount=4000)
+    assert nets(client, made["id"])[-1] == ("dispute_reversal", 4000)
+
+
+def test_prevented(client, charge, frozen):
+    made = frozen.dispute(charge.id)
+    frozen.change_dispute(made["id"], "prevent")
+    assert client.v1.disputes.retrieve(made["id"]).status == "prevented"
+    assert types(frozen)[-1] == "closed"
+
+
 def test_won_with_the_fee_returned(client, charge, frozen):
     made = frozen.dispute(charge.id)
     frozen.change_dispute(made["id"], "win", returned_fee=1500)
