@@ -29,10 +29,17 @@ class CheckoutEntryTax(models.AbstractModel):
     def _get_taxes(self, payment):
         """The payment's taxes, mapped by the payer's fiscal position, if known."""
         partner = payment.partner_id
-        if not partner.country_id:
-            return payment.tax_ids
         positions = self.env["account.fiscal.position"].with_company(payment.company_id)
-        return positions._get_fiscal_position(partner).map_tax(payment.tax_ids)
+        position = positions._get_fiscal_position(partner)
+        if not partner.country_id and not position:
+            position = positions._get_fiscal_position(self._get_stranger(payment))
+        return position.map_tax(payment.tax_ids)
+
+    @api.model
+    def _get_stranger(self, payment):
+        """A contact in memory, of whom nothing but the country is known."""
+        country = payment.customer_country_id
+        return self.env["res.partner"].new({"country_id": country.id})
 
     @api.model
     def _prepare_fee_items(self, item, movement):
@@ -41,21 +48,29 @@ class CheckoutEntryTax(models.AbstractModel):
         direction = {"sign": -1 if returned else 1, "is_refund": returned}
         taxes = movement.gateway_id.fee_tax_ids
         base, *tax_items = self._split(item, taxes, movement.company_id, direction)
-        if tax_items and movement.tax_amount:
-            self._set_stated_tax(base, tax_items[0], movement)
+        if movement.tax_amount:
+            stated = movement.tax_amount
+            value = stated * item["balance"] / item["amount_currency"]
+            currencies = movement.currency_id, movement.company_id.currency_id
+            self._set_total(base, tax_items, "amount_currency", stated, currencies[0])
+            self._set_total(base, tax_items, "balance", value, currencies[1])
         return [base, *tax_items]
 
     @api.model
-    def _set_stated_tax(self, base, tax_item, movement):
-        """Move between base and tax what rounding made different from Stripe's tax."""
-        ratio = base["balance"] / base["amount_currency"]
-        missing = movement.currency_id.round(
-            movement.tax_amount - tax_item["amount_currency"]
-        )
-        value = movement.company_id.currency_id.round(missing * ratio)
-        for item, sign in ((tax_item, 1), (base, -1)):
-            item["amount_currency"] += sign * missing
-            item["balance"] += sign * value
+    def _set_total(self, base, tax_items, name, total, currency):
+        """Make taxes together what Stripe states, each in proportion.
+
+        Taxes that are nothing together, as in a reverse charge, can't be what it states.
+        """
+        computed = sum(item[name] for item in tax_items)
+        if currency.is_zero(computed):
+            return
+        base[name] = currency.round(base[name] + computed - total)
+        for item in tax_items:
+            item[name] = currency.round(item[name] * total / computed)
+        largest = max(tax_items, key=lambda item: abs(item[name]))
+        rest = total - sum(item[name] for item in tax_items)
+        largest[name] = currency.round(largest[name] + rest)
 
     @api.model
     def _split(self, item, taxes, company, direction):

@@ -72,8 +72,10 @@ class CheckoutPoster(models.AbstractModel):
         """The movement with the values of its entry, or nothing if it waits."""
         try:
             return movement, self._prepare_entry_vals(movement)
-        except UserError as error:
-            movement._set_waiting(str(error))
+        except OperationalError:
+            raise  # nobody's fault: the whole transaction is tried again
+        except Exception as error:
+            self._set_failed(movement, error)
             return None
 
     @api.model
@@ -113,12 +115,22 @@ class CheckoutPoster(models.AbstractModel):
         """Statement lines; a plain entry where no Stripe money moved."""
         vals_list = [vals for _movement, vals in entries]
         if all(movement.amount for movement, _vals in entries):
-            lines = self.env["account.bank.statement.line"].create(vals_list)
+            lines = self._create_unchanged("account.bank.statement.line", vals_list)
             self.env["checkout.statement"]._take_late(entries[0][0].gateway_id, lines)
             return lines
-        moves = self.env["account.move"].create(vals_list)
+        moves = self._create_unchanged("account.move", vals_list)
         moves.action_post()
         return moves
+
+    @api.model
+    def _create_unchanged(self, model, vals_list):
+        """Create records whose journal items are complete.
+
+        Odoo would compute taxes anew where it sees no tax item, as with 0 %: then what
+        undoes a refund would count as a sale.
+        """
+        records = self.env[model].with_context(skip_invoice_sync=True).create(vals_list)
+        return records.with_env(self.env)
 
     @api.model
     def _reconcile(self, movement):
@@ -165,12 +177,17 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _check_entry(self, record, vals):
-        """The entry is just what was meant: posted, settled, and no item more."""
+        """The entry is just what was meant: posted, settled, on its day, and each item
+        with its account, value and tax tags.
+        """
+        meant = [item for _command, _id, item in vals["line_ids"]]
+        currency = record.company_id.currency_id
         intact = (
             record.state == "posted"
-            and len(record.line_ids) == len(vals["line_ids"])
             and record.date == vals["date"]
             and getattr(record, "is_reconciled", True)
+            and sorted(map(self._describe_item, record.line_ids))
+            == sorted(self._describe_meant(item, currency) for item in meant)
         )
         if not intact:
             raise UserError(
@@ -178,6 +195,16 @@ class CheckoutPoster(models.AbstractModel):
                     "Odoo changed the entry while posting it. Nothing was booked."
                 )
             )
+
+    @api.model
+    def _describe_item(self, line):
+        return line.account_id.id, line.balance, sorted(line.tax_tag_ids.ids)
+
+    @api.model
+    def _describe_meant(self, item, currency):
+        tag_commands = item.get("tax_tag_ids") or [Command.clear()]
+        tag_ids = tag_commands[0][2] or []
+        return item["account_id"], currency.round(item["balance"]), sorted(tag_ids)
 
     # === ENTRY === #
 

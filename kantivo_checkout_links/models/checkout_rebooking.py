@@ -36,14 +36,8 @@ class CheckoutRebooking(models.AbstractModel):
     @api.model
     def _get_lines(self, movement):
         """The items that are to be taken back: all but differences of exchange."""
-        company = movement.company_id
-        exchange = (
-            company.expense_currency_exchange_account_id
-            | company.income_currency_exchange_account_id
-        )
-        return movement._get_booked_lines().filtered(
-            lambda line: line.account_id not in exchange
-        )
+        reversal = self.env["checkout.entry.reversal"]
+        return movement._get_booked_lines() - reversal._get_exchange_lines(movement)
 
     # === CHECKS === #
 
@@ -114,7 +108,7 @@ class CheckoutRebooking(models.AbstractModel):
             "ref": self.env._("Re-booking of %s", movement.move_id.name),
             "line_ids": [Command.create(item) for item in items],
         }
-        move = self.env["account.move"].create(vals)
+        move = poster._create_unchanged("account.move", [vals])
         move.action_post()
         poster._check_entry(move, vals)
         return move

@@ -27,6 +27,7 @@ from . import (
     test_refund,
     test_statements,
     test_sync,
+    test_taxes,
     test_thin_events,
     test_views,
     test_webhook,

@@ -1,0 +1,397 @@
+import random
+
+from odoo import Command
+
+from .common import CheckoutCommon
+
+
+class TaxCommon(CheckoutCommon):
+    """Taxes of many sorts, each with tags of its own for sales and for refunds."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tax_account = cls.company_data["default_account_tax_sale"]
+        cls.other_tax_account = cls.tax_account.copy({"name": "City tax"})
+
+    @classmethod
+    def create_shares(cls, word, factors):
+        """The repartition of a tax: a base, and a share for each account and factor."""
+        tags = cls.env["account.account.tag"].create(
+            [
+                {"name": f"{word} {number}", "applicability": "taxes"}
+                for number in range(len(factors) + 1)
+            ]
+        )
+        base = {"repartition_type": "base", "tag_ids": [Command.set(tags[0].ids)]}
+        shares = [
+            {
+                "repartition_type": "tax",
+                "factor_percent": factor,
+                "account_id": account.id,
+                "tag_ids": [Command.set(tag.ids)],
+            }
+            for tag, (account, factor) in zip(tags[1:], factors, strict=True)
+        ]
+        return [Command.create(vals) for vals in (base, *shares)]
+
+    @classmethod
+    def create_sales_tax(cls, name, amount, factors=None, **vals):
+        factors = factors or [(cls.tax_account, 100)]
+        return cls.env["account.tax"].create(
+            {
+                "name": name,
+                "amount": amount,
+                "type_tax_use": "sale",
+                "price_include_override": "tax_included",
+                "invoice_repartition_line_ids": cls.create_shares(
+                    f"{name} sale", factors
+                ),
+                "refund_repartition_line_ids": cls.create_shares(
+                    f"{name} refund", factors
+                ),
+                **vals,
+            }
+        )
+
+
+class TestReversalOfTaxes(TaxCommon):
+    """Refunds of parts that add up to all leave nothing: on no account, in no tag."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.eur = cls.setup_other_currency("EUR", rates=[("2016-01-01", 1 / 1.1)])
+
+    def create_cases(self):
+        half = [(self.tax_account, 60), (self.other_tax_account, 40)]
+        transition = self.tax_account.copy({"name": "Not yet due", "reconcile": True})
+        reverse = [(self.tax_account, 100), (self.other_tax_account, -100)]
+        first = self.create_sales_tax("First", 5, include_base_amount=True, sequence=1)
+        second = self.create_sales_tax("Second", 9.975, sequence=2)
+        group = self.env["account.tax"].create(
+            {
+                "name": "Group",
+                "amount_type": "group",
+                "type_tax_use": "sale",
+                "children_tax_ids": [
+                    Command.set(
+                        (
+                            self.create_sales_tax("State", 6.25)
+                            | self.create_sales_tax("County", 1.875)
+                        ).ids
+                    )
+                ],
+            }
+        )
+        return {
+            "none": self.env["account.tax"],
+            "plain": self.create_sales_tax("Plain", 19),
+            "zero": self.create_sales_tax("Zero", 0),
+            "two accounts": self.create_sales_tax("Halves", 7.7, half),
+            "reverse charge": self.create_sales_tax("Reverse", 21, reverse),
+            "negative": self.create_sales_tax("Plus", 16)
+            | self.create_sales_tax("Withheld", -10),
+            "one on the other": first | second,
+            "group": group,
+            "fixed": self.create_sales_tax("Bag", 0.37, amount_type="fixed")
+            | self.create_sales_tax("With bag", 8),
+            "on payment": self.create_sales_tax(
+                "Later",
+                20,
+                tax_exigibility="on_payment",
+                cash_basis_transition_account_id=transition.id,
+            ),
+        }
+
+    def test_parts_leave_nothing(self):
+        self.sandbox.settings(rates={"eur": "1.0823"})
+        plans = self.env["account.analytic.plan"].create({"name": "Project"})
+        analytic = self.env["account.analytic.account"].create(
+            {"name": "Summer", "plan_id": plans.id}
+        )
+        for seed, (name, taxes) in enumerate(self.create_cases().items()):
+            for currency in (self.env.company.currency_id, self.eur):
+                with self.subTest(taxes=name, currency=currency.name):
+                    link = self.create_open_link(
+                        tax_ids=[Command.set(taxes.ids)],
+                        currency_id=currency.id,
+                        analytic_distribution={analytic.id: 100},
+                    )
+                    self.check_parts(link, random.Random(seed))
+
+    def check_parts(self, link, chance):
+        minor = chance.randint(600, 99999)
+        payment = self.pay(link, minor / 100)
+        self.deliver()
+        sale = self.get_movement(payment, "charge").move_id
+        for part in self.cut(minor, chance):
+            refund = self.sandbox.refund(payment.stripe_charge_id, part)
+            if chance.random() < 0.3:
+                self.sandbox.change_refund(refund["id"], "fail")
+                self.sandbox.refund(payment.stripe_charge_id, part)
+            self.deliver()
+            self.assert_in_proportion(payment, sale)
+        self.assertEqual(payment.state, "refunded")
+        self.assert_nothing_left(payment, sale)
+        self.assert_agrees()
+
+    def cut(self, minor, chance):
+        cuts = sorted(chance.sample(range(1, minor), chance.randint(1, 4)))
+        return [
+            end - start for start, end in zip([0, *cuts], [*cuts, minor], strict=True)
+        ]
+
+    def get_items(self, payment):
+        """Journal items of what was paid, without fees and differences of rates."""
+        movements = payment.movement_ids
+        self.assertEqual(set(movements.mapped("state")), {"posted"})
+        money = movements.filtered(lambda m: m.kind != "fee")
+        company = self.env.company
+        others = (
+            self.gateway.journal_id.default_account_id
+            | company.expense_currency_exchange_account_id
+            | company.income_currency_exchange_account_id
+        )
+        return money.move_id.line_ids.filtered(
+            lambda line: line.account_id not in others
+        )
+
+    def get_key(self, line):
+        """What an item is of; the shares of a refund stand for those of a sale."""
+        share = line.tax_repartition_line_id
+        tax = share.tax_id
+        shares = tax.invoice_repartition_line_ids + tax.refund_repartition_line_ids
+        place = shares.ids.index(share.id) % (len(shares) // 2) if share else None
+        return line.account_id.id, tax.id, place
+
+    def assert_in_proportion(self, payment, sale):
+        left = 1 - payment.amount_refunded / payment.amount
+        items = self.get_items(payment)
+        for key, lines in items.grouped(self.get_key).items():
+            sold = sum((lines & sale.line_ids).mapped("amount_currency"))
+            self.assertAlmostEqual(
+                sum(lines.mapped("amount_currency")), sold * left, delta=0.021, msg=key
+            )
+
+    def assert_nothing_left(self, payment, sale):
+        items = self.get_items(payment)
+        for key, lines in items.grouped(self.get_key).items():
+            for name in ("balance", "amount_currency"):
+                self.assertAlmostEqual(sum(lines.mapped(name)), 0, places=6, msg=key)
+        self.assertEqual(
+            self.count_tags(items, "sale"), self.count_tags(sale.line_ids, "sale")
+        )
+        refunded = {
+            name.replace(" refund", " sale"): -amount
+            for name, amount in self.count_tags(items, "refund").items()
+        }
+        self.assertEqual(refunded, self.count_tags(sale.line_ids, "sale"))
+        analytic = items.analytic_line_ids
+        self.assertTrue(analytic)
+        self.assertAlmostEqual(sum(analytic.mapped("amount")), 0, places=6)
+
+    def count_tags(self, lines, word):
+        totals = {}
+        for line in lines:
+            for tag in line.tax_tag_ids.filtered(lambda tag: f" {word} " in tag.name):
+                totals[tag.name] = round(totals.get(tag.name, 0) + line.balance, 2)
+        return totals
+
+
+class TestTaxesOfPayer(TaxCommon):
+    """Which taxes a payer pays, by where the payer is."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.abroad = cls.create_sales_tax("Abroad", 25)
+        cls.position = cls.env["account.fiscal.position"].create(
+            {
+                "name": "Denmark",
+                "auto_apply": True,
+                "country_id": cls.env.ref("base.dk").id,
+            }
+        )
+        cls.abroad.write(
+            {
+                "fiscal_position_ids": [Command.set(cls.position.ids)],
+                "original_tax_ids": [Command.set(cls.tax.ids)],
+            }
+        )
+
+    def get_taxes(self, **customer):
+        payment = self.pay(self.create_link(110), **customer)
+        self.deliver()
+        return self.get_movement(payment, "charge").move_id.line_ids.tax_ids
+
+    def test_contact_s_country_decides(self):
+        taxes = self.get_taxes(country="DK", email="new@example.com")
+        self.assertEqual(taxes, self.abroad)
+
+    def test_payer_at_home_pays_the_link_s_taxes(self):
+        self.assertEqual(self.get_taxes(country="US"), self.tax)
+
+    def test_country_that_stripe_knows_decides_without_a_contact(self):
+        self.gateway.partner_policy = "none"
+        self.assertEqual(self.get_taxes(country="DK"), self.abroad)
+
+    def test_country_that_stripe_knows_decides_for_a_contact_without_one(self):
+        self.env["res.partner"].create({"name": "Old", "email": "old@example.com"})
+        taxes = self.get_taxes(country="DK", email="old@example.com")
+        self.assertEqual(taxes, self.abroad)
+
+    def test_position_of_a_contact_decides_without_a_country(self):
+        self.env["res.partner"].create(
+            {
+                "name": "Old",
+                "email": "old@example.com",
+                "property_account_position_id": self.position.id,
+            }
+        )
+        taxes = self.get_taxes(country="US", email="old@example.com")
+        self.assertEqual(taxes, self.abroad)
+
+
+class TestTaxesOnFees(TaxCommon):
+    """The merchant's input tax on what Stripe charges."""
+
+    def create_purchase_tax(self, amount, factors=None, **vals):
+        account = self.company_data["default_account_tax_purchase"]
+        factors = factors or [(account, 100)]
+        return self.create_sales_tax(
+            f"Purchase {amount}", amount, factors, type_tax_use="purchase", **vals
+        )
+
+    def get_fee_items(self, fee):
+        """Balance and taxes of each item but the liquidity item."""
+        self.assertEqual(fee.error or "", "")
+        return sorted(
+            (line.balance, line.tax_line_id.amount) for line in fee._get_booked_lines()
+        )
+
+    def pay_fee(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        return self.get_movement(payment, "fee")
+
+    def find_fee(self):
+        return self.env["checkout.movement"].search([("kind", "=", "fee")])
+
+    def test_two_taxes_together_are_what_stripe_states(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            5
+        ) | self.create_purchase_tax(9.975)
+        self.sandbox.settings(fee_tax_rate="0.14975")
+        self.assertEqual(
+            self.get_fee_items(self.pay_fee()),
+            [(0.17, 5.0), (0.35, 9.975), (3.49, 0)],
+        )
+
+    def test_two_shares_of_a_tax_together_are_what_stripe_states(self):
+        account = self.company_data["default_account_tax_purchase"]
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            19, [(account, 50), (self.other_tax_account, 50)]
+        )
+        self.sandbox.settings(fee_tax_rate="0.19")
+        items = self.get_fee_items(self.pay_fee())
+        self.assertEqual(items[-1], (3.49, 0))
+        self.assertEqual(sum(balance for balance, _tax in items[:2]), 0.66)
+        self.assertEqual([balance for balance, _tax in items[:2]], [0.33, 0.33])
+
+    def test_reverse_charge_is_left_alone_where_stripe_states_a_tax(self):
+        account = self.company_data["default_account_tax_purchase"]
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            19, [(account, 100), (self.other_tax_account, -100)]
+        )
+        self.sandbox.settings(fee_tax_rate="0.19")
+        items = self.get_fee_items(self.pay_fee())
+        self.assertEqual(items, [(-0.79, 19.0), (0.79, 19.0), (4.15, 0)])
+
+    def test_tax_by_itself_is_all_tax(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(19)
+        self.sandbox.create_balance_transaction(-66, type="tax_fee", category="tax")
+        self.sync()
+        fee = self.find_fee()
+        self.assertEqual(self.get_fee_items(fee), [(0, 0), (0.66, 19.0)])
+        self.assert_agrees()
+
+    def test_tax_that_is_given_back_by_itself(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(19)
+        self.sandbox.create_balance_transaction(66, type="tax_fee", category="tax")
+        self.sync()
+        self.assertEqual(self.get_fee_items(self.find_fee()), [(-0.66, 19.0), (0, 0)])
+        self.assertEqual(
+            self.get_tags(self.find_fee().move_id)["Purchase 19 refund 1"], -0.66
+        )
+
+    def test_fee_that_is_given_back_takes_its_tax_back(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(25)
+        self.sandbox.create_balance_transaction(500)
+        self.sync()
+        self.assertEqual(self.get_fee_items(self.find_fee()), [(-4, 0), (-1, 25.0)])
+
+    def test_input_tax_on_the_sales_tax_s_account_is_no_part_of_a_refund(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            19, [(self.tax_account, 100)]
+        )
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        payment.action_refund(33)
+        self.assert_entry(
+            self.get_movement(payment, "refund"),
+            [
+                (self.gateway.journal_id.default_account_id, 0, 33),
+                (self.gateway.income_account_id, 30, 0),
+                (self.tax_account, 3, 0),
+            ],
+        )
+
+    def test_tiny_fees_stop_nothing(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            19
+        ) | self.create_purchase_tax(-50)
+        for amount in (-1, 1, -2):
+            self.sandbox.create_balance_transaction(amount)
+        self.sync()
+        self.assertEqual(set(self.find_fee().mapped("state")), {"posted"})
+        self.assert_agrees()
+
+
+class TestSmallTaxes(TaxCommon):
+    """Where a tax is nothing, Odoo would compute it anew and mean something else."""
+
+    def test_failed_refund_of_an_untaxed_sale_is_no_sale(self):
+        tax = self.create_sales_tax("Export", 0)
+        payment = self.pay(self.create_link(110, tax_ids=tax.ids))
+        self.deliver()
+        refund = self.sandbox.refund(payment.stripe_charge_id, 3300)
+        self.deliver()
+        self.sandbox.change_refund(refund["id"], "fail")
+        self.deliver()
+        failure = self.get_movement(payment, "refund_failure")
+        self.assertEqual(self.get_tags(failure.move_id), {"Export refund 0": -33})
+
+    def test_refunds_too_small_for_a_tax(self):
+        payment = self.pay(self.create_link(0.55))
+        self.deliver()
+        for _time in range(11):
+            self.sandbox.refund(payment.stripe_charge_id, 5)
+        self.deliver()
+        self.assertFalse(any(payment.movement_ids.mapped("error")))
+        self.assertEqual(payment.state, "refunded")
+        lines = payment.move_ids.line_ids
+        for account in (self.gateway.income_account_id, self.tax_account):
+            own = lines.filtered(lambda line, a=account: line.account_id == a)
+            self.assertAlmostEqual(sum(own.mapped("balance")), 0, places=6)
+        self.assert_agrees()
+
+    def test_dispute_fee_given_back_without_a_tax_in_it(self):
+        account = self.company_data["default_account_tax_purchase"]
+        self.gateway.fee_tax_ids = self.create_sales_tax(
+            "Untaxed fee", 0, [(account, 100)], type_tax_use="purchase"
+        )
+        self.sandbox.create_balance_transaction(500)
+        self.sync()
+        fee = self.env["checkout.movement"].search([("kind", "=", "fee")])
+        self.assertEqual(self.get_tags(fee.move_id), {"Untaxed fee refund 0": -5})
