@@ -91,7 +91,7 @@ def pot(arguments: list[str]) -> int:
 
 
 def demo(arguments: list[str]) -> int:
-    """Show a shop, a payment and its journal entries; stays up until Ctrl-C."""
+    """Show a shop, its payments, refund, payout and books; stays up until Ctrl-C."""
     return demonstration.run(arguments)
 
 

@@ -1,4 +1,4 @@
-"""``make demo``: a shop with Checkout Links, one real payment, and its journal entries.
+"""``make demo``: a shop with Checkout Links, what happens in it, and its books.
 
 Everything is real but Stripe: PostgreSQL, Odoo's server, HTTP from end to end. The
 stand-in for Stripe delivers signed webhooks, so the entries come the same way as in
@@ -12,14 +12,36 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from stripe_sandbox.control_client import Sandbox
-from tools import cache, database, demo_books, ground, payer, project, server
+from tools import (
+    cache,
+    database,
+    demo_agreement,
+    demo_books,
+    demo_payout,
+    ground,
+    payer,
+    project,
+    server,
+)
 from tools.console import Problem, elapsed, say, step, tail
-from tools.demo_shop import COMPANY, LOGIN, PASSWORD, WEBHOOK_SECRET, Shop, open_shop
+from tools.demo_shop import (
+    COMPANY,
+    LOGIN,
+    PASSWORD,
+    WEBHOOK_SECRET,
+    Link,
+    Shop,
+    open_shop,
+)
+from tools.demo_table import table
 from tools.ground import Odoo
 from tools.rpc import Client
 from tools.server import Server
 
 _PORT = 8069
+# What demo_books.WHOLE_STORY and demo_payout expect.
+_REFUND = 33
+_DONATION = "25"
 
 
 @dataclass(frozen=True)
@@ -46,7 +68,7 @@ def run(arguments: list[str]) -> int:
         _database(odoo, options.once) as name,
         set_stage(odoo, name, options.port) as stage,
     ):
-        _pay(stage)
+        _tell_story(stage)
         if not _show_books(stage):
             return 1
         _show_addresses(stage)
@@ -110,29 +132,71 @@ def _open(started: Server, sandbox: Sandbox, name: str) -> Stage:
     return Stage(started, sandbox, odoo, shop)
 
 
-def _pay(stage: Stage) -> None:
-    """A payer pays the first link; Stripe's webhook brings it into the books."""
-    link = stage.shop.links[0]
-    with step(f"Payment: “{link.name}” is paid on the hosted page"):
-        hosted_page = payer.submit(payer.open_page(link.url))
+def _tell_story(stage: Stage) -> None:
+    """A payment, a part of it back, a payout, and another payment."""
+    course, donation, _ = stage.shop.links
+    _pay(stage, course)
+    _refund(stage, course)
+    _pay_out(stage)
+    _pay(stage, donation, amount=_DONATION)
+
+
+def _pay(stage: Stage, link: Link, **values: str) -> None:
+    """A payer pays a link; Stripe's webhook brings it into the books."""
+    with step(f"Payment: “{link.name}” is paid on the hosted page, then booked"):
+        hosted_page = payer.submit(payer.open_page(link.url), **values)
         return_page = payer.enter_card(hosted_page)
-    if not return_page.url.startswith(f"{link.url}/return"):
-        raise Problem(
-            f"The payer ended on {return_page.url} with HTTP {return_page.status}"
-            " instead of the return page. The end of Odoo's log:"
-            f"\n{tail(stage.server.log)}"
-        )
-    with step("Webhook: waiting for the journal entries"):
+        _check_return(stage, link, return_page)
         demo_books.wait_for_entries(stage.odoo, link.id)
 
 
+def _check_return(stage: Stage, link: Link, page: payer.Page) -> None:
+    if not page.url.startswith(f"{link.url}/return"):
+        raise Problem(
+            f"The payer ended on {page.url} with HTTP {page.status} instead of the"
+            f" return page. The end of Odoo's log:\n{tail(stage.server.log)}"
+        )
+
+
+def _refund(stage: Stage, link: Link) -> None:
+    """The merchant gives a part of the link's one payment back."""
+    with step(f"Refund: {_REFUND}.00 of it, from Odoo"):
+        domain = [("link_id", "=", link.id)]
+        (payment_id,) = stage.odoo.search("checkout.payment", domain)
+        stage.odoo.call("checkout.payment", "action_refund", [payment_id], _REFUND)
+        demo_books.wait_for_entries(stage.odoo, link.id, ("charge", "fee", "refund"))
+
+
+def _pay_out(stage: Stage) -> None:
+    """Stripe sends the balance to the bank, where it arrives."""
+    with step("Payout: Stripe sends the balance to the bank"):
+        payout_id = stage.sandbox.payout()["id"]
+        for action in ("reconcile", "pay"):
+            stage.sandbox.change_payout(payout_id, action)
+        demo_payout.wait_for_payout(stage.odoo, payout_id)
+
+
 def _show_books(stage: Stage) -> bool:
-    """Print the entries and what is wrong with them; whether nothing is."""
-    books = demo_books.read_books(stage.odoo, stage.shop, stage.sandbox.balance())
-    problems = demo_books.find_problems(books)
-    print(f"\n{demo_books.table(books.items)}\n")
-    print("\n".join(problems) if problems else demo_books.summary(books), flush=True)
+    """Print the books and what is wrong with them; whether nothing is."""
+    odoo, shop = stage.odoo, stage.shop
+    with step("Agreement: the gateway compares its journal with Stripe"):
+        agreement = demo_agreement.check(odoo, shop)
+    books = demo_books.read_books(odoo, shop, stage.sandbox.balance())
+    payouts = demo_payout.read_payouts(odoo, shop)
+    problems = [
+        *demo_books.find_problems(books, demo_books.WHOLE_STORY),
+        *demo_payout.find_problems(payouts),
+        *demo_agreement.find_problems(agreement, books),
+    ]
+    statements = map(demo_payout.statement, payouts)
+    print(f"\n{table(books.items)}", *statements, sep="\n\n", end="\n\n")
+    print(*problems or [_praise(books)], sep="\n")
+    print(demo_agreement.summary(agreement), flush=True)
     return not problems
+
+
+def _praise(books: demo_books.Books) -> str:
+    return f"All {len(books.movements)} entries are posted and right, to the cent."
 
 
 def _show_addresses(stage: Stage) -> None:

@@ -1,8 +1,9 @@
-"""The demo's verdict: the journal entries of a payment, and whether they are right."""
+"""The demo's verdict on its ledger: which entries came, and whether they are right."""
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from tools.console import Problem
@@ -28,55 +29,123 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Movement:
+    """One change of the Stripe balance.
+
+    :param amount: Negative if the balance shrinks.
+    :param entry: Name of its journal entry; empty if there is none.
+    """
+
+    kind: str
+    amount: Decimal
+    state: str
+    entry: str
+
+
+@dataclass(frozen=True)
 class Accounts:
-    """Ids of the accounts that a charge and its fee are booked on."""
+    """Ids of the accounts that the demo's movements are booked on."""
 
     stripe: int
     sales: int
     tax: int
     fee: int
+    transfer: int
 
 
 @dataclass(frozen=True)
 class Books:
-    """The books after one payment, and what Stripe says.
+    """The books of the shop's gateway, and what Stripe says.
 
-    :param movement_states: States of the payment's movements.
     :param journal_balance: Of the Stripe journal, as its dashboard card shows it.
     :param stripe_balance: Sum of Stripe's balance transactions.
     """
 
     accounts: Accounts
     items: list[Item]
-    movement_states: list[str]
+    movements: list[Movement]
     journal_balance: Decimal
     stripe_balance: Decimal
 
 
-def wait_for_entries(odoo: Client, link_id: int) -> None:
-    """Wait until a link's one payment is booked, fee included.
+@dataclass(frozen=True)
+class Booking:
+    """A kind of movement, and what its entry does.
+
+    :param lines: Accounts, as ``Accounts`` names them, with debits above zero and
+        credits below it; sorted.
+    """
+
+    kind: str
+    lines: tuple[tuple[str, Decimal], ...]
+
+    def __str__(self) -> str:
+        lines = ", ".join(f"{account} {amount:.2f}" for account, amount in self.lines)
+        return f"{self.kind}: {lines}"
+
+
+def _booking(kind: str, **lines: str) -> Booking:
+    amounts = {account: Decimal(amount) for account, amount in lines.items()}
+    return Booking(kind, tuple(sorted(amounts.items())))
+
+
+# 110.00 with 10 % tax included, and Stripe's 2.9 % + 0.30.
+ONE_PAYMENT = (
+    _booking("charge", stripe="110.00", sales="-100.00", tax="-10.00"),
+    _booking("fee", fee="3.49", stripe="-3.49"),
+)
+# Then 33.00 go back, what is left is paid out, and somebody gives 25.00.
+WHOLE_STORY = (
+    *ONE_PAYMENT,
+    _booking("refund", sales="30.00", tax="3.00", stripe="-33.00"),
+    _booking("payout", transfer="73.51", stripe="-73.51"),
+    _booking("charge", stripe="25.00", sales="-22.73", tax="-2.27"),
+    _booking("fee", fee="1.03", stripe="-1.03"),
+)
+
+
+# -- reading --------------------------------------------------------------------------
+
+
+def wait_for_entries(
+    odoo: Client, link_id: int, kinds: Iterable[str] = ("charge", "fee")
+) -> None:
+    """Wait until movements of these kinds of a link's one payment are booked.
 
     :raise Problem: if that takes too long, with what the movements say.
     """
+    domain = [("payment_id.link_id", "=", link_id)]
+
+    def look() -> list[dict]:
+        return odoo.rows("checkout.movement", domain, ["kind", "state", "error"])
+
+    wait_until(f"the payment's {' and '.join(kinds)}", look, _are_booked(set(kinds)))
+
+
+def wait_until(
+    what: str, look: Callable[[], list[dict]], is_booked: Callable[[list[dict]], bool]
+) -> None:
+    """Look again and again until something is in the books.
+
+    :param what: Its name, for the failure.
+    :raise Problem: if that takes too long, with the rows that were seen last.
+    """
     deadline = time.monotonic() + PATIENCE
-    while not _is_booked(movements := _movements(odoo, link_id)):
+    while not is_booked(rows := look()):
         if time.monotonic() > deadline:
             raise Problem(
-                f"After {PATIENCE} s the payment is not booked. Its movements:"
-                f" {movements or 'none, so no webhook was processed'}."
+                f"After {PATIENCE} s {what} cannot be found in the books. What is"
+                f" there: {rows or 'nothing, so no webhook was processed'}."
             )
         time.sleep(0.2)
 
 
-def _movements(odoo: Client, link_id: int) -> list[dict]:
-    domain = [("payment_id.link_id", "=", link_id)]
-    return odoo.rows("checkout.movement", domain, ["kind", "state", "error"])
+def _are_booked(kinds: set[str]) -> Callable[[list[dict]], bool]:
+    def are_booked(movements: list[dict]) -> bool:
+        finished = all(row["state"] in _FINISHED for row in movements)
+        return finished and kinds <= {row["kind"] for row in movements}
 
-
-def _is_booked(movements: list[dict]) -> bool:
-    kinds = {row["kind"] for row in movements}
-    finished = all(row["state"] in _FINISHED for row in movements)
-    return finished and {"charge", "fee"} <= kinds
+    return are_booked
 
 
 def read_books(odoo: Client, shop: Shop, stripe_balance: dict[str, int]) -> Books:
@@ -85,31 +154,35 @@ def read_books(odoo: Client, shop: Shop, stripe_balance: dict[str, int]) -> Book
     :param stripe_balance: By currency code, in minor units.
     """
     journal_id = odoo.read("checkout.gateway", shop.gateway_id, "journal_id")
-    rows = odoo.rows(
-        "account.move.line",
-        [("journal_id", "=", journal_id), ("parent_state", "=", "posted")],
-        _FIELDS,
-        order="date, move_name, id",
-    )
     balance = odoo.read("account.journal", journal_id, "current_statement_balance")
-    movements = _movements(odoo, shop.links[0].id)
     return Books(
-        _accounts(odoo, shop, journal_id),
-        [_item(row) for row in rows],
-        [row["state"] for row in movements],
-        _money(balance),
+        _read_accounts(odoo, shop, journal_id),
+        _read_items(odoo, journal_id),
+        _read_movements(odoo, shop),
+        money(balance),
         Decimal(stripe_balance.get("usd", 0)) / 100,
     )
 
 
-def _accounts(odoo: Client, shop: Shop, journal_id: int) -> Accounts:
+def _read_accounts(odoo: Client, shop: Shop, journal_id: int) -> Accounts:
     gateway_id = shop.gateway_id
     return Accounts(
         stripe=odoo.read("account.journal", journal_id, "default_account_id"),
         sales=odoo.read("checkout.gateway", gateway_id, "income_account_id"),
         tax=shop.tax_account_id,
         fee=odoo.read("checkout.gateway", gateway_id, "fee_account_id"),
+        transfer=odoo.read("checkout.gateway", gateway_id, "transfer_account_id"),
     )
+
+
+def _read_items(odoo: Client, journal_id: int) -> list[Item]:
+    rows = odoo.rows(
+        "account.move.line",
+        [("journal_id", "=", journal_id), ("parent_state", "=", "posted")],
+        _FIELDS,
+        order="date, move_name, id",
+    )
+    return [_item(row) for row in rows]
 
 
 def _item(row: dict) -> Item:
@@ -119,114 +192,95 @@ def _item(row: dict) -> Item:
         entry=row["move_name"],
         account_id=account_id,
         account=account,
-        debit=_money(row["debit"]),
-        credit=_money(row["credit"]),
+        debit=money(row["debit"]),
+        credit=money(row["credit"]),
         label=row["name"] or "",
     )
 
 
-def _money(amount: float) -> Decimal:
+def _read_movements(odoo: Client, shop: Shop) -> list[Movement]:
+    domain = [("gateway_id", "=", shop.gateway_id)]
+    fields = ["kind", "amount", "state", "move_id"]
+    rows = odoo.rows("checkout.movement", domain, fields, order="id")
+    entry_ids = [row["move_id"][0] for row in rows if row["move_id"]]
+    entries = odoo.rows("account.move", [("id", "in", entry_ids)], ["name"])
+    names = {entry["id"]: entry["name"] for entry in entries}
+    return [
+        Movement(
+            kind=row["kind"],
+            amount=money(row["amount"]),
+            state=row["state"],
+            entry=names[row["move_id"][0]] if row["move_id"] else "",
+        )
+        for row in rows
+    ]
+
+
+def money(amount: float) -> Decimal:
+    """An amount that came as a number with decimals, to the cent."""
     return Decimal(f"{amount:.2f}")
 
 
-def find_problems(books: Books) -> list[str]:
-    """What is wrong with the books of one payment of 110.00 with 10 % tax included."""
-    return [*_entry_problems(books), *_state_problems(books), *_balance_problems(books)]
+# -- judging --------------------------------------------------------------------------
 
 
-def _entry_problems(books: Books) -> list[str]:
-    found, expected = _entries(books.items), _expected(books.accounts)
+def find_problems(books: Books, expected: Iterable[Booking] = ONE_PAYMENT) -> list[str]:
+    """What is wrong with the books, if just these things happened."""
+    expected = list(expected)
     return [
-        *(f"An entry is missing: {_describe(e)}" for e in expected - found),
-        *(f"An entry is not expected: {_describe(e)}" for e in found - expected),
+        *_entry_problems(books, expected),
+        *_movement_problems(books, expected),
+        *_balance_problems(books),
     ]
 
 
-def _entries(items: list[Item]) -> Counter:
-    """How often there is an entry of just these items."""
-    by_entry: dict[str, list] = {}
-    for item in items:
-        line = (item.account_id, item.debit, item.credit)
-        by_entry.setdefault(item.entry, []).append(line)
-    return Counter(tuple(sorted(lines)) for lines in by_entry.values())
-
-
-def _expected(accounts: Accounts) -> Counter:
-    charge = [
-        (accounts.stripe, Decimal(110), Decimal(0)),
-        (accounts.sales, Decimal(0), Decimal(100)),
-        (accounts.tax, Decimal(0), Decimal(10)),
+def _entry_problems(books: Books, expected: list[Booking]) -> list[str]:
+    found = Counter(_bookings(books))
+    missing, strange = Counter(expected) - found, found - Counter(expected)
+    return [
+        *(f"An entry is missing: {booking}" for booking in missing.elements()),
+        *(f"An entry is not expected: {booking}" for booking in strange.elements()),
     ]
-    fee = [
-        (accounts.fee, Decimal("3.49"), Decimal(0)),
-        (accounts.stripe, Decimal(0), Decimal("3.49")),
+
+
+def _bookings(books: Books) -> list[Booking]:
+    """What was booked, entry by entry."""
+    names = {account_id: name for name, account_id in asdict(books.accounts).items()}
+    kinds = {movement.entry: movement.kind for movement in books.movements}
+    lines: dict[str, list] = {}
+    for item in books.items:
+        account = names.get(item.account_id, item.account)
+        lines.setdefault(item.entry, []).append((account, item.debit - item.credit))
+    return [
+        Booking(kinds.get(entry, f"{entry} without a movement"), tuple(sorted(found)))
+        for entry, found in lines.items()
     ]
-    return Counter(tuple(sorted(lines)) for lines in (charge, fee))
 
 
-def _describe(entry: tuple) -> str:
-    return ", ".join(
-        f"account {account_id} debit {debit} credit {credit}"
-        for account_id, debit, credit in entry
-    )
+def _movement_problems(books: Books, expected: list[Booking]) -> list[str]:
+    found = Counter((row.kind, row.amount, row.state) for row in books.movements)
+    right = Counter((row.kind, dict(row.lines)["stripe"], "posted") for row in expected)
+    missing, strange = right - found, found - right
+    return [
+        *(f"A movement is missing: {_describe(*row)}" for row in missing.elements()),
+        *(
+            f"A movement is not expected: {_describe(*row)}"
+            for row in strange.elements()
+        ),
+    ]
 
 
-def _state_problems(books: Books) -> list[str]:
-    states = Counter(books.movement_states)
-    if states == {"posted": 2}:
-        return []
-    return [f"Two movements should be posted, but they are: {dict(states)}"]
+def _describe(kind: str, amount: Decimal, state: str) -> str:
+    return f"{kind} of {amount:.2f}, {state}"
 
 
 def _balance_problems(books: Books) -> list[str]:
-    if books.journal_balance == books.stripe_balance:
+    items = [item for item in books.items if item.account_id == books.accounts.stripe]
+    ledger = sum((item.debit - item.credit for item in items), Decimal(0))
+    if ledger == books.journal_balance == books.stripe_balance:
         return []
     return [
-        f"The Stripe journal says {books.journal_balance}, Stripe says"
-        f" {books.stripe_balance}"
+        f"These should be equal: the Stripe account {ledger:.2f}, the Stripe journal"
+        f" {books.journal_balance:.2f}, the balance at Stripe"
+        f" {books.stripe_balance:.2f}"
     ]
-
-
-def summary(books: Books) -> str:
-    """That the journal and Stripe agree, in one sentence."""
-    return (
-        f"The entries are posted and right. Stripe journal {books.journal_balance}"
-        f" = balance at Stripe {books.stripe_balance}"
-    )
-
-
-def table(items: list[Item]) -> str:
-    """The journal items as a table, with a line between entries."""
-    rows = [("Date", "Entry", "Account", "Debit", "Credit", "Label")]
-    rows += [_row(item) for item in items]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_line(row, widths) for row in rows]
-    rule = "-" * max(map(len, lines))
-    body = []
-    for number, item in enumerate(items):
-        is_new_entry = number == 0 or item.entry != items[number - 1].entry
-        body += [rule, lines[number + 1]] if is_new_entry else [lines[number + 1]]
-    return "\n".join([lines[0], *body, rule])
-
-
-def _row(item: Item) -> tuple[str, ...]:
-    return (
-        item.date,
-        item.entry,
-        item.account,
-        _shown(item.debit),
-        _shown(item.credit),
-        item.label,
-    )
-
-
-def _shown(amount: Decimal) -> str:
-    return f"{amount:,.2f}" if amount else ""
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    date, entry, account, debit, credit, label = (
-        cell.rjust(width) if column in (3, 4) else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return f"{date}  {entry}  {account}  {debit}  {credit}  {label}".rstrip()
