@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tools import cache, database, postgres, project, suites
+from tools import cache, database, odoo_log, postgres, project, suites
 from tools.command import run as run_program
 from tools.console import say, step
 from tools.ground import Odoo
@@ -35,7 +35,6 @@ _ADDON_TESTS = tuple(
 )
 _FOLDER = "compat"
 _PINNED = Path(__file__).parent / "requirements-compat.txt"
-_WORSE_THAN_INFO = re.compile(r"^[\d-]+ [\d:,]+ \d+ (?:WARNING|ERROR|CRITICAL) ")
 _OURS = re.compile(r"kantivo_checkout_links|checkout[._]|/checkout")
 
 
@@ -61,7 +60,7 @@ def with_neighbours(odoo: Odoo) -> Odoo:
     if not cache.is_complete(folder):
         with step("Addons of others"):
             cache.build(folder, lambda target: _fetch(odoo, target))
-    return replace(odoo, more_addons=(folder / "odoo/addons",))
+    return replace(odoo, addons=(*odoo.addons, folder / "odoo/addons"))
 
 
 def _fetch(odoo: Odoo, target: Path) -> None:
@@ -93,8 +92,7 @@ def _installed(odoo: Odoo) -> Iterator[tuple[str, Path]]:
 
 def _judge(log: Path) -> bool:
     """Print all warnings; those about this addon are failures."""
-    lines = log.read_text(errors="replace").splitlines()
-    bad = [line for line in lines if _WORSE_THAN_INFO.match(line)]
+    bad = odoo_log.warnings(log)
     ours = [line for line in bad if _OURS.search(line)]
     print("\n".join(bad), end="\n" if bad else "")
     say(f"Installation: {len(bad)} warnings or worse, {len(ours)} about this addon")

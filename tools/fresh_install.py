@@ -2,21 +2,18 @@
 
 pytest runs the tests on a database that is ready; Odoo's runner also runs them while
 modules are being installed, and with all modules that Odoo installs by itself. Its
-log must hold nothing worse than information.
+log must hold nothing worse than information, and nothing may be printed beside it.
 """
 
 import re
+from pathlib import Path
 
-from tools import cache, postgres, project, server
+from tools import cache, odoo_log, postgres, project, server
 from tools.console import Problem, say, step, tail
 from tools.database import drop
-from tools.ground import Odoo, call
+from tools.ground import Odoo
 
-_WORSE_THAN_INFO = re.compile(r"^[\d-]+ [\d:,]+ \d+ (?:WARNING|ERROR|CRITICAL) ")
 _TESTS_RUN = re.compile(r"odoo\.tests\.result: (\d+) failed, (\d+) error\(s\) of (\d+)")
-
-# What is said about others than this addon, each with the reason why it may stay.
-_ALLOWED: dict[str, re.Pattern] = {}
 
 
 def run(odoo: Odoo) -> bool:
@@ -31,36 +28,30 @@ def run(odoo: Odoo) -> bool:
         drop(odoo, name)
 
 
-def _install(odoo: Odoo, name: str, log) -> int:
+def _install(odoo: Odoo, name: str, log: Path) -> int:
     postgres.create_database(name)
-    command = odoo.command(
+    return odoo_log.watch(
+        odoo,
+        log,
         f"--database={name}",
         f"--db-filter=^{name}$",
         f"--init={project.ADDON}",
         f"--test-tags=/{project.ADDON}",
         f"--http-port={server.free_port()}",
-        f"--logfile={log}",
         "--stop-after-init",
+        env=odoo.environment(),
     )
-    return call(command, env=odoo.environment())
 
 
-def _judge(log, status: int) -> bool:
-    text = log.read_text(errors="replace")
-    counts = _TESTS_RUN.search(text)
+def _judge(log: Path, status: int) -> bool:
+    counts = _TESTS_RUN.search(log.read_text(errors="replace"))
     if not counts:
         raise Problem(f"Odoo ran no test. Its log ends with:\n{tail(log, 15)}")
     failed, errors, total = map(int, counts.groups())
-    bad = [line for line in text.splitlines() if _is_bad(line)]
+    bad = odoo_log.complaints(log)
     print("\n".join(bad), end="\n" if bad else "")
     say(
         f"Fresh installation: {total} tests, {failed} failed, {errors} errors,"
         f" {len(bad)} warnings or worse; log: {log}"
     )
     return status == 0 and not bad and bool(total)
-
-
-def _is_bad(line: str) -> bool:
-    if not _WORSE_THAN_INFO.match(line):
-        return False
-    return not any(allowed.search(line) for allowed in _ALLOWED.values())

@@ -28,12 +28,12 @@ class Odoo:
 
     :param source: Folder that holds the ``odoo`` package.
     :param python: Python that has all the packages it needs.
-    :param more_addons: Addons folders of others, beside Odoo's and this project's.
+    :param addons: Addons folders beside Odoo's own.
     """
 
     source: Path
     python: Path
-    more_addons: tuple[Path, ...] = ()
+    addons: tuple[Path, ...] = (project.ROOT,)
 
     @property
     def data_folder(self) -> Path:
@@ -56,9 +56,9 @@ class Odoo:
     def config(self) -> Path:
         """Odoo's configuration file for this clone, written if it changed."""
         own = odoo_source.addons_paths(self.source)
-        addons = [*own, project.ROOT, *self.more_addons]
+        addons = ",".join(map(str, [*own, *self.addons]))
         lines = {
-            "addons_path": ",".join(map(str, addons)),
+            "addons_path": addons,
             "data_dir": self.data_folder,
             "http_interface": "127.0.0.1",
             "list_db": False,
@@ -66,8 +66,8 @@ class Odoo:
             "screenshots": cache.folder() / "screenshots",
         }
         text = "[options]\n" + "".join(f"{key} = {lines[key]}\n" for key in lines)
-        purpose = "odoo_and_others" if self.more_addons else "odoo"
-        path = cache.folder() / f"{project.database_name(purpose)}.conf"
+        name = project.database_name(f"odoo_{project.digest([addons])[:6]}")
+        path = cache.folder() / f"{name}.conf"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
         return path
