@@ -2,11 +2,13 @@
 # Arguments: make test ARGS="-k refund"    make demo ARGS=--once
 # make histories ARGS=7 (one by its seed)    make check-stripe STRIPE_KEY=sk_test_…
 PYTHON ?= python3
+COMMANDS = setup demo screenshots test compat histories account-tests check-stripe \
+	lint shell run pot wheel ci clean
 
-.PHONY: help setup demo screenshots test compat histories account-tests check-stripe lint shell run pot clean ci
+.PHONY: help $(COMMANDS)
 
 help:
 	@$(PYTHON) -m tools help
 
-setup demo screenshots test compat histories account-tests check-stripe lint shell run pot clean ci:
+$(COMMANDS):
 	@$(PYTHON) -m tools $@ $(ARGS)

@@ -12,6 +12,7 @@ from tools import (
     postgres,
     project,
     suites,
+    wheel,
 )
 from tools import compat as compatibility
 from tools import demo as demonstration
@@ -41,13 +42,14 @@ def lint(arguments: list[str]) -> int:
 
 
 def ci(arguments: list[str]) -> int:
-    """Run lint, a fresh installation by Odoo's own runner, compat and all tests."""
+    """Run lint, wheel, a fresh installation by Odoo's own runner, compat and tests."""
     clean_code = linters.run()
     with ground.ready() as odoo:
+        packs = wheel.run(odoo)
         installs = fresh_install.run(odoo)
         is_compatible = compatibility.run(odoo, [])
         passes = suites.run(odoo, [])
-    return 0 if clean_code and installs and is_compatible and passes else 1
+    return 0 if all([clean_code, packs, installs, is_compatible, passes]) else 1
 
 
 def compat(arguments: list[str]) -> int:
@@ -73,6 +75,12 @@ def check_contract(arguments: list[str]) -> int:
     check_stripe.check_keys()
     with ground.ready() as odoo:
         return 0 if check_stripe.run(odoo, arguments) else 1
+
+
+def build_wheel(arguments: list[str]) -> int:
+    """Build the addon's wheel into dist/, and check that Odoo installs it."""
+    with ground.ready() as odoo:
+        return 0 if wheel.run(odoo) else 1
 
 
 def pot(arguments: list[str]) -> int:
@@ -148,6 +156,7 @@ COMMANDS = {
     "shell": shell,
     "run": run,
     "pot": pot,
+    "wheel": build_wheel,
     "ci": ci,
     "clean": clean,
 }

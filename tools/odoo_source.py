@@ -15,7 +15,7 @@ from tools import cache, debian
 from tools.command import run
 from tools.console import Problem, say, step
 
-_SERIES = "19.0"
+SERIES = "19.0"
 _GIT = "https://github.com/odoo/odoo.git"
 _DIST_PACKAGES = "usr/lib/python3/dist-packages"
 
@@ -67,7 +67,7 @@ def _named() -> Path | None:
     source = Path(named).expanduser().resolve()
     if not _is_right_series(source):
         raise Problem(
-            f"ODOO_SRC is {source}, but that folder holds no Odoo {_SERIES}: it must"
+            f"ODOO_SRC is {source}, but that folder holds no Odoo {SERIES}: it must"
             " be the folder with odoo/release.py in it. Correct or unset ODOO_SRC."
         )
     return source
@@ -94,11 +94,11 @@ def _cached() -> Path | None:
 
 
 def _debian_tree() -> Path:
-    return cache.folder() / f"odoo-{_SERIES}-debian"
+    return cache.folder() / f"odoo-{SERIES}-debian"
 
 
 def _git_tree() -> Path:
-    return cache.folder() / f"odoo-{_SERIES}-git"
+    return cache.folder() / f"odoo-{SERIES}-git"
 
 
 def _fetched() -> Path:
@@ -147,7 +147,7 @@ def _clone(target: Path) -> None:
             "clone",
             "--quiet",
             "--depth=1",
-            f"--branch={_SERIES}",
+            f"--branch={SERIES}",
             _GIT,
             target,
             failure=(

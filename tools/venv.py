@@ -44,6 +44,11 @@ def lint_python() -> Path:
     return _python("lint", _HERE / "requirements-lint.txt")
 
 
+def wheel_python() -> Path:
+    """Python that has what builds the addon's wheel."""
+    return _python("wheel", _HERE / "requirements-wheel.txt")
+
+
 def _python(name: str, pinned: Path) -> Path:
     # The real path is the same inside of the environment that it leads to.
     key = project.digest([os.path.realpath(sys.executable), pinned.read_text()])
