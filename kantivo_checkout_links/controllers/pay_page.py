@@ -162,6 +162,7 @@ class PayPage:
             "state": RETURN_STATES.get(state, state),
             "title": payment_sudo.link_name,
             "amount_display": payment_sudo.currency_id.format(payment_sudo.amount),
+            "refunded_display": self._format_refunded(payment_sudo),
             "message": link_sudo.success_message,
             "success_url": link_sudo.success_url,
             "retry_url": link_sudo._is_payable() and f"/checkout/{self.token}",
@@ -202,6 +203,10 @@ class PayPage:
     def _format_limit(self, limit):
         return self.link_sudo._format(limit) if limit else False
 
+    def _format_refunded(self, payment_sudo):
+        refunded = payment_sudo.amount_refunded
+        return refunded and payment_sudo.currency_id.format(refunded)
+
     def _get_placeholder(self):
         digits = self.link_sudo.currency_id.decimal_places
         return self.lang.format(f"%.{digits}f", 0)
@@ -223,7 +228,9 @@ class PayPage:
 
     def _get_page_values(self, company_sudo):
         lang = self.lang
-        gateway_sudo = self.link_sudo.gateway_id
+        # Without a company nothing may show that the link exists.
+        link_sudo = self.link_sudo if company_sudo else self.link_sudo.browse()
+        gateway_sudo = link_sudo.gateway_id
         return {
             "lang": lang.code.replace("_", "-"),
             "dir": lang.direction,
@@ -233,7 +240,7 @@ class PayPage:
             "test_mode": bool(gateway_sudo) and not gateway_sudo.livemode,
             "company_name": company_sudo.name,
             "logo": company_sudo._get_checkout_logo() if company_sudo else False,
-            "canonical_url": self.link_sudo.url,
+            "canonical_url": link_sudo.url,
         }
 
     def _secure(self, response):

@@ -124,6 +124,7 @@ class CheckoutLink(models.Model):
         index=True,
     )
     deactivated_at = fields.Datetime(readonly=True, copy=False)
+    closed_hint = fields.Char(compute="_compute_closed_hint")
     access_token = fields.Char(
         required=True,
         readonly=True,
@@ -203,6 +204,11 @@ class CheckoutLink(models.Model):
             return NotImplemented
         path = value.partition("?")[0].rpartition("/checkout/")[2]
         return [("access_token", operator, path.removesuffix("/return").strip("/ "))]
+
+    @api.depends("state", "expires_at", "max_payments", "payment_ids.state")
+    def _compute_closed_hint(self):
+        for link in self:
+            link.closed_hint = link._origin._describe_closed()
 
     def _compute_totals(self):
         totals = {
@@ -556,6 +562,21 @@ class CheckoutLink(models.Model):
             "url": GATEWAY_URL,
             "text": self.env._("Set Up a Gateway"),
         }
+
+    def _describe_closed(self):
+        """Why customers can't pay although the link is active; nothing if they can."""
+        if self.state != "active":
+            return False
+        if self._is_past():
+            return self.env._(
+                "This link has expired: customers read that it is no longer available."
+            )
+        if not self._has_place():
+            return self.env._(
+                "This link takes no further payment: all that it allows are made or "
+                "under way."
+            )
+        return False
 
     def _format(self, amount):
         return self.currency_id.format(float(amount))

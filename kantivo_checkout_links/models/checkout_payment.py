@@ -8,6 +8,7 @@ from odoo.tools import mute_logger
 
 from ..const import (
     CHECKOUT_LOCALES,
+    DISPUTE_STATES,
     FAILED_INTENT_STATUSES,
     LIMITED_SESSION_MINUTES,
     METHOD_NAMES,
@@ -105,6 +106,7 @@ class CheckoutPayment(models.Model):
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",
         store=True,
+        help="What Stripe credited, less its fee. Refunds and disputes come apart.",
     )
     paid_at = fields.Datetime("Paid On", readonly=True, index=True)
 
@@ -124,7 +126,7 @@ class CheckoutPayment(models.Model):
     session_expires_at = fields.Datetime(readonly=True)
     expiry_requested = fields.Boolean(readonly=True)
     payment_method_label = fields.Char("Paid With", readonly=True)
-    dispute_status = fields.Char("Dispute", readonly=True)
+    dispute_status = fields.Selection(DISPUTE_STATES, "Dispute", readonly=True)
 
     # Booking, frozen
     credit_to = fields.Char(readonly=True)
