@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.kit import open_shop
+from tests.kit import open_shop, open_still_shop
 from tests.pages import Merchant
 from tools import browser as browsers
 from tools import ground, server
@@ -43,6 +43,20 @@ def mortal_shop(odoo):
     """A shop of its own for tests that let its server crash."""
     with open_shop(odoo, "mortal") as shop:
         yield shop
+
+
+@pytest.fixture(scope="session")
+def still_shop(odoo):
+    """A shop where nothing happens unless a test has it done by workers."""
+    with open_still_shop(odoo, "still") as shop:
+        yield shop
+
+
+@pytest.fixture
+def worked_shop(still_shop):
+    """The shop with workers, with nothing left of an earlier test's troubles."""
+    still_shop.end_troubles()
+    return still_shop
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +16,7 @@ import psycopg2
 import stripe
 
 from stripe_sandbox.control_client import Sandbox
+from tests import worker_client
 from tools import database, demo_shop, payer, project, server
 from tools.demo_shop import LOGIN, PASSWORD, SECRET_KEY, WEBHOOK_SECRET, Link
 from tools.rpc import Client, OdooError
@@ -55,7 +57,7 @@ class Shop:
                 self.database,
                 port=self._port,
                 env={
-                    "STRIPE_API_BASE": self.sandbox.url,
+                    **self._environment(),
                     # Else the scheduler sees within a minute what has become due.
                     "ODOO_NOTIFY_CRON_CHANGES": "1",
                 },
@@ -63,6 +65,15 @@ class Shop:
             )
         )
         self.admin = self.log_in(LOGIN, PASSWORD)
+
+    def hire(self) -> None:
+        """Have worker processes ready beside the server: `workers`. They sync once."""
+        self.workers = self._running.enter_context(
+            worker_client.hired(self._odoo, self.database, self._environment())
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {"STRIPE_API_BASE": self.sandbox.url}
 
     def furnish(self) -> None:
         """Make company, gateway and the rest, and have Stripe deliver to them."""
@@ -96,14 +107,16 @@ class Shop:
             webhook_url=self.webhook_url, webhook_secret=WEBHOOK_SECRET
         )
 
+    @property
+    def stripe(self) -> stripe.StripeClient:
+        """Stripe's API, with the key that the gateway has too."""
+        return stripe.StripeClient(SECRET_KEY, base_addresses={"api": self.sandbox.url})
+
     def sessions_made(self, link: Link) -> list[dict]:
         """Stripe's Checkout Sessions of a link, newest first."""
-        client = stripe.StripeClient(
-            SECRET_KEY, base_addresses={"api": self.sandbox.url}
-        )
         return [
             session.to_dict()
-            for session in client.v1.checkout.sessions.list({"limit": 100}).data
+            for session in self.stripe.v1.checkout.sessions.list({"limit": 100}).data
             if session.metadata["checkout_link"] == str(link.id)
         ]
 
@@ -119,9 +132,22 @@ class Shop:
         """Pay a link on the hosted page; the payer never comes to the return page."""
         self.sandbox.pay(session_id(begin_checkout(link)), name="Ada Example")
 
+    def pay_often(self, link: Link, count: int) -> list[str]:
+        """Pay a link so often, without a browser: the ids of the charges.
+
+        It takes workers, who begin payments faster than a server shows pages.
+        """
+        begun = self.workers.do("begin_payments", link_id=link.id, count=count)
+        return [self.sandbox.pay(session)["charge"]["id"] for session in begun.answer]
+
     def balance(self) -> float:
         """Stripe's balance in US dollars."""
         return self.sandbox.balance().get("usd", 0) / 100
+
+    def moved(self) -> dict[str, float]:
+        """What the balance changed by, by the id of each balance transaction."""
+        rows = self.stripe.v1.balance_transactions.list({"limit": 100})
+        return {row.id: row.net / 100 for row in rows.auto_paging_iter()}
 
     # -- the merchant -----------------------------------------------------------------
 
@@ -175,6 +201,11 @@ class Shop:
 
     # -- the books --------------------------------------------------------------------
 
+    def find(self, model: str, domain: list, fields: list[str]) -> dict:
+        """The only record that matches."""
+        (row,) = self.admin.rows(model, domain, fields)
+        return row
+
     def payments(self, link: Link) -> list[dict]:
         """The payments of a link, oldest first."""
         fields = ["state", "amount", "stripe_checkout_session_id", "flag"]
@@ -208,11 +239,38 @@ class Shop:
             for row in rows
         )
 
+    def gateway(self, field: str):
+        """What the gateway says; of a many2one its id alone."""
+        return self.admin.read("checkout.gateway", self.gateway_id, field)
+
+    def stripe_account(self) -> int:
+        """The account that holds in the books what is at Stripe."""
+        journal_id = self.gateway("journal_id")
+        return self.admin.read("account.journal", journal_id, "default_account_id")
+
     def journal_balance(self) -> float:
         """The Stripe journal's balance, as its dashboard card shows it."""
-        journal_id = self.admin.read("checkout.gateway", self.gateway_id, "journal_id")
         field = "current_statement_balance"
-        return self.admin.read("account.journal", journal_id, field)
+        return self.admin.read("account.journal", self.gateway("journal_id"), field)
+
+    def booked(self) -> dict[str, float]:
+        """What is posted on the Stripe account, by the balance transaction it is of."""
+        movements = self.admin.rows(
+            "checkout.movement",
+            [("gateway_id", "=", self.gateway_id), ("move_id", "!=", False)],
+            ["move_id", "balance_transaction_id"],
+        )
+        names = {row["move_id"][0]: row["balance_transaction_id"] for row in movements}
+        account = ("account_id", "=", self.stripe_account())
+        items = self.admin.rows(
+            "account.move.line",
+            [account, ("parent_state", "=", "posted")],
+            ["move_id", "balance"],
+        )
+        amounts = defaultdict(float)
+        for item in items:
+            amounts[names.get(item["move_id"][0])] += item["balance"]
+        return {name: round(amount, 2) for name, amount in amounts.items()}
 
     def wait_until_booked(self, link: Link, payments: int = 1) -> None:
         """Wait until so many payments of a link are booked, fees included."""
@@ -234,6 +292,22 @@ def open_shop(odoo, name: str, options: tuple[str, ...] = ()) -> Iterator[Shop]:
     :param odoo: Odoo as ``ground.ready()`` gives it.
     :param options: More options for Odoo's command line.
     """
+    with _furnished_shop(odoo, name, options) as shop:
+        shop.sync_for_the_first_time()
+        yield shop
+
+
+@contextmanager
+def open_still_shop(odoo, name: str) -> Iterator[Shop]:
+    """A shop whose inbox only fills: it has no scheduler, but workers to be told."""
+    with _furnished_shop(odoo, name, ("--max-cron-threads=0",)) as shop:
+        shop.pay_unnoticed(shop.make_link("What workers begin with"))
+        shop.hire()
+        yield shop
+
+
+@contextmanager
+def _furnished_shop(odoo, name: str, options: tuple[str, ...]) -> Iterator[Shop]:
     with (
         database.passing(odoo, name) as database_name,
         Sandbox.start(python=odoo.python) as sandbox,
@@ -242,7 +316,6 @@ def open_shop(odoo, name: str, options: tuple[str, ...] = ()) -> Iterator[Shop]:
         try:
             shop.start()
             shop.furnish()
-            shop.sync_for_the_first_time()
             yield shop
         finally:
             shop.stop()
@@ -264,6 +337,14 @@ def assert_booked_once(shop: Shop, link: Link) -> None:
     assert shop.movements(link) == ONCE_BOOKED
     assert shop.entry_of(link, "charge") == CHARGE_ENTRY
     assert shop.entry_of(link, "fee") == FEE_ENTRY
+
+
+def assert_agrees(shop: Shop) -> None:
+    """Each of Stripe's balance transactions is booked once, and nothing else is."""
+    assert shop.booked() == shop.moved()
+    assert shop.journal_balance() == shop.balance()
+    undone = ["|", ("state", "=", "pending"), ("state", "=", "failed")]
+    assert shop.admin.rows("checkout.event", undone, ["type", "error"]) == []
 
 
 def _is_anybody_waiting(connection) -> bool:
