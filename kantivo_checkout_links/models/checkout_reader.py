@@ -36,6 +36,7 @@ class Reading:
         self.gateway = gateway
         self.client = gateway._get_client()
         self.known = {}
+        self.sessions = {}
 
     def read(self, stripe_object):
         """The objects to apply for one, or the exception that came instead."""
@@ -52,8 +53,11 @@ class Reading:
     # === BY KIND OF OBJECT === #
 
     def _read_checkout_session(self, stripe_object):
-        session = self._get("session", stripe_object["id"])
-        return [session, *self._read_money_back(session)]
+        session_id = stripe_object["id"]
+        if session_id not in self.sessions:
+            session = self._get("session", session_id)
+            self.sessions[session_id] = [session, *self._read_money_back(session)]
+        return self.sessions[session_id]
 
     def _read_charge(self, charge):
         session_id = self._find_session_id(charge)
