@@ -109,6 +109,13 @@ class Merchant:
         self.open_menu("Invoicing", "Customers", "Checkout Links")
         self.open_row(title)
 
+    def filter_by(self, label: str) -> None:
+        """Switch on a filter of the list's search bar."""
+        self.page.click(".o_searchview_dropdown_toggler")
+        self.page.get_by_role("menuitemcheckbox", name=label, exact=True).click()
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator(".o_facet_values", has_text=label)).to_be_visible()
+
     def open_row(self, text: str) -> None:
         """Open the form behind the list's row with that text."""
         row = self.page.locator(".o_list_view .o_data_row", has_text=text)

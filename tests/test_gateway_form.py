@@ -61,6 +61,18 @@ def test_system_administrator_finds_the_gateways_in_the_settings(log_in):
     sid.see("Connected")
 
 
+def test_system_administrator_adds_a_gateway_by_its_key_and_tests_it(log_in):
+    sid = log_in("sid")
+    sid.open_settings("Payment Gateway Settings")
+    sid.begin_record()
+    sid.fill("name", "Market stall")
+    sid.fill("secret_key", "sk_test_at_stall")
+    sid.press("Test Connection")
+    expect(found(sid)).to_contain_text("acct_stall")
+    sid.expect_ticks(2)
+    sid.see("That needs an accounting administrator.")
+
+
 def test_who_writes_invoices_configures_nothing(shop, log_in):
     mia = log_in("mia")
     assert not mia.offers_menu(*MENU)

@@ -100,7 +100,32 @@ def test_deleted_link_leaves_payment_and_entries_under_its_title(shop, merchant)
     merchant.press("Delete")
     assert "stays in your payments" in merchant.answer("Delete")
     assert payer.open_page(link.url).status == 404
+    merchant.open_menu("Invoicing", "Customers", "Checkout Links")
+    assert not [row for row in merchant.table() if link.name in row]
     merchant.open_menu("Invoicing", "Customers", "Checkout Payments")
     merchant.open_row(link.name)
     merchant.open_entries()
     assert len(merchant.table()) == 2
+
+
+def test_dialog_of_deletion_prefers_deactivating(shop, merchant):
+    link = shop.make_link("Spring course")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    merchant.open_link(link.name)
+    merchant.press("Delete")
+    assert "Better deactivate it" in merchant.answer("Deactivate Instead")
+    merchant.expect_button("Reactivate")
+    assert payer.open_page(link.url).status == 410
+
+
+def test_deactivated_link_keeps_its_payments(shop, merchant):
+    link = shop.make_link("Summer fair")
+    shop.pay_unnoticed(link)
+    shop.wait_until_booked(link)
+    merchant.open_link(link.name)
+    merchant.press("Deactivate")
+    assert "history are kept" in merchant.answer("Deactivate")
+    merchant.expect_button("Reactivate")
+    (row,) = merchant.table("[name=payment_ids]")
+    assert "Ada Example" in row and "110.00" in row

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from freezegun import freeze_time
@@ -261,6 +262,24 @@ class TestReturnPage(PayPageCase):
         self.assertEqual(answer.status_code, 404)
         for session_id in ("", "cs_test_nothing", "é", "x" * 5000):
             self.assertEqual(self.get_return(link, session_id).status_code, 404)
+
+    def test_page_not_found_is_the_same_whether_or_not_the_link_exists(self):
+        link = self.create_link()
+        self.opener.cookies.clear()
+        unknown = self.url_open("/checkout/kcl_nothing/return?session_id=cs_nothing")
+        known = self.get_return(link, "cs_nothing")
+        self.assertEqual(
+            *(re.sub('nonce="[^"]+"', "", page.text) for page in (unknown, known))
+        )
+
+    def test_payer_reads_how_much_was_sent_back(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        self.deliver()
+        payment.action_refund(33)
+        answer = self.get_return(link, payment.stripe_checkout_session_id)
+        self.assertIn('data-state="refunded"', answer.text)
+        self.assertIn(payment.currency_id.format(33), answer.text)
 
     def test_payer_of_a_deleted_link_is_still_told(self):
         link = self.create_link()

@@ -192,6 +192,17 @@ class TestLinkLife(CheckoutCommon):
         dialog.action_deactivate()
         self.assertEqual(set(links.mapped("state")), {"inactive"})
 
+    def test_an_active_link_says_why_customers_cannot_pay(self):
+        expired = self.create_link(expires_at=fields.Datetime.now())
+        full = self.create_link(max_payments=1)
+        self.assertFalse(full.closed_hint)
+        self.begin(full)
+        full.invalidate_recordset()
+        self.assertIn("has expired", expired.closed_hint)
+        self.assertIn("no further payment", full.closed_hint)
+        full.action_deactivate()
+        self.assertFalse(full.closed_hint)
+
     def test_a_duplicate_is_a_new_active_link_at_a_new_address(self):
         link = self.create_link(expires_at=fields.Datetime.now())
         link.action_deactivate()

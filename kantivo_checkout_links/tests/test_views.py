@@ -1,3 +1,5 @@
+from ast import literal_eval
+
 from lxml import etree
 
 from odoo.tests import Form, new_test_user, tagged
@@ -7,8 +9,14 @@ from .common import CheckoutCommon
 SCREENS = {
     "checkout.link": ("list", "kanban", "form", "search"),
     "checkout.payment": ("list", "kanban", "form", "pivot", "graph", "search"),
-    "checkout.movement": ("list", "search"),
+    "checkout.movement": ("list", "form", "search"),
+    "checkout.refund": ("list", "form", "search"),
+    "checkout.dispute": ("list", "form", "search"),
+    "checkout.payout": ("list", "form", "search"),
+    "checkout.gateway": ("list", "form", "search"),
 }
+# Each of these leads to what it is about.
+LISTS = ("movement", "refund", "dispute", "payout", "payment", "link", "gateway")
 
 
 @tagged("post_install", "-at_install")
@@ -38,13 +46,42 @@ class TestScreens(CheckoutCommon):
                 records.read(set(names))
 
     def test_all_who_keep_accounts_can_read_every_screen(self):
-        payment = self.pay(self.create_link())
+        payments = [self.pay(self.create_link()) for _payer in range(2)]
         self.deliver()
-        self.assertEqual(payment.state, "paid")
+        payments[0].action_refund(11)
+        self.sandbox.dispute(payments[1].stripe_charge_id)
+        self.sandbox.payout("usd")
+        self.deliver()
+        for model in SCREENS:
+            self.assertTrue(self.env[model].search_count([]), model)
         self.env.invalidate_all()
         for user in (self.merchant, self.auditor, self.manager):
             with self.subTest(user=user.login):
                 self.read_screens(user)
+
+    def test_every_list_leads_to_a_form_of_ours(self):
+        for name in LISTS:
+            action = self.env.ref(f"kantivo_checkout_links.checkout_{name}_action")
+            self.assertIn("form", action.view_mode.split(","), name)
+            self.assertTrue(
+                self.env["ir.ui.view"].search_count(
+                    [("model", "=", f"checkout.{name}"), ("type", "=", "form")]
+                ),
+                name,
+            )
+
+    def test_payments_that_wait_for_a_choice_are_found_by_a_filter(self):
+        waiting, accepted, returned, usual = (
+            self.pay(self.create_link()) for _payer in range(4)
+        )
+        self.deliver()
+        (waiting | accepted | returned).sudo().flag = "late"
+        accepted.action_accept_flag()
+        returned.action_refund()
+        screen = self.get_screen("checkout.payment", "search", self.merchant)
+        [domain] = screen.xpath("//filter[@name='flagged']/@domain")
+        payments = waiting | accepted | returned | usual
+        self.assertEqual(payments.filtered_domain(literal_eval(domain)), waiting)
 
     def test_an_auditor_sees_no_button_that_changes_a_link(self):
         for user, count in ((self.merchant, 1), (self.auditor, 0)):
