@@ -80,4 +80,7 @@ def hired(odoo: Odoo, database: str, env: Mapping[str, str]) -> Iterator[Workers
             text=True,
         ) as process,
     ):
-        yield Workers(process, log)
+        try:
+            yield Workers(process, log)
+        finally:
+            process.kill()  # it may wait for a job that never ends
