@@ -12,30 +12,47 @@ from tools.console import Problem, say
 _NEEDED_MB = 3000
 _NEEDED_MB_LATER = 500
 _KEPT_LOGS = 60
+_VARIABLE = "CHECKOUT_LINKS_CACHE"
+# By the Cache Directory Tagging Specification, which backup programs know.
+_TAG = "CACHEDIR.TAG"
+_TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by Checkout Links.\n"
 
 
 def folder() -> Path:
     """The cache folder, made if it is missing.
 
-    :raise Problem: if it cannot be made or written.
+    :raise Problem: if it cannot be made or written, or holds other things.
     """
     path = _location()
     try:
         path.mkdir(parents=True, exist_ok=True)
+        _claim(path)
     except OSError as error:
         raise Problem(
             f"The cache folder {path} cannot be made ({error.strerror}). Set"
-            " CHECKOUT_LINKS_CACHE to a folder that you can write to."
+            f" {_VARIABLE} to a folder that you can write to."
         ) from error
     return path
 
 
 def _location() -> Path:
-    chosen = os.environ.get("CHECKOUT_LINKS_CACHE")
+    chosen = os.environ.get(_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().resolve()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base).expanduser().resolve() / "kantivo-checkout-links"
+
+
+def _claim(path: Path) -> None:
+    """Keep to folders of our own: one day all that is in it will be deleted."""
+    names = {entry.name for entry in path.iterdir()}
+    if not names:
+        (path / _TAG).write_text(_TAG_TEXT)
+    elif _TAG not in names and os.environ.get(_VARIABLE):
+        raise Problem(
+            f"The folder {path} has other things in it, and make clean would delete"
+            f" them. Set {_VARIABLE} to a new or an empty folder."
+        )
 
 
 def check_space() -> None:

@@ -113,7 +113,9 @@ def shell(arguments: list[str]) -> int:
     name = project.database_name("demo")
     with ground.ready() as odoo:
         if name not in postgres.databases():
-            raise Problem("There is no demo database yet: run make demo first.")
+            raise Problem(
+                "There is no demo database yet. Run make demo, without --once, first."
+            )
         command = odoo.command("shell", f"--database={name}", "--no-http", *arguments)
         return ground.talk(command, env=odoo.environment())
 
@@ -125,7 +127,7 @@ def run(arguments: list[str]) -> int:
 
 
 def clean(arguments: list[str]) -> int:
-    """Delete the cache folder and the private PostgreSQL server."""
+    """Delete the cache folder, the databases and the private PostgreSQL server."""
     ground.clean()
     return 0
 
@@ -164,4 +166,5 @@ COMMANDS = {
 
 def _usage() -> str:
     lines = [f"  {name:13} {COMMANDS[name].__doc__}" for name in COMMANDS]
-    return "\n".join(["python3 -m tools COMMAND, one of:", *lines])
+    heading = 'make COMMAND, or make COMMAND ARGS="…"; COMMAND is one of:'
+    return "\n".join([heading, *lines])

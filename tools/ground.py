@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tools import browser, cache, odoo_source, postgres, project, venv
 from tools.command import Terminated
-from tools.console import Problem, tail
+from tools.console import Problem, say, tail
 
 _LAUNCHER = Path(__file__).parent / "bin/odoo"
 
@@ -139,6 +139,11 @@ def talk(command: list[str], **options) -> int:
 
 
 def clean() -> None:
-    """Stop the private server and delete the cache folder."""
-    postgres.Cluster().remove()
-    shutil.rmtree(cache.folder())
+    """Delete the databases with their private server, and the cache folder.
+
+    :raise Problem: if the server is in use.
+    """
+    folder = cache.folder()
+    postgres.clean()
+    shutil.rmtree(folder)
+    say(f"Deleted: {folder} and the databases of this project")

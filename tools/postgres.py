@@ -6,6 +6,7 @@ command of this project uses it. Its files are not synced to disk: a power cut c
 a rebuild of test databases, nothing else.
 """
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -41,7 +42,7 @@ def running() -> Iterator[None]:
 
     :raise Problem: if there is none and none can be started.
     """
-    if os.environ.get("PGHOST") or os.environ.get("PGPORT"):
+    if _is_named():
         yield
         return
     cluster = Cluster()
@@ -52,6 +53,22 @@ def running() -> Iterator[None]:
         finally:
             for name in cluster.environment():
                 os.environ.pop(name, None)
+
+
+def _is_named() -> bool:
+    """Whether the user has said which server to use."""
+    return bool(os.environ.get("PGHOST") or os.environ.get("PGPORT"))
+
+
+def clean() -> None:
+    """Remove the private server, and this project's databases from a named one.
+
+    :raise Problem: if the private server is in use.
+    """
+    Cluster().remove()
+    if _is_named():
+        for name in filter(project.is_database_name, databases()):
+            drop_database(name)
 
 
 class Cluster:
@@ -82,11 +99,8 @@ class Cluster:
 
     def _stop_if_last(self, users) -> None:
         with cache.lock("postgres"):
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            self.stop()
+            if _is_alone(users):
+                self.stop()
 
     def stop(self) -> None:
         """Stop the server if it runs."""
@@ -94,10 +108,22 @@ class Cluster:
             self._pg_ctl("stop", "--mode=fast")
 
     def remove(self) -> None:
-        """Stop the server and delete all its databases."""
-        if self._home.exists():
+        """Stop the server and delete all that it has on the disk.
+
+        :raise Problem: if a command of this project uses it.
+        """
+        with open(self._users, "w") as users, cache.lock("postgres"):
+            if not _is_alone(users):
+                raise Problem(
+                    "Another command of this project uses the PostgreSQL server, such"
+                    " as a demo that stays up. End it first."
+                )
             self.stop()
-            shutil.rmtree(self._home)
+            for folder in (self._home, self._sockets):
+                shutil.rmtree(folder, ignore_errors=True)
+            # Root's servers have a folder of their own; other caches may be in it.
+            with contextlib.suppress(OSError):
+                self._home.parent.rmdir()
 
     def _start_if_down(self) -> None:
         if not self._data.exists():
@@ -167,6 +193,15 @@ class Cluster:
                 f"PostgreSQL cannot {action}. Its log ({self._log}) ends with:"
                 f" {tail(self._log, 5)}"
             )
+
+
+def _is_alone(users) -> bool:
+    """Whether nobody else uses the server; nobody comes while its lock is held."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _cluster_home() -> Path:

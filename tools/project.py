@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ADDON = "kantivo_checkout_links"
 ADDON_FOLDER = ROOT / ADDON
+_DATABASES = "ckl_"
 _NOT_INSTALLED = {"tests", "readme", "__pycache__"}
 
 
@@ -65,7 +66,12 @@ def addon_digest() -> str:
 
 def database_name(purpose: str) -> str:
     """Name of this clone's database for a purpose; other clones never use it."""
-    return f"ckl_{digest([str(ROOT)])[:6]}_{purpose}"
+    return f"{_DATABASES}{digest([str(ROOT)])[:6]}_{purpose}"
+
+
+def is_database_name(name: str) -> bool:
+    """Whether a database is this project's, of whichever clone."""
+    return name.startswith(_DATABASES)
 
 
 def passing_database_name(purpose: str) -> str:
