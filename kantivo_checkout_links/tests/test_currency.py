@@ -215,6 +215,36 @@ class TestCurrency(CheckoutCommon):
         self.assertIn("EUR", charge.error)
         self.assertEqual(self.get_journal_balance(), 0)
 
+    def test_gateway_added_later_books_what_waited_for_it(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        self.gateway.action_test_connection()
+        now = self.sandbox.clock()["now"]
+        self.sandbox.set_clock(now=now - 3600)
+        self.gateway.sync_from = fields.Datetime.subtract(fields.Datetime.now(), days=1)
+        payment = self.pay_in(self.eur, 110)
+        self.assertEqual(payment.movement_ids.mapped("state"), ["to_post", "to_post"])
+        self.sandbox.create_charge(5000, currency="eur")
+        self.sandbox.release()
+        self.sandbox.set_clock(now=now)
+        euros = self.create_gateway_in(self.eur)
+        euros.action_test_connection()
+        self.sync(euros)
+        self.assertEqual(payment.movement_ids.gateway_id, euros)
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        opening = self.env["checkout.movement"].search([("kind", "=", "opening")])
+        self.assertEqual(opening.amount, 48.3)
+        self.assert_agrees()
+        self.assert_agrees(euros)
+        self.assertEqual(euros.agreement_state, "green")
+
+    def test_settlement_currencies_are_known_before_the_first_payment(self):
+        self.sandbox.settings(currencies=["eur"], balance_transactions="held")
+        self.gateway.action_test_connection()
+        payment = self.pay(self.create_link(110))
+        self.receive(self.take_events())
+        self.assertEqual(self.get_movement(payment, "charge").state, "to_post")
+        self.assertEqual(self.get_journal_balance(), 0)
+
 
 class TestFeeTax(CheckoutCommon):
     """Tax on Stripe's fee."""

@@ -1,4 +1,5 @@
 from odoo.exceptions import UserError
+from odoo.tools import mute_logger
 
 from .common import CheckoutCommon
 
@@ -153,6 +154,22 @@ class TestObstacles(CheckoutCommon):
         payment.action_refund(33)
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         self.assert_agrees()
+
+    @mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_poster")
+    def test_program_error_in_one_entry_holds_up_nobody_else(self):
+        account = self.gateway.income_account_id
+        self.gateway.income_account_id = False
+        broken, sound = (self.pay_with_obstacle() for _number in range(2))
+        for payment in (broken, sound):
+            self.sandbox.refund(payment.stripe_charge_id, 3300)
+        self.deliver()
+        refund = self.get_movement(broken, "refund").sudo()
+        refund.source_currency_id = False  # as no code of ours would leave it
+        self.gateway.income_account_id = account
+        self.process()
+        self.assertEqual(refund.state, "to_post")
+        self.assertTrue(refund.error)
+        self.assertEqual(self.get_movement(sound, "refund").state, "posted")
 
     def test_one_archived_account_holds_up_nobody_else(self):
         account = self.gateway.income_account_id.copy({"name": "Old sales"})

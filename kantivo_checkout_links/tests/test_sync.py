@@ -91,6 +91,38 @@ class TestSync(CheckoutCommon):
         self.assertEqual(self.find_movements("adjustment").state, "to_review")
         self.assert_agrees()
 
+    def test_other_balances_of_the_account_are_not_in_the_journal(self):
+        self.pay(self.create_link(110))
+        self.sandbox.release()
+        for balance_type in ("issuing", "risk_reserved"):
+            self.sandbox.create_balance_transaction(
+                7000,
+                type="transfer",
+                category="transfer",
+                balance_type=balance_type,
+            )
+        self.sync()
+        self.assertFalse(self.find_movements("adjustment", "opening"))
+        self.assertEqual(self.get_journal_balance(), 106.51)
+        self.assert_agrees()
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def test_reserve_is_for_review_until_it_is_released(self):
+        self.pay(self.create_link(110))
+        for amount in (-5000, 5000):
+            self.sandbox.release()
+            self.sandbox.create_balance_transaction(
+                amount, type="reserve_transaction", category="risk_reserved_funds"
+            )
+            self.sync()
+            self.assert_agrees()
+        reserves = self.find_movements("adjustment")
+        self.assertEqual(set(reserves.mapped("state")), {"to_review"})
+        review = reserves.move_id.line_ids.filtered(
+            lambda line: line.account_id == self.gateway.review_account_id
+        )
+        self.assertEqual(sum(review.mapped("balance")), 0)
+
     def test_balance_from_before_is_one_opening_entry(self):
         now = self.sandbox.clock()["now"]
         self.sandbox.set_clock(now=now - 3600)
