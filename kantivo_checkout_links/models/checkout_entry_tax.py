@@ -58,7 +58,7 @@ class CheckoutEntryTax(models.AbstractModel):
 
     @api.model
     def _set_total(self, base, tax_items, name, total, currency):
-        """Make taxes together what Stripe states, each in proportion.
+        """Make the taxes together what is stated, in proportion.
 
         Taxes that are nothing together, as in a reverse charge, can't be what it states.
         """

@@ -98,7 +98,8 @@ class CheckoutGateway(models.Model):
 
     def _check_agreement(self):
         gateway_sudo = self.sudo()  # the key is out of reach
-        state = gateway_sudo._work_exclusively(self.env["checkout.agreement"]._check_fully)
+        agreement = self.env["checkout.agreement"]
+        state = gateway_sudo._work_exclusively(agreement._check_fully)
         self.invalidate_recordset()
         return state
 

@@ -107,7 +107,7 @@ class CheckoutStatement(models.AbstractModel):
 
     @api.model
     def _carry_forward(self, journal, day):
-        """Have the statements from a day on begin with what the ones before end with."""
+        """Have statements from a day on begin with what those before end with."""
         statements = self.env["account.bank.statement"].search(
             [("journal_id", "=", journal.id), ("date", ">=", day)],
             order="first_line_index",

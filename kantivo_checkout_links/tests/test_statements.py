@@ -71,9 +71,7 @@ class TestStatements(CheckoutCommon):
         self.pay_on(2026, 2, 10)
         self.pay_on(2026, 4, 10)
         self.check_on(2026, 5, 10)
-        self.assert_statements(
-            (1, 0, 106.51), (2, 106.51, 213.02), (4, 213.02, 319.53)
-        )
+        self.assert_statements((1, 0, 106.51), (2, 106.51, 213.02), (4, 213.02, 319.53))
         self.assert_in_step()
 
     def test_what_came_after_the_last_statement_is_in_no_statement(self):
@@ -106,9 +104,7 @@ class TestStatements(CheckoutCommon):
         self.pay_on(2026, 3, 10)
         self.check_on(2026, 4, 10)
         self.pay_on(2026, 2, 15)
-        self.assert_statements(
-            (1, 0, 106.51), (2, 106.51, 213.02), (3, 213.02, 319.53)
-        )
+        self.assert_statements((1, 0, 106.51), (2, 106.51, 213.02), (3, 213.02, 319.53))
         self.check_on(2026, 4, 11)
         self.assert_in_step()
 
