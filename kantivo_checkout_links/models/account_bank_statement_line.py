@@ -3,7 +3,7 @@ from odoo import models
 # What says how much moved, where and for whom: the liquidity side of the entry.
 PROTECTED_FIELDS = frozenset(
     "amount amount_currency currency_id date foreign_currency_id journal_id line_ids "
-    "payment_ref".split()
+    "move_id payment_ref".split()
 )
 
 

@@ -1,8 +1,28 @@
-from odoo import models
+from odoo import api, models
+from odoo.exceptions import UserError
+
+# What says which account and currency the money at Stripe is in.
+FROZEN_FIELDS = frozenset(("currency_id", "default_account_id", "type"))
 
 
 class AccountJournal(models.Model):
     _inherit = "account.journal"
+
+    # === CRUD METHODS === #
+
+    def write(self, vals):
+        """Override of `account`: a journal that books Stripe's movements goes on as it
+        began, since its account's balance is the balance at Stripe.
+        """
+        changed = self.filtered(lambda journal: journal._is_changed_by(vals))
+        changed._check_no_checkout_movement()
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_checkout(self):
+        self._check_no_checkout_movement()
+
+    # === BUSINESS METHODS === #
 
     def _fill_bank_cash_dashboard_data(self, dashboard_data):
         """Override of `account`: a Stripe journal's card says whether it agrees."""
@@ -37,3 +57,32 @@ class AccountJournal(models.Model):
         """
         gateways_sudo = self.env["checkout.gateway"].sudo()
         return gateways_sudo.search([("journal_id", "in", self.ids)])
+
+    # === HELPERS === #
+
+    def _is_changed_by(self, vals):
+        return any(
+            self._fields[name].convert_to_write(self[name], self) != vals[name]
+            for name in vals.keys() & FROZEN_FIELDS
+        )
+
+    def _check_no_checkout_movement(self):
+        """:raise UserError: if movements of a Stripe balance are booked here."""
+        movements_sudo = self.env["checkout.movement"].sudo()  # whoever may see them
+        movement_sudo = movements_sudo.search(
+            [
+                ("gateway_id.journal_id", "in", self.ids),
+                ("move_id", "!=", False),
+            ],
+            limit=1,
+        )
+        if movement_sudo:
+            raise UserError(
+                self.env._(
+                    "“%(journal)s” books what happens at Stripe for the gateway "
+                    "“%(gateway)s”, so it keeps its type, account and currency, and "
+                    "stays. For another journal, make a new gateway.",
+                    journal=movement_sudo.gateway_id.journal_id.name,
+                    gateway=movement_sudo.gateway_id.name,
+                )
+            )

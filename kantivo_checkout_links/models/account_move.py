@@ -4,6 +4,9 @@ from odoo.exceptions import UserError
 # In the context of our own code only: no remote call can carry an object like this.
 UNPROTECTED = object()
 
+# Others may see entries too, such as salespeople their invoices.
+VIEWERS = "account.group_account_invoice,account.group_account_readonly"
+
 # What would make an entry say something else than what happened at Stripe. Contacts
 # stay free: Odoo itself moves them on when they are merged or given a company.
 PROTECTED_FIELDS = frozenset(
@@ -15,12 +18,13 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     checkout_movement_ids = fields.One2many(
-        "checkout.movement", "move_id", readonly=True
+        "checkout.movement", "move_id", readonly=True, groups=VIEWERS
     )
     checkout_payment_ids = fields.Many2many(
         "checkout.payment",
         string="Checkout Payments",
         compute="_compute_checkout_payment_ids",
+        groups=VIEWERS,
     )
 
     @api.depends("checkout_movement_ids.payment_id")

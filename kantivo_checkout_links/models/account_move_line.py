@@ -1,14 +1,23 @@
 from odoo import api, models
 
-# What an item books. Reconciling, analytics and texts stay free.
+# What an item books, and what Odoo works it out anew from. Reconciling, analytics and
+# texts stay free.
 PROTECTED_FIELDS = frozenset(
     "account_id amount_currency balance company_id credit currency_id date debit "
-    "move_id tax_ids tax_line_id tax_repartition_line_id tax_tag_ids".split()
+    "display_type is_storno journal_id move_id parent_state product_id tax_base_amount "
+    "tax_ids tax_line_id tax_repartition_line_id tax_tag_ids".split()
 )
 
 
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `account`: nothing is added to the entry of a Stripe movement."""
+        move_ids = {vals["move_id"] for vals in vals_list if vals.get("move_id")}
+        self.env["account.move"].browse(move_ids)._check_no_checkout_movement()
+        return super().create(vals_list)
 
     def write(self, vals):
         """Override of `account`: items of a Stripe movement keep what they book."""

@@ -60,7 +60,7 @@ class CheckoutEntryTax(models.AbstractModel):
     def _set_total(self, base, tax_items, name, total, currency):
         """Make the taxes together what is stated, in proportion.
 
-        Taxes that are nothing together, as in a reverse charge, can't be what it states.
+        Taxes that are nothing together, as in a reverse charge, can't be stated.
         """
         computed = sum(item[name] for item in tax_items)
         if currency.is_zero(computed):

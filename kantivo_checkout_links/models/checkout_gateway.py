@@ -329,12 +329,15 @@ class CheckoutGateway(models.Model):
     def write(self, vals):
         """A change of mode sets posting anew, unless the same call says otherwise.
 
-        :raise UserError: if the journal or company of booked payments is changed.
+        :raise UserError: if journal, company or currency of booked payments are
+            changed.
+        :raise AccessError: if it is given to a company that the user isn't in.
         """
         self.check_access("write")
         self._check_frozen(vals)
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         res = super().write(vals)
+        self.check_access("write")  # or another company's links were paid to the user
         if changed and "post_entries" not in vals:
             changed.write({"post_entries": changed[0].livemode})
         return res
@@ -344,7 +347,7 @@ class CheckoutGateway(models.Model):
         changed = self.filtered(
             lambda gateway: any(
                 name in vals and gateway[name].id != vals[name]
-                for name in ("journal_id", "company_id")
+                for name in ("journal_id", "company_id", "currency_id")
             )
         )
         movements_sudo = self.env["checkout.movement"].sudo()  # of any company
@@ -352,8 +355,8 @@ class CheckoutGateway(models.Model):
         if changed and movements_sudo.search_count(booked, limit=1):
             raise UserError(
                 self.env._(
-                    "Payments are booked here already, so journal and company stay. "
-                    "Make a new gateway instead."
+                    "Payments are booked here already, so journal, company and "
+                    "currency stay. Make a new gateway instead."
                 )
             )
 

@@ -2,6 +2,7 @@ import secrets
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL
 
 from .. import stripe_client
 
@@ -110,7 +111,7 @@ class CheckoutGateway(models.Model):
         self_sudo = self.sudo()  # the value is out of everybody's reach
         self_sudo._check_same_account(key)
         if key != self_sudo.secret_key_value:
-            self_sudo.write(self_sudo._prepare_new_key_vals(key))
+            self_sudo._write_secrets(self_sudo._prepare_new_key_vals(key))
 
     def _prepare_new_key_vals(self, key):
         """A new key's account isn't known yet, except where there are payments."""
@@ -165,7 +166,7 @@ class CheckoutGateway(models.Model):
             raise ValidationError(
                 self.env._("A signing secret starts with whsec_. Put one on each line.")
             )
-        self_sudo.webhook_secret_value = "\n".join(values)
+        self_sudo._write_secrets({"webhook_secret_value": "\n".join(values)})
 
     def _get_webhook_secrets(self):
         return (self.webhook_secret_value or "").split()
@@ -173,7 +174,7 @@ class CheckoutGateway(models.Model):
     def _add_endpoint(self, endpoint_id, secret):
         """Keep a new endpoint and its secret; the old ones stay good. As superuser."""
         secrets_now = [secret, *self._get_webhook_secrets()]
-        self.write(
+        self._write_secrets(
             {
                 "webhook_endpoint_id": endpoint_id,
                 "webhook_endpoint_secret": secret,
@@ -184,7 +185,17 @@ class CheckoutGateway(models.Model):
     def _remove_webhook_secret(self, secret):
         """Believe a secret no more. As superuser."""
         kept = [known for known in self._get_webhook_secrets() if known != secret]
-        self.webhook_secret_value = "\n".join(kept)
+        self._write_secrets({"webhook_secret_value": "\n".join(kept)})
+
+    def _write_secrets(self, vals):
+        """Write secrets so that their query can't fail: Odoo logs those that do, with
+        all values. What else is to be written goes first, and nobody writes meanwhile.
+        """
+        self.flush_recordset()
+        lock = SQL("SELECT FROM checkout_gateway WHERE id IN %s FOR UPDATE", self._ids)
+        self.env.cr.execute(lock)
+        self.write(vals)
+        self.flush_recordset()
 
     def _changes_mode(self, vals):
         key = (vals.get("secret_key") or "").strip()

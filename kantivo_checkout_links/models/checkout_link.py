@@ -314,11 +314,13 @@ class CheckoutLink(models.Model):
         """The currency stays once money came in; changes of price end open checkouts.
 
         :raise UserError: if the currency of a link with payments is changed.
+        :raise AccessError: if it is given to a company that the user isn't in.
         :raise ValidationError: if an amount is finer than its currency.
         """
         self._check_frozen_currency(vals)
         prices = {link: link._get_price() for link in self}
         res = super().write(vals)
+        self.check_access("write")  # it may be another company's now
         for link in self:
             link._check_exact(vals)
         changed = self.filtered(lambda link: link._get_price() != prices[link])
@@ -402,6 +404,15 @@ class CheckoutLink(models.Model):
         """The pay page, as a customer sees it."""
         self.ensure_one()
         return {"type": "ir.actions.act_url", "url": self.url, "target": "new"}
+
+    # === BUSINESS METHODS - CHATTER === #
+
+    @api.model
+    def _get_thread_with_access(self, thread_id, *, mode="read", **_tokens):
+        """Override of `portal`: an address that is shared with everybody opens the pay
+        page, and not what merchants write to each other about it.
+        """
+        return super()._get_thread_with_access(thread_id, mode=mode)
 
     # === BUSINESS METHODS - PAYING === #
 

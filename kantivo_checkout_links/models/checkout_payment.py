@@ -595,6 +595,8 @@ class CheckoutPayment(models.Model):
 
         A payment of another link isn't found: its token is no key to this one.
         """
+        if not session_id:
+            return self.browse()  # no id isn't that of a payment without a session
         payment_sudo = self.sudo().search(  # payers have no rights of their own
             [("stripe_checkout_session_id", "=", session_id)], limit=1
         )

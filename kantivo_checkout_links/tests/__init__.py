@@ -18,6 +18,7 @@ from . import (
     test_link,
     test_money,
     test_obstacles,
+    test_outsiders,
     test_partner,
     test_pay_page,
     test_payout,

@@ -234,6 +234,33 @@ class TestAccess(CheckoutCommon):
                 ):
                     getattr(self.as_user(login, record), action)()
 
+    def test_salespeople_open_invoices_without_seeing_payments(self):
+        """Other addons let people see entries who have no rights in accounting."""
+        group = self.env["res.groups"].create({"name": "Sales"})
+        self.env["ir.model.access"].create(
+            [
+                {
+                    "name": model,
+                    "model_id": self.env["ir.model"]._get_id(model),
+                    "group_id": group.id,
+                    "perm_read": True,
+                }
+                for model in ("account.move", "account.move.line")
+            ]
+        )
+        self.users["employee"].group_ids |= group
+        move = self.as_user("employee", self.make_payment().move_ids[0])
+        views = move.get_views([(False, "form"), (False, "list")])
+        for view in views["views"].values():
+            self.assertNotIn("checkout_", view["arch"])
+        self.assertFalse([n for n in move.fields_get() if n.startswith("checkout_")])
+        move.web_read({"name": {}, "line_ids": {"fields": {"balance": {}}}})
+        for name in ("checkout_payment_ids", "checkout_movement_ids"):
+            with self.assertRaises(AccessError):
+                move.read([name])
+            with self.assertRaises(AccessError):
+                move.search([(name, "!=", False)])
+
     def test_every_model_with_a_table_has_access_rights_and_company_rule(self):
         """Models that come later must not be forgotten."""
         models = self.env["ir.model"].search(

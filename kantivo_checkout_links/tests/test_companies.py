@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user
@@ -10,6 +12,9 @@ MODELS = (
     "checkout.payment",
     "checkout.movement",
     "checkout.event",
+    "checkout.refund",
+    "checkout.dispute",
+    "checkout.payout",
 )
 
 
@@ -66,6 +71,15 @@ class TestCompanies(CheckoutCommon):
         self.env.invalidate_all()
         return payment
 
+    def pay_and_return(self):
+        """A payment, partly refunded, disputed and paid out: a record of each model."""
+        payment = self.pay_and_book(self.create_link_of(self.company))
+        payment.action_refund(10)
+        self.sandbox.dispute(payment.stripe_charge_id)
+        self.sandbox.payout()
+        self.deliver()
+        return payment
+
     # === TWO COMPANIES === #
 
     def test_each_company_has_its_own_gateway_by_default(self):
@@ -78,7 +92,7 @@ class TestCompanies(CheckoutCommon):
             self.assertEqual(link.company_id, company)
 
     def test_companies_see_nothing_of_each_other(self):
-        self.pay_and_book(self.create_link_of(self.company))
+        self.pay_and_return()
         records = [self.env[model].search([]) for model in MODELS]
         for model, found in zip(MODELS, records, strict=True):
             with self.subTest(model=model):
@@ -88,6 +102,106 @@ class TestCompanies(CheckoutCommon):
                 self.assertFalse(hidden.search([]) & hidden)
                 with self.assertRaises(AccessError):
                     hidden.read(["display_name"])
+
+    def test_nothing_of_another_company_can_be_started(self):
+        payment = self.pay_and_return()
+        before = self.sandbox.requests()
+        arguments = {
+            "action_set_contact": [self.env.user.partner_id],
+            "action_rebook": [self.other_data["default_account_revenue"]],
+        }
+        for record in (
+            self.gateway,
+            payment.link_id,
+            payment,
+            payment.movement_ids[0],
+            self.env["checkout.event"].search([("gateway_id", "=", self.gateway.id)]),
+        ):
+            stranger = self.as_merchant(self.other_company, record).with_context(
+                checkout_protection=True, skip_account_move_synchronization=True
+            )
+            for name in self.get_own_actions(record):
+                with (
+                    self.subTest(model=record._name, action=name),
+                    self.assertRaises(AccessError),
+                ):
+                    getattr(stranger, name)(*arguments.get(name, []))
+        self.assertEqual(self.sandbox.requests(), before)
+
+    def get_own_actions(self, record):
+        """Our methods that anybody may call, but those that open another screen."""
+        names = [
+            name
+            for name in dir(record)
+            if name.startswith("action_")
+            and not name.startswith(("action_view_", "action_confirm_"))
+            and "kantivo" in getattr(type(record), name).__module__
+        ]
+        self.assertTrue(names)
+        return names
+
+    def test_company_cannot_be_chosen_by_a_forged_context(self):
+        links = self.create_link_of(self.company)
+        stranger = links.with_user(self.merchants[self.other_company])
+        with self.assertRaises(AccessError):
+            stranger.with_context(allowed_company_ids=self.company.ids).read()
+
+    def test_dialogs_tell_nothing_of_another_companys_payment(self):
+        payment = self.pay_and_book(self.create_link_of(self.company))
+        account = self.gateway.fee_account_id
+        for model, vals in {
+            "checkout.refund.wizard": {"payment_id": payment.id},
+            "checkout.contact.wizard": {
+                "payment_id": payment.id,
+                "partner_id": self.env.user.partner_id.id,
+            },
+            "checkout.rebook.wizard": {
+                "movement_id": payment.movement_ids[0].id,
+                "account_id": account.id,
+            },
+            "checkout.link.confirm": {"link_ids": payment.link_id.ids},
+        }.items():
+            dialogs = self.as_merchant(self.other_company, self.env[model])
+            told = [name for name in dialogs._fields if name not in vals]
+            with self.subTest(model=model):
+                with suppress(AccessError, ValueError):
+                    answer = dialogs.onchange(vals, list(vals), dict.fromkeys(told, {}))
+                    self.assertFalse(any(answer["value"].values()))
+                with self.assertRaises(AccessError):
+                    dialogs.create(vals).read(told)
+
+    def test_contact_of_both_companies_shows_each_its_own_payments(self):
+        contact = self.env["res.partner"].create(
+            {"name": "Payer", "email": "payer@example.com", "company_id": False}
+        )
+        payments = {
+            company: self.pay_and_book(self.create_link_of(company))
+            for company in (self.company, self.other_company)
+        }
+        for company, payment in payments.items():
+            self.assertEqual(payment.partner_id, contact)
+            seen = self.as_merchant(company, contact)
+            self.assertEqual(seen.checkout_payment_count, 1)
+            action = seen.action_view_checkout_payments()
+            found = self.as_merchant(company, payment).search(action["domain"])
+            self.assertEqual(found, payment)
+
+    def test_link_does_not_move_to_a_company_that_its_merchant_is_not_in(self):
+        link = self.create_link_of(self.branch)
+        with self.assertRaises(AccessError):
+            link.company_id = self.company
+
+    def test_gateway_does_not_move_to_a_company_that_its_manager_is_not_in(self):
+        gateway = self.as_merchant(self.other_company, self.other_gateway)
+        gateway.sudo().write(  # nothing of a company on it that would be in the way
+            {
+                name: False
+                for name, field in gateway._fields.items()
+                if field.relational and field.check_company
+            }
+        )
+        with self.assertRaises(AccessError):
+            gateway.company_id = self.company
 
     def test_other_companys_gateway_cannot_be_used_or_touched(self):
         gateway = self.as_merchant(self.other_company, self.gateway)

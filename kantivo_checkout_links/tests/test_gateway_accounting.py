@@ -125,7 +125,7 @@ class TestGatewayAccounting(CheckoutCommon):
         self.gateway.journal_id = self.create_journal()
         self.pay(self.create_link())
         self.deliver()
-        with self.assertRaisesRegex(UserError, "journal and company stay"):
+        with self.assertRaisesRegex(UserError, "company and currency stay"):
             self.gateway.journal_id = self.create_journal(code="NEW")
         self.gateway.write({"journal_id": self.gateway.journal_id.id})
 

@@ -1,8 +1,14 @@
 import json
+from io import BytesIO
+from zipfile import ZipFile
 
-from odoo.exceptions import AccessError, ValidationError
+from psycopg2.errors import UniqueViolation
+
+from odoo import http
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.modules.neutralize import neutralize_database
 from odoo.tests import Form, new_test_user
-from odoo.tools import file_open, mute_logger
+from odoo.tools import mute_logger
 
 from .common import CheckoutCommon, CheckoutHttpCommon
 
@@ -45,6 +51,12 @@ class KeysCommon(CheckoutCommon):
         for user in self.users.values():
             self.env.invalidate_all()
             yield self.gateway.with_user(user)
+
+    def neutralize(self):
+        """What Odoo does to a copy of a database, with all modules' own scripts."""
+        self.env.flush_all()
+        neutralize_database(self.env.cr)
+        self.env.invalidate_all()
 
     def assert_no_secret(self, answer):
         text = answer if isinstance(answer, str) else json.dumps(answer, default=str)
@@ -197,6 +209,21 @@ class TestGatewayKeys(KeysCommon):
         self.assert_no_secret(self.gateway.message_ids.sudo().tracking_value_ids.read())
         self.assert_no_secret(self.gateway.connection_message)
 
+    def test_query_that_fails_puts_no_key_into_the_log(self):
+        other = self.create_gateway(name="Other", secret_key="sk_test_other")
+        vals = {
+            "secret_key": f"{KEY}_new",
+            "webhook_secret": f"{WEBHOOK_SECRET}_new",
+            "journal_id": self.gateway.journal_id.id,  # taken
+        }
+        with (
+            self.assertLogs("odoo.sql_db", "ERROR") as logs,
+            self.assertRaises(UniqueViolation),
+            self.env.cr.savepoint(),
+        ):
+            other.with_user(self.users["accounting"]).write(vals)
+        self.assert_no_secret("\n".join(logs.output))
+
     def test_refused_key_is_not_repeated_in_the_message(self):
         with self.assertRaises(ValidationError) as caught:
             self.gateway.secret_key = "pk_live_kept_from_everybody"
@@ -222,18 +249,33 @@ class TestGatewayKeys(KeysCommon):
     def test_neutralized_database_keeps_no_secret_and_books_nothing(self):
         other = self.create_gateway(name="Archived", secret_key="sk_test_at_other")
         other.active = False
-        self.env.flush_all()
-        with file_open("kantivo_checkout_links/data/neutralize.sql") as script:
-            self.env.cr.execute(script.read())
-        self.env.invalidate_all()
+        self.gateway.sudo().webhook_endpoint_id = "we_of_the_original"
+        self.neutralize()
         for gateway in (self.gateway.sudo(), other.sudo()):
             self.assertFalse(gateway.secret_key_value)
             self.assertFalse(gateway.webhook_secret_value)
             self.assertFalse(gateway.webhook_endpoint_secret)
             self.assertFalse(gateway.post_entries)
+            self.assertFalse(gateway.webhook_endpoint_id)
             self.assertTrue(gateway.journal_id)
         self.assertTrue(self.gateway.active)
         self.assertEqual(self.link.state, "active")
+
+    def test_neutralized_database_reaches_no_stripe(self):
+        payment = self.begin(self.link)
+        self.neutralize()
+        self.sandbox.clear_requests()
+        for attempt in (
+            lambda: payment.action_refund(1),
+            self.gateway.action_sync,
+            self.gateway.action_check_agreement,
+        ):
+            with self.assertRaises(UserError), self.env.cr.savepoint():
+                attempt()
+        self.gateway.action_test_connection()
+        self.assertEqual(self.gateway.connection_state, "failed")
+        self.assertIn("no secret key", self.gateway.connection_message)
+        self.assertFalse(self.sandbox.requests())
 
 
 class TestGatewayKeysOverHttp(KeysCommon, CheckoutHttpCommon):
@@ -284,3 +326,45 @@ class TestGatewayKeysOverHttp(KeysCommon, CheckoutHttpCommon):
             )
         self.assertIn("AccessError", text)
         self.assert_no_secret(text)
+
+    def test_links_of_a_neutralized_database_take_no_money(self):
+        self.authenticate(None, None)
+        address = f"/checkout/{self.link.access_token}"
+        nonce = self.url_open(address).text.partition('name="nonce" value="')[2]
+        self.neutralize()
+        answer = self.url_open(address, data={"nonce": nonce.partition('"')[0]})
+        self.assertEqual(answer.status_code, 503)
+        self.assertIn("Nothing was charged", answer.text)
+        self.assertFalse(self.sandbox.requests())
+
+    def test_neutralized_database_takes_no_delivery(self):
+        address = f"/checkout/webhook/{self.gateway.sudo().webhook_token}"
+        self.neutralize()
+        answer = self.url_open(address, data="{}")
+        self.assertEqual(answer.status_code, 404)
+
+    def test_exports_hold_masks_only(self):
+        for login in ("invoicing", "everything"):
+            self.authenticate(f"keys_{login}", f"keys_{login}")
+            for kind in ("csv", "xlsx"):
+                for name in ("secret_key", *HIDDEN_FIELDS):
+                    with self.subTest(login=login, kind=kind, field=name):
+                        self.assert_no_secret(self.export(kind, name))
+                self.assertIn("…6789", self.export(kind, "secret_key"))
+
+    def export(self, kind, name):
+        """What the web client's export of a field answers, whatever it is."""
+        wanted = {
+            "model": "checkout.gateway",
+            "fields": [{"name": name, "label": name, "type": "char"}],
+            "ids": self.gateway.ids,
+            "domain": [],
+            "import_compat": False,
+        }
+        data = {"data": json.dumps(wanted), "csrf_token": http.Request.csrf_token(self)}
+        with mute_logger("odoo.http", "odoo.addons.web"):
+            answer = self.url_open(f"/web/export/{kind}", data=data)
+        if not answer.content.startswith(b"PK"):
+            return answer.text
+        with ZipFile(BytesIO(answer.content)) as book:
+            return "".join(book.read(part).decode() for part in book.namelist())

@@ -281,6 +281,50 @@ class TestReturnPage(PayPageCase):
         self.assertIn('data-state="refunded"', answer.text)
         self.assertIn(payment.currency_id.format(33), answer.text)
 
+    @mute_logger(CLIENT_LOGGER)
+    def test_no_session_is_not_that_of_a_payment_without_one(self):
+        link, other = self.create_link(), self.create_link(5)
+        self.sandbox.api_fault("status", "/v1/checkout", status=400, times=1)
+        self.assertEqual(self.send(link).status_code, 503)
+        payment = link.payment_ids
+        self.assertFalse(payment.stripe_checkout_session_id)
+        self.assertEqual(self.get_return(link, "").status_code, 404)
+        link.unlink()
+        answer = self.get_return(other, "")
+        self.assertEqual(answer.status_code, 404)
+        self.assertNotIn(payment.name, answer.text)
+
+    def test_expired_checkout_is_over(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        self.sandbox.expire(payment.stripe_checkout_session_id)
+        self.assertEqual(self.get_state(link, payment), "expired")
+
+    def test_bank_debit_that_fails_is_failed(self):
+        link = self.create_link()
+        payment = self.pay(link, number=BANK_DEBIT)
+        self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+        self.assertEqual(self.get_state(link, payment), "failed")
+
+    def test_dispute_is_between_bank_and_merchant(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        self.deliver()
+        self.sandbox.dispute(payment.stripe_charge_id)
+        self.deliver()
+        self.assertEqual(payment.state, "disputed")
+        self.assertEqual(self.get_state(link, payment), "paid")
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_nothing_is_claimed_while_stripe_is_away(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        self.sandbox.api_fault("status", "/v1/checkout", status=500, times=5)
+        answer = self.get_return(link, payment.stripe_checkout_session_id)
+        self.assertEqual(answer.status_code, 200)
+        self.assertIn('data-state="unknown"', answer.text)
+        self.assertIn('http-equiv="refresh"', answer.text)
+
     def test_payer_of_a_deleted_link_is_still_told(self):
         link = self.create_link()
         payment = self.pay(link)

@@ -2,16 +2,21 @@ from odoo import fields, models
 
 
 class CheckoutContactWizard(models.TransientModel):
-    """Which contact the payer of a payment is."""
+    """Which contact the payer of a payment is.
+
+    Nothing is read as superuser here: a program may name a payment of any company.
+    """
 
     _name = "checkout.contact.wizard"
     _description = "Contact of a Checkout Payment"
     _check_company_auto = True
 
     payment_id = fields.Many2one("checkout.payment", required=True, readonly=True)
-    company_id = fields.Many2one(related="payment_id.company_id")
-    customer_name = fields.Char(related="payment_id.customer_name")
-    customer_email = fields.Char(related="payment_id.customer_email")
+    company_id = fields.Many2one(related="payment_id.company_id", related_sudo=False)
+    customer_name = fields.Char(related="payment_id.customer_name", related_sudo=False)
+    customer_email = fields.Char(
+        related="payment_id.customer_email", related_sudo=False
+    )
     partner_id = fields.Many2one(
         "res.partner", "Contact", required=True, check_company=True
     )

@@ -6,26 +6,32 @@ from ..const import REFUND_REASONS
 
 
 class CheckoutRefundWizard(models.TransientModel):
-    """How much of a payment goes back, and why."""
+    """How much of a payment goes back, and why.
+
+    Nothing is read as superuser here: a program may name a payment of any company.
+    """
 
     _name = "checkout.refund.wizard"
     _description = "Refund a Checkout Payment"
 
     payment_id = fields.Many2one("checkout.payment", required=True, readonly=True)
-    currency_id = fields.Many2one(related="payment_id.currency_id")
+    currency_id = fields.Many2one(related="payment_id.currency_id", related_sudo=False)
     settlement_currency_id = fields.Many2one(
-        related="payment_id.settlement_currency_id"
+        related="payment_id.settlement_currency_id", related_sudo=False
     )
     amount = fields.Monetary(
         required=True,
         compute="_compute_amount",
+        compute_sudo=False,
         store=True,
         readonly=False,
         precompute=True,
     )
     amount_left = fields.Monetary("Can Be Refunded", compute="_compute_amount_left")
     fee_amount = fields.Monetary(
-        related="payment_id.fee_amount", currency_field="settlement_currency_id"
+        related="payment_id.fee_amount",
+        related_sudo=False,
+        currency_field="settlement_currency_id",
     )
     reason = fields.Selection(REFUND_REASONS)
     note = fields.Char(help="For your own records; the customer doesn't see it.")

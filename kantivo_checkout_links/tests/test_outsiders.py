@@ -1,0 +1,216 @@
+"""Those without rights, at the doors that a running server has."""
+
+import json
+
+from odoo.tests import new_test_user
+from odoo.tools import mute_logger
+
+from .common import CheckoutHttpCommon
+
+LOGINS = {"outside_portal": "base.group_portal", "outside_employee": "base.group_user"}
+REMARK = "Rosa gets it for half the price"
+
+
+class OutsiderCase(CheckoutHttpCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.users = [
+            new_test_user(cls.env, login, groups=groups)
+            for login, groups in LOGINS.items()
+        ]
+
+    def setUp(self):
+        super().setUp()
+        self.payment = self.pay(self.create_link())
+        self.deliver()
+        self.link = self.payment.link_id
+        for record in (self.link, self.payment, self.gateway):
+            record.message_post(
+                body=REMARK, message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+        self.env.flush_all()
+
+    def call(self, route, **params):
+        """:return: The text of the answer."""
+        with mute_logger("odoo.http"):
+            answer = self.url_open(
+                route,
+                data=json.dumps({"params": params}),
+                headers={"Content-Type": "application/json"},
+            )
+        return answer.text
+
+    def each_outsider(self):
+        """Anybody, and those who are logged in but have no rights in accounting."""
+        for login in (None, *LOGINS):
+            self.authenticate(login, login)
+            with self.subTest(login=login):
+                yield login
+
+
+class TestChatterOfOutsiders(OutsiderCase):
+    """What merchants write to each other stays among them, though links are shared."""
+
+    def test_address_of_a_link_opens_no_chatter(self):
+        thread = {"thread_model": "checkout.link", "thread_id": self.link.id}
+        token = self.link.access_token
+        for _login in self.each_outsider():
+            for route in ("/mail/chatter_fetch", "/portal/chatter_init"):
+                answer = self.call(route, **thread, token=token)
+                self.assertNotIn(REMARK, answer)
+                self.assertNotIn('"can_react"', answer)
+
+    def test_address_of_a_link_lets_nobody_write_into_its_chatter(self):
+        before = self.link.message_ids
+        for _login in self.each_outsider():
+            self.call(
+                "/mail/message/post",
+                thread_model="checkout.link",
+                thread_id=self.link.id,
+                token=self.link.access_token,
+                post_data={"body": "Hello", "message_type": "comment"},
+            )
+        self.env.invalidate_all()
+        self.assertEqual(self.link.message_ids, before)
+
+    def test_chatter_of_payments_and_gateways_is_closed(self):
+        for _login in self.each_outsider():
+            for record in (self.payment, self.gateway):
+                thread = {"thread_model": record._name, "thread_id": record.id}
+                for route in ("/mail/chatter_fetch", "/mail/thread/messages"):
+                    self.assertNotIn(REMARK, self.call(route, **thread))
+
+    def test_merchant_still_writes_to_others(self):
+        login = "chatter_merchant"
+        new_test_user(
+            self.env, login, groups="base.group_user,account.group_account_invoice"
+        )
+        self.authenticate(login, login)
+        answer = self.call(
+            "/mail/message/post",
+            thread_model="checkout.link",
+            thread_id=self.link.id,
+            post_data={"body": "Full from Monday", "message_type": "comment"},
+        )
+        self.assertIn("message_id", answer)
+        self.env.invalidate_all()
+        self.assertIn("Full from Monday", str(self.link.message_ids.mapped("body")))
+
+
+class TestDataOfOutsiders(OutsiderCase):
+    """No record of ours is read, found, changed or started by those without rights."""
+
+    def get_records(self):
+        """One record of each model that has any, among them those by a dispute."""
+        self.sandbox.dispute(self.payment.stripe_charge_id)
+        self.sandbox.payout()
+        self.deliver()
+        models = self.env["ir.model"].search(
+            [("model", "=like", "checkout.%"), ("abstract", "=", False)]
+        )
+        found = [
+            self.env[name].search([], limit=1)
+            for name in models.filtered(lambda m: not m.transient).mapped("model")
+        ]
+        return [record for record in found if record]
+
+    def call_method(self, record, method, *args, **kwargs):
+        return self.call(
+            f"/web/dataset/call_kw/{record._name}/{method}",
+            model=record._name,
+            method=method,
+            args=[record.ids, *args],
+            kwargs=kwargs,
+        )
+
+    def test_web_client_of_outsiders_gets_nothing(self):
+        calls = {
+            "read": ([],),
+            "web_read": ({"display_name": {}},),
+            "export_data": (["id", "display_name"],),
+            "copy": (),
+            "unlink": (),
+            "write": ({"company_id": 1},),
+            "web_save": ({"company_id": 1}, {}),
+        }
+        records = self.get_records()
+        self.assertGreater(len(records), 5)
+        for login in self.each_outsider():
+            if login is None:
+                continue
+            for record in records:
+                for method, args in calls.items():
+                    with self.subTest(model=record._name, method=method):
+                        answer = json.loads(self.call_method(record, method, *args))
+                        self.assertNotIn("result", answer)
+
+    def test_web_client_of_outsiders_finds_nothing(self):
+        calls = {
+            "search_read": {},
+            "web_search_read": {"specification": {"display_name": {}}},
+            "search_count": {"domain": []},
+            "name_search": {},
+            "formatted_read_group": {"domain": [], "groupby": ["company_id"]},
+            "web_read_group": {"domain": [], "groupby": ["company_id"]},
+            "has_access": {"operation": "read"},
+        }
+        for login in self.each_outsider():
+            if login is None:
+                continue
+            for record in self.get_records():
+                for method, kwargs in calls.items():
+                    answer = json.loads(
+                        self.call(
+                            f"/web/dataset/call_kw/{record._name}/{method}",
+                            model=record._name,
+                            method=method,
+                            args=[[]] if method == "has_access" else [],
+                            kwargs=kwargs,
+                        )
+                    )
+                    with self.subTest(model=record._name, method=method):
+                        self.assertFalse(answer.get("result"))
+
+    def test_outsiders_start_no_action(self):
+        before = self.sandbox.requests()
+        for login in self.each_outsider():
+            if login is None:
+                continue
+            for record in (self.gateway, self.link, self.payment):
+                actions = [name for name in dir(record) if name.startswith("action_")]
+                self.assertGreater(len(actions), 4)
+                for method in actions:
+                    self.call_method(record, method)
+        self.env.invalidate_all()
+        self.assertEqual(self.link.state, "active")
+        self.assertTrue(self.link.active)
+        self.assertEqual(self.payment.state, "paid")
+        self.assertEqual(self.sandbox.requests(), before)
+
+    def test_web_client_answers_nobody(self):
+        self.authenticate(None, None)
+        for record in self.get_records():
+            self.assertNotIn('"result"', self.call_method(record, "read"))
+
+    def test_json_2_is_closed_to_outsiders(self):
+        for user in self.users:
+            api_key = (
+                self.env["res.users.apikeys"]
+                .with_user(user)
+                ._generate("rpc", "test", self.env.cr.now())
+            )
+            for record in self.get_records():
+                with (
+                    self.subTest(login=user.login, model=record._name),
+                    mute_logger("odoo.http"),
+                ):
+                    answer = self.url_open(
+                        f"/json/2/{record._name}/search_read",
+                        data=json.dumps({"domain": []}),
+                        headers={
+                            "Authorization": f"Bearer {api_key}",
+                            "Content-Type": "application/json",
+                        },
+                    )
+                    self.assertEqual(answer.status_code, 403)
