@@ -117,6 +117,10 @@ KIND_BY_CATEGORY = {
     "tax": "fee",
 }
 
+# The `balance_type` of what `/v1/balance` shows as available and pending.
+# https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-balance_type
+PAYMENTS_BALANCE = "payments"
+
 # A refund's `status`. https://docs.stripe.com/api/refunds/object#refund_object-status
 REFUND_STATES = [
     ("pending", "Pending"),

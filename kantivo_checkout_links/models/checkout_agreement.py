@@ -225,10 +225,8 @@ class CheckoutAgreement(models.AbstractModel):
             )
         )
         since = self.env["checkout.sync"]._to_timestamp(gateway.sync_from)
-        rows = gateway._get_client().iter_balance_transactions(
-            currency=gateway.currency_id.name.lower(), created={"gte": since}
-        )
-        for row in reversed(list(rows)):
+        rows = gateway._list_transactions(gateway._get_client(), {"gte": since})
+        for row in reversed(rows):
             net = from_minor(row["net"], gateway.currency_id.name)
             booked = amounts.get(row["id"], 0)
             if gateway.currency_id.compare_amounts(net, booked):

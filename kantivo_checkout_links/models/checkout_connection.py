@@ -80,7 +80,7 @@ class CheckoutConnection(models.AbstractModel):
         balance = self._read(client.retrieve_balance)
         if not balance:
             return
-        codes = sorted({row["currency"].upper() for row in balance["available"]})
+        codes = gateway._set_settlement(balance)
         yield "good", self.env._("Stripe settles in %s.", ", ".join(codes))
         currency = gateway.currency_id.name
         if currency not in codes:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from odoo import fields, models, modules
 from odoo.exceptions import UserError
 
+from ..const import PAYMENTS_BALANCE
 from ..stripe_client import StripeError
 
 
@@ -134,6 +135,22 @@ class CheckoutGateway(models.Model):
             or self
         )
 
+    def _adopt_waiting(self):
+        """Take over what waits at the account's other gateways for this one's journal,
+        since this one was added later.
+        """
+        siblings = self._get_siblings() - self
+        waiting = self.env["checkout.movement"].search(
+            [
+                ("gateway_id", "in", siblings.ids),
+                ("currency_id", "=", self.currency_id.id),
+                ("state", "=", "to_post"),
+            ]
+        )
+        waiting.filtered(
+            lambda movement: movement.gateway_id.currency_id != self.currency_id
+        ).gateway_id = self
+
     @contextmanager
     def _apart(self):
         """This gateway as superuser in a transaction of its own, without the lock.
@@ -156,12 +173,34 @@ class CheckoutGateway(models.Model):
     def _read_balance(self, client):
         """Stripe's balance in the journal's currency, in minor units, all of it."""
         balance = client.retrieve_balance()
-        rows = [*balance["available"], *balance["pending"]]
-        codes = " ".join(sorted({row["currency"].upper() for row in rows}))
-        if self.settlement_codes != codes:
-            self.settlement_codes = codes
+        self._set_settlement(balance)
         code = self.currency_id.name.lower()
+        rows = [*balance["available"], *balance["pending"]]
         return sum(row["amount"] for row in rows if row["currency"] == code)
+
+    def _list_transactions(self, client, created):
+        """The balance transactions in the journal's currency, newest first.
+
+        Not those of other balances of the account, such as that of cards it issues.
+
+        :param dict created: Stripe's filter, such as ``{"gte": timestamp}``.
+        """
+        rows = client.iter_balance_transactions(
+            currency=self.currency_id.name.lower(), created=created
+        )
+        return [row for row in rows if row["balance_type"] == PAYMENTS_BALANCE]
+
+    def _set_settlement(self, balance):
+        """Keep in which currencies the account settles, as its balance shows them.
+
+        :param dict balance: Stripe's `balance` object.
+        :return: Their codes, such as ``["EUR", "USD"]``.
+        """
+        rows = [*balance["available"], *balance["pending"]]
+        codes = sorted({row["currency"].upper() for row in rows})
+        if self.settlement_codes != " ".join(codes):
+            self.settlement_codes = " ".join(codes)
+        return codes
 
     def _settles(self, currency):
         """Whether a charge in a currency is worth its face in the journal."""

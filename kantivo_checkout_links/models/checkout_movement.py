@@ -478,9 +478,17 @@ class CheckoutMovement(models.Model):
         )
 
     @api.model
-    def _ensure_opening(self, gateway, amount):
-        """The balance that Stripe held before this gateway began to book."""
-        if not amount or self._find_source(gateway, "opening", "opening"):
+    def _ensure_opening(self, gateway, balance, transaction_ids):
+        """The balance that Stripe held before this gateway began to book, less what is
+        in it of payments that are booked one by one.
+
+        :param float balance: Stripe's balance then, in the gateway's currency.
+        :param list transaction_ids: The balance transactions since.
+        """
+        if self._find_source(gateway, "opening", "opening"):
+            return
+        amount = balance - self._sum_settled_before(gateway, transaction_ids)
+        if gateway.currency_id.is_zero(amount):
             return
         self.create(
             {
@@ -492,6 +500,19 @@ class CheckoutMovement(models.Model):
                 "stripe_source_id": "opening",
             }
         )
+
+    @api.model
+    def _sum_settled_before(self, gateway, transaction_ids):
+        """What movements of other balance transactions moved."""
+        [[total]] = self._read_group(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("balance_transaction_id", "!=", False),
+                ("balance_transaction_id", "not in", transaction_ids),
+            ],
+            aggregates=["amount:sum"],
+        )
+        return total
 
     @api.model
     def _find_source(self, gateway, kind, source_id):

@@ -50,6 +50,7 @@ class CheckoutSync(models.AbstractModel):
         """
         self = self.with_env(gateway.env)
         gateway._check_may_sync()
+        gateway._adopt_waiting()
         client = gateway._get_client()
         started = fields.Datetime.now()
         last = self.env["checkout.movement"].search([], order="id desc", limit=1)
@@ -199,10 +200,8 @@ class CheckoutSync(models.AbstractModel):
         In pieces of some days, each kept when it is read: a crash begins there anew.
         """
         for period in self._get_pieces(gateway, until):
-            rows = client.iter_balance_transactions(
-                currency=gateway.currency_id.name.lower(), created=period
-            )
-            self._take_transactions(gateway, list(rows))
+            rows = gateway._list_transactions(client, period)
+            self._take_transactions(gateway, rows)
             read_to = period.get("lt", self._to_timestamp(until))
             gateway.transactions_read_to = datetime.fromtimestamp(read_to, UTC).replace(
                 tzinfo=None
@@ -277,12 +276,11 @@ class CheckoutSync(models.AbstractModel):
             return
         balance = gateway._read_balance(client)
         since = self._to_timestamp(gateway.sync_from or fields.Datetime.now())
-        rows = client.iter_balance_transactions(
-            currency=gateway.currency_id.name.lower(), created={"gte": since}
-        )
-        moved = sum(row["net"] for row in rows)
+        rows = gateway._list_transactions(client, {"gte": since})
         if gateway._read_balance(client) != balance:
             return
+        moved = sum(row["net"] for row in rows)
         amount = from_minor(balance - moved, gateway.currency_id.name)
-        self.env["checkout.movement"]._ensure_opening(gateway, amount)
+        movements = self.env["checkout.movement"]
+        movements._ensure_opening(gateway, amount, [row["id"] for row in rows])
         gateway.opening_done = True

@@ -268,10 +268,11 @@ class TestGatewayKeys(KeysCommon):
         for attempt in (
             lambda: payment.action_refund(1),
             self.gateway.action_sync,
-            self.gateway.action_check_agreement,
         ):
             with self.assertRaises(UserError), self.env.cr.savepoint():
                 attempt()
+        self.gateway.action_check_agreement()
+        self.assertEqual(self.gateway.agreement_state, "grey")
         self.gateway.action_test_connection()
         self.assertEqual(self.gateway.connection_state, "failed")
         self.assertIn("no secret key", self.gateway.connection_message)
