@@ -28,6 +28,7 @@ from . import (
     checkout_payment_back,
     checkout_payment_dashboard,
     checkout_payment_payer,
+    checkout_payment_session,
     checkout_payout,
     checkout_poster,
     checkout_reader,

@@ -1,0 +1,215 @@
+from datetime import UTC, timedelta
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import ConcurrencyError
+from odoo.tools import mute_logger
+
+from ..const import (
+    CHECKOUT_LOCALES,
+    LIMITED_SESSION_MINUTES,
+    RETURN_PAGE_INTERVAL,
+    SESSION_MINUTES,
+)
+from ..money import to_minor
+from ..stripe_client import StripeError
+from .checkout_payment import UNFINISHED_STATES
+
+# Stripe fills this in itself, so it has to reach Stripe as it stands.
+RETURN_QUERY = "session_id={CHECKOUT_SESSION_ID}"
+
+
+class CheckoutPayment(models.Model):
+    """The payer's way: into a Checkout Session of Stripe's, and back from it."""
+
+    _inherit = "checkout.payment"
+
+    # === BUSINESS METHODS - BEGINNING === #
+
+    @api.model
+    def _begin(self, link, uuid, amount, lang):
+        """A new payment, in no session yet.
+
+        :param checkout.link link: The link, as superuser.
+        :param str uuid: The form's own number, whatever how often it is sent.
+        :param float amount: What is to be paid, in the link's currency.
+        :param str lang: The payer's language code.
+        """
+        vals = self._prepare_begin_vals(link, uuid, amount, lang)
+        try:
+            with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
+                return self.create(vals)
+        except UniqueViolation as error:
+            # The same form came twice at once. Tried again, it finds the other's row.
+            raise ConcurrencyError("The payment was begun elsewhere.") from error
+
+    @api.model
+    def _prepare_begin_vals(self, link, uuid, amount, lang):
+        return {
+            **self._prepare_frozen_vals(link),
+            "uuid": uuid,
+            "amount": amount,
+            "lang": lang,
+            "name": self.env["ir.sequence"].next_by_code("checkout.payment"),
+            "session_expires_at": self._get_expiry(link),
+        }
+
+    @api.model
+    def _prepare_frozen_vals(self, link):
+        """What a payment takes from its link and keeps, come what may."""
+        gateway = link.gateway_id
+        return {
+            "link_id": link.id,
+            "link_name": link.name,
+            "description": link.description,
+            "gateway_id": gateway.id,
+            "company_id": link.company_id.id,
+            "livemode": gateway.livemode,
+            "currency_id": link.currency_id.id,
+            "credit_to": gateway.credit_to,
+            "income_account_id": (
+                link.income_account_id or gateway.income_account_id
+            ).id,
+            "receivable_account_id": gateway.receivable_account_id.id,
+            "tax_ids": [Command.set(link.tax_ids.ids)],
+            "analytic_distribution": link.analytic_distribution,
+        }
+
+    @api.model
+    def _get_expiry(self, link):
+        minutes = LIMITED_SESSION_MINUTES if link.max_payments else SESSION_MINUTES
+        return fields.Datetime.now() + timedelta(minutes=minutes)
+
+    def _open_session(self):
+        """Make the Checkout Session, or find the one made before.
+
+        The payment is committed by now, and the idempotency key is its own number:
+        whatever breaks here, the next try gets the same session from Stripe.
+
+        :return: Stripe's address to send the payer to; nothing if it is over.
+        :raise StripeError: if Stripe doesn't answer or refuses.
+        """
+        self.ensure_one()
+        if self.stripe_checkout_session_id:
+            return self.state == "open" and self.session_url
+        try:
+            session = self.gateway_id._get_client().create_session(
+                self._prepare_session_params(), self.uuid
+            )
+        except StripeError as error:
+            self._set_failed(str(error))
+            raise
+        self._set_open(session)
+        return session["url"]
+
+    def _prepare_session_params(self):
+        """The request for Stripe, from frozen values only: its repetition is the same.
+
+        https://docs.stripe.com/api/checkout/sessions/create
+        """
+        metadata = self._prepare_metadata()
+        return {
+            "mode": "payment",
+            "line_items": [self._prepare_line_item()],
+            "success_url": f"{self.link_id.url}/return?{RETURN_QUERY}",
+            "cancel_url": self.link_id.url,
+            "client_reference_id": self.uuid,
+            "metadata": metadata,
+            "payment_intent_data": {
+                "metadata": metadata,
+                "description": f"{self.link_name} ({self.name})",
+            },
+            "adaptive_pricing": {"enabled": False},
+            "expires_at": int(self.session_expires_at.replace(tzinfo=UTC).timestamp()),
+            "locale": self._get_checkout_locale(),
+        }
+
+    def _prepare_line_item(self):
+        product = {"name": self.link_name}
+        if self.description:
+            product["description"] = self.description
+        return {
+            "quantity": 1,
+            "price_data": {
+                "currency": self.currency_id.name.lower(),
+                "unit_amount": to_minor(self.amount, self.currency_id.name),
+                "product_data": product,
+            },
+        }
+
+    def _prepare_metadata(self):
+        """What leads from any object of Stripe's back to this payment, or its link."""
+        return {
+            "checkout_payment": self.uuid,
+            "checkout_link": str(self.link_id.id),
+            "checkout_database": self._get_database_uuid(),
+        }
+
+    @api.model
+    def _get_database_uuid(self):
+        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+
+    def _get_checkout_locale(self):
+        tag = (self.lang or "").replace("_", "-")
+        short = tag.partition("-")[0]
+        return next((name for name in (tag, short) if name in CHECKOUT_LOCALES), "auto")
+
+    def _request_expiry(self):
+        """Have the sessions ended at Stripe soon, by the processor."""
+        waiting = self.filtered("stripe_checkout_session_id")
+        if waiting:
+            waiting.write({"expiry_requested": True})
+            self.env["checkout.event"]._trigger_processing()
+
+    def _expire_at_stripe(self):
+        """End the session; one that was paid meanwhile is read again instead."""
+        client = self.gateway_id._get_client()
+        try:
+            self._apply_session(client.expire_session(self.stripe_checkout_session_id))
+        except StripeError as error:
+            if error.kind != "refused":
+                return  # no answer: the request stays, and the next run asks again
+            session = client.retrieve_session(self.stripe_checkout_session_id)
+            self.expiry_requested = False
+            self._apply_session(session)
+
+    # === BUSINESS METHODS - RETURN PAGE === #
+
+    @api.model
+    def _find_for_return(self, token, session_id):
+        """The payment a return page speaks of, as superuser; also of a deleted link.
+
+        A payment of another link isn't found: its token is no key to this one.
+        """
+        if not session_id:
+            return self.browse()  # no id isn't that of a payment without a session
+        payment_sudo = self.sudo().search(  # payers have no rights of their own
+            [("stripe_checkout_session_id", "=", session_id)], limit=1
+        )
+        link_sudo = payment_sudo.link_id
+        if link_sudo and link_sudo.access_token != token:
+            return self.browse()
+        return payment_sudo
+
+    def _refresh_for_return(self):
+        """The payment's state by Stripe's own word, asked anew where it may differ.
+
+        :return: One of our states; `unknown` if Stripe didn't say.
+        """
+        if self.state not in UNFINISHED_STATES or not self._may_ask():
+            return self.state
+        self.env["checkout.event"]._receive_session(self)
+        try:
+            session = self.gateway_id._get_client().retrieve_session(
+                self.stripe_checkout_session_id
+            )
+        except StripeError:
+            return "unknown"
+        return self._get_session_state(session)
+
+    def _may_ask(self):
+        """Not more often than every few seconds: whoever has the address may reload."""
+        asked_at = self.env["checkout.event"]._get_asked_at(self)
+        pause = timedelta(seconds=RETURN_PAGE_INTERVAL)
+        return not asked_at or asked_at + pause <= fields.Datetime.now()
