@@ -14,6 +14,9 @@ _RUFF = ("--quiet", "--no-cache", "--output-format=concise", ".")
 _PYLINT = (
     "--disable=no-search-all,consider-merging-classes-inherited,method-required-super",
 )
+# What newer Pythons alone have; the linters themselves may run on one of those.
+_OLDEST = ".".join(map(str, venv.OLDEST_PYTHON))
+_VERMIN = (f"--target={_OLDEST}-", "--violations", "--quiet")
 _FORBIDDEN = {
     "a package registry's host": re.compile(
         r"\b(?:[\w-]+\.)*(?:pypi|pythonhosted|debian|npmjs)\.(?:org|com|net)\b"
@@ -33,6 +36,7 @@ def run() -> bool:
         "ruff format": [programs / "ruff", "format", "--check", *_RUFF],
         "pylint-odoo": [programs / "pylint", *_PYLINT, addon],
         "odoo-pre-commit-hooks": [programs / "oca-checks-odoo-module", addon],
+        "oldest Python": [programs / "vermin", *_VERMIN, "."],
         "translations": [programs / "oca-checks-po", *_translations()],
     }
     results = [_passes(name, command) for name, command in checks.items()]

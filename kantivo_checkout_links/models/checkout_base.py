@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from odoo import api, models
 from odoo.tools import ormcache
@@ -47,4 +47,4 @@ class CheckoutBase(models.AbstractModel):
     @api.model
     def _to_datetime(self, timestamp):
         """Stripe's Unix seconds as Odoo keeps times: UTC without saying so."""
-        return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)
+        return datetime.fromtimestamp(timestamp, timezone.utc).replace(tzinfo=None)

@@ -1,7 +1,8 @@
 import json
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
+from dateutil.parser import isoparse
 from psycopg2 import OperationalError
 
 from odoo import api, fields, models
@@ -111,9 +112,9 @@ class CheckoutEvent(models.Model):
         created = event.get("created")
         try:
             if isinstance(created, str):
-                moment = datetime.fromisoformat(created).astimezone(UTC)
+                moment = isoparse(created).astimezone(timezone.utc)
             else:
-                moment = datetime.fromtimestamp(created, UTC)
+                moment = datetime.fromtimestamp(created, timezone.utc)
         except (TypeError, ValueError, OverflowError, OSError):
             return None  # a signed event may still hold anything
         return moment.replace(tzinfo=None)

@@ -1,5 +1,5 @@
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from odoo import fields, models, modules
 from odoo.exceptions import UserError
@@ -167,7 +167,7 @@ class CheckoutGateway(models.Model):
 
     def _is_before(self, transaction):
         """Whether a balance transaction is part of the opening balance."""
-        created = datetime.fromtimestamp(transaction["created"], UTC)
+        created = datetime.fromtimestamp(transaction["created"], timezone.utc)
         return bool(self.sync_from) and created.replace(tzinfo=None) < self.sync_from
 
     def _read_balance(self, client):

@@ -1,4 +1,4 @@
-from datetime import UTC
+from datetime import timezone
 from zoneinfo import ZoneInfo
 
 from odoo import Command, api, fields, models
@@ -570,7 +570,7 @@ class CheckoutMovement(models.Model):
 
     def _get_local_date(self):
         """The day on which it happened, where the merchant is."""
-        moment = self.occurred_at.replace(tzinfo=UTC)
+        moment = self.occurred_at.replace(tzinfo=timezone.utc)
         return moment.astimezone(ZoneInfo(self.gateway_id.tz)).date()
 
     def _get_booked_lines(self):

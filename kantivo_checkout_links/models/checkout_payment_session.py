@@ -1,4 +1,4 @@
-from datetime import UTC, timedelta
+from datetime import timedelta, timezone
 
 from psycopg2.errors import UniqueViolation
 
@@ -121,7 +121,9 @@ class CheckoutPayment(models.Model):
                 "description": f"{self.link_name} ({self.name})",
             },
             "adaptive_pricing": {"enabled": False},
-            "expires_at": int(self.session_expires_at.replace(tzinfo=UTC).timestamp()),
+            "expires_at": int(
+                self.session_expires_at.replace(tzinfo=timezone.utc).timestamp()
+            ),
             "locale": self._get_checkout_locale(),
         }
 

@@ -1,5 +1,5 @@
 import logging
-from datetime import UTC
+from datetime import timezone
 
 from odoo import api, fields, models
 
@@ -130,7 +130,7 @@ class Reading:
         for event in self.client.iter_events(types, dispute["created"]):
             if event["data"]["object"]["id"] == dispute["id"]:
                 return event["created"]
-        return int(fields.Datetime.now().replace(tzinfo=UTC).timestamp())
+        return int(fields.Datetime.now().replace(tzinfo=timezone.utc).timestamp())
 
     def _list_transaction_ids(self, payout):
         """The balance transactions in a payout, but for its own."""

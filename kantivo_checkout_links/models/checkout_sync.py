@@ -1,5 +1,5 @@
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -125,7 +125,9 @@ class CheckoutSync(models.AbstractModel):
         account, not of ours.
         """
         inbox = self.env["checkout.event"]
-        since = int(self._get_window_start(gateway).replace(tzinfo=UTC).timestamp())
+        since = int(
+            self._get_window_start(gateway).replace(tzinfo=timezone.utc).timestamp()
+        )
         for event in client.iter_events(HANDLED_EVENTS, since):
             if inbox._is_ours(gateway, event):
                 inbox._take(gateway, event)
@@ -203,9 +205,9 @@ class CheckoutSync(models.AbstractModel):
             rows = gateway._list_transactions(client, period)
             self._take_transactions(gateway, rows)
             read_to = period.get("lt", self._to_timestamp(until))
-            gateway.transactions_read_to = datetime.fromtimestamp(read_to, UTC).replace(
-                tzinfo=None
-            )
+            gateway.transactions_read_to = datetime.fromtimestamp(
+                read_to, timezone.utc
+            ).replace(tzinfo=None)
             gateway._commit()
 
     @api.model
@@ -226,7 +228,7 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _to_timestamp(self, moment):
-        return int(moment.replace(tzinfo=UTC).timestamp())
+        return int(moment.replace(tzinfo=timezone.utc).timestamp())
 
     @api.model
     def _take_transactions(self, gateway, rows):

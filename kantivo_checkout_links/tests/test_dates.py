@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 
 from freezegun import freeze_time
 
@@ -12,12 +12,12 @@ class TestDates(CheckoutCommon):
 
     def at(self, *moment):
         """Have Stripe's clock stand still at a moment of UTC."""
-        now = int(datetime(*moment, tzinfo=UTC).timestamp())
+        now = int(datetime(*moment, tzinfo=timezone.utc).timestamp())
         self.sandbox.reset(clock={"now": now, "frozen": True})
         self.gateway.sync_from = datetime(*moment) - timedelta(days=30)
 
     def go_to(self, *moment):
-        now = int(datetime(*moment, tzinfo=UTC).timestamp())
+        now = int(datetime(*moment, tzinfo=timezone.utc).timestamp())
         self.sandbox.set_clock(now=now, frozen=True)
 
     def pay_at(self, *moment):

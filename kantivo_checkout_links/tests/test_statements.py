@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timezone
 
 from freezegun import freeze_time
 
@@ -18,7 +18,7 @@ class TestStatements(CheckoutCommon):
     def pay_on(self, *day):
         """A payment of that day, booked with its fee: 106.51 in all."""
         moment = datetime(*day, 12)
-        now = int(moment.replace(tzinfo=UTC).timestamp())
+        now = int(moment.replace(tzinfo=timezone.utc).timestamp())
         self.sandbox.set_clock(now=now, frozen=True)
         with freeze_time(moment, tick=True):
             payment = self.pay(self.create_link(110))

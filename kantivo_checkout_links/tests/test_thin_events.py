@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 
 from odoo.tools import mute_logger
 
@@ -6,6 +7,7 @@ from .common import CLIENT_LOGGER, WEBHOOK_SECRET, CheckoutHttpCommon
 from .test_webhook import WEBHOOK_LOGGER, sign
 
 THIN_SECRET = "whsec_of_the_thin_destination"
+CREATED = "2026-11-01T10:00:00.000Z"
 
 
 class TestThinEvents(CheckoutHttpCommon):
@@ -40,7 +42,7 @@ class TestThinEvents(CheckoutHttpCommon):
             "object": "v2.core.event",
             "type": f"v1.{event['type']}",
             "livemode": event["livemode"],
-            "created": "2026-11-01T10:00:00.000Z",
+            "created": CREATED,
             "context": None,
             "related_object": {
                 "id": stripe_object["id"],
@@ -63,6 +65,14 @@ class TestThinEvents(CheckoutHttpCommon):
         payment = self.pay(self.link)
         self.tell(self.take_thin_events())
         self.assert_booked_once(payment)
+
+    def test_time_of_the_event_is_kept(self):
+        self.pay(self.link)
+        events = self.take_thin_events()
+        self.tell(events)
+        ids = [event["id"] for event in events]
+        kept = self.env["checkout.event"].search([("stripe_event_id", "in", ids)])
+        self.assertEqual(set(kept.mapped("created_at")), {datetime(2026, 11, 1, 10)})
 
     def test_each_alone_is_enough(self):
         payment = self.pay(self.link)
