@@ -5,6 +5,8 @@ from odoo.fields import Domain
 
 from ..money import from_minor
 
+ALARM = "kantivo_checkout_links.mail_activity_agreement"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -52,14 +54,15 @@ class CheckoutAgreement(models.AbstractModel):
         :raise StripeError: if Stripe can't be read.
         """
         self = self.with_env(gateway.env)
-        if not gateway.post_entries:
-            gateway.agreement_state = "grey"
-            return "grey"
         self.env.flush_all()
-        was_red = gateway.agreement_state == "red"
-        gateway.write(self._prepare_result(gateway))
-        if gateway.agreement_state == "red" and not was_red:
-            self._alarm(gateway)
+        before = gateway.agreement_state
+        gateway.write(
+            self._prepare_result(gateway)
+            if gateway.post_entries
+            else {"agreement_state": "grey"}
+        )
+        if gateway.agreement_state != before:
+            self._update_alarm(gateway)
         return gateway.agreement_state
 
     @api.model
@@ -147,14 +150,16 @@ class CheckoutAgreement(models.AbstractModel):
         )
 
     @api.model
-    def _alarm(self, gateway):
-        """Tell the responsible user, once until it is green again."""
-        gateway.activity_schedule(
-            "mail.mail_activity_data_warning",
-            summary=self.env._("The books differ from Stripe"),
-            note=self._describe_difference(gateway),
-            user_id=gateway.user_id.id or self.env.uid,
-        )
+    def _update_alarm(self, gateway):
+        """Tell the responsible user of a difference, once until it is gone."""
+        if gateway.agreement_state == "red":
+            gateway.activity_schedule(
+                ALARM,
+                note=self._describe_difference(gateway),
+                user_id=gateway.user_id.id or self.env.uid,
+            )
+        else:
+            gateway.activity_feedback([ALARM], feedback=gateway._describe_agreement())
 
     @api.model
     def _describe_difference(self, gateway):

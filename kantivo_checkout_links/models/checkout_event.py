@@ -107,6 +107,18 @@ class CheckoutEvent(models.Model):
         return ours
 
     @api.model
+    def _filter_unknown(self, gateway, events):
+        """Those of some events that no gateway of the account has in its inbox."""
+        rows = self.search(
+            [
+                ("gateway_id", "in", gateway._get_siblings().ids),
+                ("stripe_event_id", "in", [event["id"] for event in events]),
+            ]
+        )
+        known = set(rows.mapped("stripe_event_id"))
+        return [event for event in events if event["id"] not in known]
+
+    @api.model
     def _get_created_at(self, event):
         """When it happened: Unix seconds in snapshot events, ISO 8601 in thin ones."""
         created = event.get("created")

@@ -1,5 +1,20 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import SQL
+
+# Journal items know no link, so that `_read_group` would need a query for each.
+BOOKED_BY_LINK = """
+    SELECT payment.link_id, SUM(item.amount_currency)
+      FROM checkout_movement movement
+      JOIN checkout_payment payment ON payment.id = movement.payment_id
+      JOIN checkout_gateway gateway ON gateway.id = movement.gateway_id
+      JOIN account_journal journal ON journal.id = gateway.journal_id
+      JOIN account_move_line item
+        ON item.move_id = movement.move_id
+       AND item.account_id = journal.default_account_id
+     WHERE payment.link_id IN %s AND payment.paid_at IS NOT NULL
+  GROUP BY payment.link_id
+"""
 
 
 class CheckoutLink(models.Model):
@@ -22,7 +37,7 @@ class CheckoutLink(models.Model):
 
     @api.depends("payment_ids.state", "payment_ids.movement_ids.state")
     def _compute_agreement_state(self):
-        """Payments received = charges that moved = what the ledger says moved."""
+        """Payments received = their charges; what moved = what the ledger says moved."""
         received, charged = self._sum_received(), self._sum_charged()
         moved, booked = self._sum_moved(), self._sum_booked()
         states = self._get_movement_states()
@@ -60,28 +75,16 @@ class CheckoutLink(models.Model):
         return self._sum_movements(domain, "source_amount:sum")
 
     def _sum_moved(self):
-        """What the charges that are booked moved, in the journals' currencies."""
-        return self._sum_movements(self._get_booked_domain(), "amount:sum")
+        """What the movements that are booked moved, in the journals' currencies."""
+        return self._sum_movements(Domain("move_id", "!=", False), "amount:sum")
 
     def _sum_booked(self):
-        """What the ledger says that these charges moved."""
-        groups = self.env["checkout.movement"]._read_group(
-            self._get_movement_domain() & self._get_booked_domain(),
-            ["payment_id.link_id", "gateway_id"],
-            ["move_id:array_agg"],
-        )
-        totals = {}
-        for link, gateway, move_ids in groups:
-            items = self.env["account.move.line"]._read_group(
-                [
-                    ("move_id", "in", move_ids),
-                    ("account_id", "=", gateway.journal_id.default_account_id.id),
-                ],
-                [],
-                ["amount_currency:sum"],
-            )
-            totals[link.id] = totals.get(link.id, 0) + (items[0][0] or 0)
-        return totals
+        """What the ledger says that these movements moved, of all links at once."""
+        if not self.ids:
+            return {}
+        for model in ("checkout.movement", "checkout.payment", "account.move.line"):
+            self.env[model].flush_model()
+        return dict(self.env.execute_query(SQL(BOOKED_BY_LINK, self._ids)))
 
     def _get_movement_states(self):
         """The states that the movements of a link's payments are in."""
@@ -101,7 +104,3 @@ class CheckoutLink(models.Model):
         return Domain("payment_id.link_id", "in", self.ids) & Domain(
             "payment_id.paid_at", "!=", False
         )
-
-    @api.model
-    def _get_booked_domain(self):
-        return Domain("kind", "=", "charge") & Domain("move_id", "!=", False)

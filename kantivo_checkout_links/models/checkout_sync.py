@@ -3,8 +3,10 @@ from datetime import datetime, timedelta, timezone
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import split_every
 
 from ..const import (
+    EVENT_BATCH,
     EVENT_DAYS,
     HANDLED_EVENTS,
     SYNC_OVERLAP_HOURS,
@@ -125,12 +127,12 @@ class CheckoutSync(models.AbstractModel):
         account, not of ours.
         """
         inbox = self.env["checkout.event"]
-        since = int(
-            self._get_window_start(gateway).replace(tzinfo=timezone.utc).timestamp()
-        )
-        for event in client.iter_events(HANDLED_EVENTS, since):
-            if inbox._is_ours(gateway, event):
-                inbox._take(gateway, event)
+        since = self._to_timestamp(self._get_window_start(gateway))
+        listed = client.iter_events(HANDLED_EVENTS, since)
+        for events in split_every(EVENT_BATCH, listed):
+            for event in inbox._filter_unknown(gateway, events):
+                if inbox._is_ours(gateway, event):
+                    inbox._take(gateway, event)
 
     @api.model
     def _get_window_start(self, gateway):

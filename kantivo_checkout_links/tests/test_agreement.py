@@ -47,9 +47,29 @@ class TestAgreement(CheckoutCommon):
         move = self.book_by_hand(5)
         self.assertEqual(self.check(), "red")
         self.assertEqual(self.gateway.agreement_difference, -5)
-        action = self.gateway.action_view_difference()["params"]["next"]
-        self.assertEqual(action["res_model"], "account.move")
-        self.assertEqual(action["res_id"], move.id)
+        notice = self.gateway.action_view_difference()["params"]
+        self.assertIn("Book it on another account", notice["message"])
+        self.assertEqual(notice["next"]["res_model"], "account.move")
+        self.assertEqual(notice["next"]["res_id"], move.id)
+
+    def test_red_for_an_entry_that_was_changed_in_the_database(self):
+        fee = self.get_movement(self.payment, "fee")
+        self.change_in_the_database(fee)
+        self.assertEqual(self.check(), "red")
+        notice = self.gateway.action_view_difference()["params"]
+        self.assertIn("another amount than Stripe", notice["message"])
+        self.assertEqual(notice["next"]["res_model"], "checkout.movement")
+        self.assertEqual(notice["next"]["res_id"], fee.id)
+
+    def change_in_the_database(self, movement):
+        """What nobody can do in Odoo: another amount on the Stripe account."""
+        account = self.gateway.journal_id.default_account_id
+        item = movement.move_id.line_ids.filtered(lambda i: i.account_id == account)
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE account_move_line SET amount_currency = -9 WHERE id = %s", item.ids
+        )
+        self.env.invalidate_all()
 
     def test_red_tells_the_responsible_user_once(self):
         self.book_by_hand(5)
@@ -57,6 +77,23 @@ class TestAgreement(CheckoutCommon):
         self.check()
         self.assertEqual(len(self.gateway.activity_ids), 1)
         self.assertEqual(self.gateway.activity_ids.user_id, self.gateway.user_id)
+
+    def test_alarm_is_over_once_the_books_agree_again(self):
+        move = self.book_by_hand(5)
+        self.check()
+        move.button_draft()
+        self.assertEqual(self.check(), "green")
+        self.assertFalse(self.gateway.activity_ids)
+        move.action_post()
+        self.check()
+        self.assertEqual(len(self.gateway.activity_ids), 1)
+
+    def test_alarm_is_over_once_nothing_is_compared(self):
+        self.book_by_hand(5)
+        self.check()
+        self.gateway.post_entries = False
+        self.assertEqual(self.check(), "grey")
+        self.assertFalse(self.gateway.activity_ids)
 
     def test_red_for_money_that_nobody_has_read(self):
         self.sandbox.create_balance_transaction(-500)
@@ -88,6 +125,26 @@ class TestAgreement(CheckoutCommon):
         charge = self.get_movement(self.payment, "charge")
         charge.sudo().write({"payment_id": False})
         self.assertEqual(self.payment.link_id.agreement_state, "red")
+
+    def test_link_is_red_when_the_ledger_says_otherwise_of_a_fee(self):
+        self.change_in_the_database(self.get_movement(self.payment, "fee"))
+        self.assertEqual(self.payment.link_id.agreement_state, "red")
+
+    def test_link_is_grey_while_nothing_is_posted(self):
+        self.gateway.post_entries = False
+        payment = self.pay(self.create_link(20))
+        self.deliver()
+        self.assertEqual(payment.link_id.agreement_state, "grey")
+
+    def test_links_agree_whatever_became_of_their_payments(self):
+        refunded, disputed = (self.pay(self.create_link(20)) for _payer in range(2))
+        self.deliver()
+        refunded.action_refund(5)
+        dispute = self.sandbox.dispute(disputed.stripe_charge_id)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        links = (self.payment | refunded | disputed).link_id
+        self.assertEqual(links.mapped("agreement_state"), ["green"] * 3)
 
     # === DASHBOARD === #
 

@@ -171,6 +171,17 @@ class TestHealth(CheckoutCommon):
         self.env["checkout.event"]._gc_contents()
         self.assertFalse(any(done.mapped("payload")))
 
+    def test_merchant_chooses_how_long_contents_are_kept(self):
+        self.gateway.payload_days = 10
+        _payment, events = self.pay_and_take()
+        self.receive(events)
+        done = self.age(9)
+        self.env["checkout.event"]._gc_contents()
+        self.assertTrue(all(done.mapped("payload")))
+        self.age(11)
+        self.env["checkout.event"]._gc_contents()
+        self.assertFalse(any(done.mapped("payload")))
+
     def test_forgotten_event_delivered_again_has_no_effect(self):
         payment, events = self.pay_and_take()
         self.receive(events)

@@ -1,3 +1,5 @@
+from lxml import etree
+
 from odoo.exceptions import UserError
 
 from .common import CheckoutCommon
@@ -47,15 +49,18 @@ class TestPayout(CheckoutCommon):
         self.assert_agrees()
 
     def test_payout_lists_what_is_in_it_to_the_cent(self):
-        first, _second = self.pay_and_book(110, 20)
+        first, second = self.pay_and_book(110, 20)
         first.action_refund(10)
+        self.sandbox.dispute(second.stripe_charge_id)
         payout = self.pay_out()
         self.act(payout, "reconcile")
         self.assertTrue(payout.is_reconciled)
         self.assertCountEqual(
             payout.movement_ids.mapped("kind"),
-            ["charge", "charge", "fee", "fee", "refund"],
+            ["charge", "charge", "fee", "fee", "refund", "dispute", "dispute_fee"],
         )
+        listed = sum(payout.movement_ids.mapped("amount"))
+        self.assertAlmostEqual(listed, 130 - 3.49 - 0.88 - 10 - 20 - 15)
         self.assertEqual(payout.items_amount, payout.amount)
         self.assertEqual(payout.missing_amount, 0)
 
@@ -116,7 +121,34 @@ class TestPayout(CheckoutCommon):
         payout = self.pay_out()
         self.act(payout, "cancel")
         self.assertEqual(payout.state, "canceled")
+        self.assert_entry(
+            self.find_movement(payout, "payout_failure"),
+            [(self.liquidity, 106.51, 0), (self.transfer, 0, 106.51)],
+        )
+        lines = payout.move_ids.line_ids
+        waiting = lines.filtered(lambda line: line.account_id == self.transfer)
+        self.assertTrue(all(waiting.mapped("reconciled")))
         self.assert_agrees()
+
+    def test_payout_by_hand_is_booked_and_said_not_to_be_itemisable(self):
+        self.pay_and_book(110)
+        client = self.gateway.sudo()._get_client()
+        order = {"amount": 5000, "currency": "usd"}
+        by_hand = client._call(client._v1.payouts.create, order)
+        self.deliver()
+        payout = self.find_payout(by_hand["id"])
+        self.act(payout, "send", "pay")
+        self.assert_entry(
+            self.find_movement(payout, "payout"),
+            [(self.liquidity, 0, 50), (self.transfer, 50, 0)],
+        )
+        self.assert_agrees()
+        self.assertFalse(payout.is_automatic)
+        self.assertFalse(payout.movement_ids)
+        self.assertFalse(payout._get_unfinished(self.gateway))
+        form = etree.fromstring(payout.get_view(view_type="form")["arch"])
+        (notice,) = form.xpath("//div[@invisible='is_automatic']")
+        self.assertIn("Stripe doesn't say", " ".join(notice.text.split()))
 
     def test_events_in_reverse_order_lead_to_the_same(self):
         self.pay_and_book(110)

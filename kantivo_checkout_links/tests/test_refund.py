@@ -147,6 +147,34 @@ class TestRefund(CheckoutCommon):
         message = payment.message_ids.filtered(lambda m: "Broken cup" in m.body)
         self.assertIn(self.env.user.name, message.body)
 
+    def test_reason_reaches_stripe_and_the_chatter(self):
+        payment = self.pay_and_book(110)
+        payment.action_refund(11, reason="duplicate")
+        client = self.gateway.sudo()._get_client()
+        (refund,) = client.list_refunds(payment.stripe_charge_id)
+        self.assertEqual(refund["reason"], "duplicate")
+        self.assertEqual(payment.refund_ids.reason, "duplicate")
+        self.assertTrue(any("Duplicate" in m.body for m in payment.message_ids))
+
+    def test_fee_is_kept_and_the_dialog_says_how_much(self):
+        payment = self.pay_and_book(110)
+        wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
+        self.assertEqual(wizard.fee_amount, 3.49)
+        wizard.action_refund()
+        self.assertEqual(payment.fee_amount, 3.49)
+        self.assertEqual(self.get_journal_balance(), -3.49)
+        self.assert_agrees()
+
+    def test_refund_under_way_is_no_longer_left(self):
+        payment = self.pay_and_book(110)
+        self.refund_at_stripe(payment, 10000, outcome="insufficient_funds")
+        self.deliver()
+        self.sandbox.clear_requests()
+        with self.assertRaisesRegex(UserError, "10.00"):
+            payment.action_refund(10.01)
+        self.assertEqual(self.sandbox.requests("POST /v1/refunds"), [])
+        payment.action_refund(10)
+
     def test_wizard_pressed_twice_refunds_once(self):
         payment = self.pay_and_book(110)
         wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
