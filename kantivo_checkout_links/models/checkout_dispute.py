@@ -46,6 +46,7 @@ class CheckoutDispute(models.Model):
     stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)
     opened_at = fields.Datetime("Opened", readonly=True)
     evidence_due_at = fields.Datetime("Evidence Due", readonly=True)
+    stripe_url = fields.Char(related="payment_id.stripe_url")
 
     _stripe_uniq = models.Constraint(
         "UNIQUE (gateway_id, stripe_id)", "This dispute is here already."

@@ -111,6 +111,7 @@ class CheckoutGateway(models.Model):
         context=WITH_ARCHIVED,
         check_company=True,
         domain="[('type_tax_use', '=', 'purchase')]",
+        help="Taxes on what Stripe charges, such as a reverse charge.",
     )
     fee_partner_id = fields.Many2one(
         "res.partner", "Fee Vendor", check_company=True, help="Stripe, as your vendor."
@@ -151,6 +152,10 @@ class CheckoutGateway(models.Model):
         "Payers as Contacts",
         required=True,
         default="create",
+        help=(
+            "A payer is known again by the e-mail address, among the contacts of the "
+            "company and those that all companies share."
+        ),
     )
     post_entries = fields.Boolean(
         "Post Journal Entries",
@@ -166,6 +171,11 @@ class CheckoutGateway(models.Model):
         "Other Software's Money",
         required=True,
         default="book",
+        help=(
+            "What else moves money on this account. Book for review: on the review "
+            "account, for you to clear. Leave out: nowhere, and balances can't be "
+            "compared as a whole."
+        ),
     )
 
     # Health

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 
 from ..const import EVENT_DAYS, PAYOUT_STATES
 from ..money import from_minor
+from ..stripe_dashboard import get_dashboard_url
 
 UNFINISHED_STATES = ("pending", "in_transit")
 
@@ -57,6 +58,7 @@ class CheckoutPayout(models.Model):
     move_ids = fields.Many2many(
         "account.move", string="Journal Entries", compute="_compute_move_ids"
     )
+    stripe_url = fields.Char("At Stripe", compute="_compute_stripe_url")
 
     _stripe_uniq = models.Constraint(
         "UNIQUE (gateway_id, stripe_id)", "This payout is here already."
@@ -66,6 +68,13 @@ class CheckoutPayout(models.Model):
     )
 
     # === COMPUTE METHODS === #
+
+    @api.depends("stripe_id", "gateway_id.livemode")
+    def _compute_stripe_url(self):
+        for payout in self:
+            payout.stripe_url = get_dashboard_url(
+                f"payouts/{payout.stripe_id}", payout.gateway_id.livemode
+            )
 
     @api.depends("movement_ids.amount", "movement_ids.is_foreign", "amount")
     def _compute_items(self):
