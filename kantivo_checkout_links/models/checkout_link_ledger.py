@@ -37,7 +37,7 @@ class CheckoutLink(models.Model):
 
     @api.depends("payment_ids.state", "payment_ids.movement_ids.state")
     def _compute_agreement_state(self):
-        """Payments received = their charges; what moved = what the ledger says moved."""
+        """What was paid = its charges; what moved = what the ledger says."""
         received, charged = self._sum_received(), self._sum_charged()
         moved, booked = self._sum_moved(), self._sum_booked()
         states = self._get_movement_states()
