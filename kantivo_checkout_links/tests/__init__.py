@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_agreement,
+    test_brand,
     test_charge_entry,
     test_companies,
     test_currency,
@@ -20,6 +21,7 @@ from . import (
     test_obstacles,
     test_outsiders,
     test_partner,
+    test_pay_look,
     test_pay_page,
     test_payout,
     test_permutations,

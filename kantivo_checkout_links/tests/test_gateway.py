@@ -87,6 +87,14 @@ class TestGateway(CheckoutCommon):
         self.assertEqual({request["status"] for request in posts}, {400})
         self.assertFalse(self.sandbox.events())
 
+    def test_probing_permissions_reads_one_row_each(self):
+        self.restrict()
+        self.sandbox.clear_requests()
+        self.get_findings()
+        for resource in [p.resource for p in PERMISSIONS if p.operation == "list"]:
+            [request] = self.sandbox.requests(f"GET /v1/{resource}")
+            self.assertEqual(request["params"], {"limit": "1"}, resource)
+
     def test_account_that_a_key_may_not_read_is_learnt_and_no_failure(self):
         self.gateway.action_test_connection()
         account = self.gateway.stripe_account_id

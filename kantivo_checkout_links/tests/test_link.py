@@ -300,3 +300,45 @@ class TestLinkLists(CheckoutCommon):
         self.assertEqual(
             link.export_data(["name", "url"])["datas"], [["Summer course", link.url]]
         )
+
+    def test_exported_links_are_changed_by_importing_them_again(self):
+        link = self.create_link()
+        names = ["id", "name", "amount", "description"]
+        [[xml_id, *_values]] = link.export_data(names)["datas"]
+        result = link.load(names, [[xml_id, "Winter course", "95.50", "With lunch"]])
+        self.assertEqual(result["ids"], link.ids, result["messages"])
+        self.assertEqual((link.name, link.amount), ("Winter course", 95.5))
+        self.assertEqual(link.description, "With lunch")
+
+    def test_several_links_are_edited_at_once(self):
+        links = self.create_link() | self.create_link()
+        links.web_save_multi([{"amount": 95.5}] * 2, {})
+        self.assertEqual(links.mapped("amount"), [95.5, 95.5])
+
+    def test_archived_links_leave_the_list_and_come_back(self):
+        link = self.create_link()
+        domain = [("id", "=", link.id)]
+        link.action_archive()
+        self.assertFalse(link.search(domain))
+        self.assertEqual(link.search([("active", "=", False), *domain]), link)
+        link.action_unarchive()
+        self.assertEqual(link.search(domain), link)
+
+    def test_chatter_says_what_changed_and_who_did_it(self):
+        link = self.create_link()
+        merchant = new_test_user(
+            self.env, "busy", "base.group_user,account.group_account_invoice"
+        )
+        self.cr.flush()  # the chatter is written before a commit
+        # Odoo's tests keep no track unless they ask for it.
+        mine = link.with_user(merchant).with_context(
+            tracking_disable=False, mail_notrack=False
+        )
+        mine.write({"name": "Winter course", "amount": 95.5})
+        mine.action_deactivate()
+        self.cr.flush()
+        values = link.message_ids.sudo().tracking_value_ids
+        self.assertLessEqual(
+            {"name", "amount", "state"}, set(values.field_id.mapped("name"))
+        )
+        self.assertEqual(values.mail_message_id.author_id, merchant.partner_id)

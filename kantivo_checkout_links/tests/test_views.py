@@ -1,8 +1,11 @@
 from ast import literal_eval
+from datetime import timedelta
 
 from lxml import etree
 
+from odoo import fields
 from odoo.tests import Form, new_test_user, tagged
+from odoo.tools.safe_eval import safe_eval
 
 from .common import CheckoutCommon
 
@@ -118,6 +121,128 @@ class TestScreens(CheckoutCommon):
         ours = {"Deactivate", "Reactivate", "Delete"}
         self.assertEqual(names[self.merchant] & ours, ours)
         self.assertFalse(names[self.auditor] & ours)
+
+
+@tagged("post_install", "-at_install")
+class TestFilters(CheckoutCommon):
+    """What the search bars of the lists offer."""
+
+    def get_search(self, model):
+        arch = self.env[model].get_views([(False, "search")])
+        return etree.fromstring(arch["views"]["search"]["arch"])
+
+    def find(self, model, name):
+        """What a filter of a model's search bar shows."""
+        [domain] = self.get_search(model).xpath(f"//filter[@name='{name}']/@domain")
+        return self.env[model].search(safe_eval(domain, {"uid": self.env.uid}))
+
+    def test_every_filter_can_be_applied(self):
+        for model in SCREENS:
+            for name in self.get_search(model).xpath("//filter[@domain]/@name"):
+                with self.subTest(model=model, filter=name):
+                    self.find(model, name)
+
+    def test_every_group_can_be_made(self):
+        self.pay(self.create_link())
+        self.deliver()
+        for model in SCREENS:
+            for context in self.get_search(model).xpath("//filter/@context"):
+                by = literal_eval(context)["group_by"]
+                with self.subTest(model=model, by=by):
+                    self.env[model].web_read_group([], [by], ["__count"])
+
+    def test_links_are_found_by_state_kind_and_owner(self):
+        other = new_test_user(
+            self.env, "colleague", "base.group_user,account.group_account_invoice"
+        )
+        fixed, tips = self.create_link(), self.create_open_link(user_id=other.id)
+        archived = self.create_link(active=False)
+        tips.action_deactivate()
+        for name, links in (
+            ("mine", fixed),
+            ("state_active", fixed),
+            ("state_inactive", tips),
+            ("fixed", fixed),
+            ("open", tips),
+            ("archived", archived),
+        ):
+            with self.subTest(filter=name):
+                self.assertEqual(self.find("checkout.link", name), links)
+
+    def test_links_are_found_by_what_was_paid(self):
+        lately, long_ago, begun = (self.create_link() for _link in range(3))
+        past = self.create_link(expires_at=fields.Datetime.now() - timedelta(hours=1))
+        self.pay(lately)
+        old = self.pay(long_ago)
+        self.deliver()
+        old.paid_at -= timedelta(days=40)
+        self.begin(begun)
+        for name, links in (
+            ("paid", lately | long_ago),
+            ("paid_lately", lately),
+            ("unpaid", begun | past),
+            ("expired", past),
+        ):
+            with self.subTest(filter=name):
+                self.assertEqual(self.find("checkout.link", name), links)
+
+    def test_payments_are_found_by_how_far_they_are(self):
+        paid, expired = self.pay(self.create_link()), self.begin(self.create_link())
+        self.sandbox.expire(expired.stripe_checkout_session_id)
+        self.deliver()
+        begun = self.begin(self.create_link())
+        for name, payments in (
+            ("received", paid),
+            ("unfinished", begun),
+            ("unsuccessful", expired),
+            ("test", paid | expired | begun),
+        ):
+            with self.subTest(filter=name):
+                self.assertEqual(self.find("checkout.payment", name), payments)
+
+    def test_movements_are_found_by_what_is_to_be_done(self):
+        waiting, left_out = self.pay(self.create_link()), self.pay(self.create_link())
+        self.deliver()
+        self.sandbox.create_balance_transaction(
+            -500, type="adjustment", category="other_adjustment"
+        )
+        self.sync()
+        waiting.movement_ids.sudo().state = "to_post"
+        left_out.movement_ids.sudo().state = "skipped"
+        review = self.env["checkout.movement"].search([("kind", "=", "adjustment")])
+        for name, movements in (
+            ("to_post", waiting.movement_ids),
+            ("to_review", review),
+            ("not_booked", left_out.movement_ids),
+        ):
+            with self.subTest(filter=name):
+                self.assertEqual(self.find("checkout.movement", name), movements)
+
+    def test_payments_are_found_by_each_of_stripes_ids(self):
+        payment = self.pay(self.create_link())
+        self.pay(self.create_link())
+        self.deliver()
+        [domain] = self.get_search("checkout.payment").xpath(
+            "//field[@name='stripe_payment_intent_id']/@filter_domain"
+        )
+        for stripe_id in (
+            payment.stripe_payment_intent_id,
+            payment.stripe_charge_id,
+            payment.stripe_checkout_session_id,
+        ):
+            found = payment.search(safe_eval(domain, {"self": stripe_id}))
+            self.assertEqual(found, payment, stripe_id)
+
+    def test_what_a_screen_switches_on_at_first_is_in_its_search_bar(self):
+        for name in LISTS:
+            action = self.env.ref(f"kantivo_checkout_links.checkout_{name}_action")
+            switched_on = [
+                key.removeprefix("search_default_")
+                for key in literal_eval(action.context or "{}")
+                if key.startswith("search_default_")
+            ]
+            filters = self.get_search(action.res_model).xpath("//@name")
+            self.assertLessEqual(set(switched_on), set(filters), name)
 
 
 @tagged("post_install", "-at_install")

@@ -1,0 +1,45 @@
+from itertools import product
+
+from odoo.tests import BaseCase
+
+from ..brand import (
+    DARK_GROUND,
+    DEFAULT_ACCENT,
+    LIGHT_GROUND,
+    READABLE,
+    contrast,
+    get_palette,
+)
+
+STEPS = ("00", "40", "80", "bf", "ff")
+
+
+class TestBrand(BaseCase):
+    """Whatever colour a merchant has, a payer can read the pay page."""
+
+    def test_every_colour_is_readable_on_both_grounds(self):
+        for channels in product(STEPS, repeat=3):
+            accent = "#" + "".join(channels)
+            palette = get_palette(accent)
+            for one, other in (
+                (palette["accent"], LIGHT_GROUND),
+                (palette["accent_contrast"], palette["accent"]),
+                (palette["accent_dark"], DARK_GROUND),
+                (palette["accent_dark_contrast"], palette["accent_dark"]),
+            ):
+                with self.subTest(accent=accent, one=one, other=other):
+                    self.assertGreaterEqual(contrast(one, other), READABLE)
+
+    def test_readable_colour_is_left_as_it_is(self):
+        self.assertEqual(get_palette("#7A1FA2")["accent"], "#7a1fa2")
+        self.assertEqual(get_palette("#ffd54f")["accent_dark"], "#ffd54f")
+
+    def test_contrast_is_that_of_the_standard(self):
+        self.assertAlmostEqual(contrast("#000000", "#ffffff"), 21)
+        self.assertAlmostEqual(contrast("#777777", "#ffffff"), 4.48, 2)
+        self.assertAlmostEqual(contrast("#ffffff", "#777777"), 4.48, 2)
+
+    def test_no_colour_at_all_gives_ours(self):
+        for accent in (False, "", "red", "#12345", "#ggffff", "rgb(1, 2, 3)"):
+            with self.subTest(accent=accent):
+                self.assertEqual(get_palette(accent), get_palette(DEFAULT_ACCENT))
