@@ -60,14 +60,18 @@ def check_space() -> None:
 
     :raise Problem: if too little is free where the cache is.
     """
-    is_set_up = any(folder().glob("*/.complete"))
-    needed = _NEEDED_MB_LATER if is_set_up else _NEEDED_MB
+    needed = _NEEDED_MB_LATER if is_set_up() else _NEEDED_MB
     free = shutil.disk_usage(folder()).free // 2**20
     if free < needed:
         raise Problem(
             f"Only {free} MB are free at {folder()}, and this needs {needed} MB. Make"
             " room, or set CHECKOUT_LINKS_CACHE to a folder on a larger disk."
         )
+
+
+def is_set_up() -> bool:
+    """Whether a command of this project has already fetched something."""
+    return any(folder().glob("*/.complete"))
 
 
 def log_file(name: str) -> Path:
@@ -102,6 +106,20 @@ def lock(name: str) -> Iterator[None]:
         except BlockingIOError:
             say(f"Waiting for another process of this project ({name})")
             fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def lock_or_refuse(name: str, refusal: str) -> Iterator[None]:
+    """Like ``lock``, for what another process may hold as long as it likes.
+
+    :raise Problem: with the refusal, if another process holds it.
+    """
+    with open(lock_file(name), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Problem(refusal) from error
         yield
 
 

@@ -12,6 +12,7 @@ from tools import (
     postgres,
     project,
     suites,
+    translations,
     wheel,
 )
 from tools import compat as compatibility
@@ -85,17 +86,9 @@ def build_wheel(arguments: list[str]) -> int:
 
 def pot(arguments: list[str]) -> int:
     """Write the addon's translation template."""
-    with ground.ready() as odoo, database.passing(odoo, "pot") as name:
-        return ground.call(
-            odoo.command(
-                "i18n",
-                "export",
-                f"--database={name}",
-                "--languages=pot",
-                project.ADDON,
-            ),
-            env=odoo.environment(),
-        )
+    with ground.ready() as odoo:
+        translations.write_template(odoo)
+    return 0
 
 
 def demo(arguments: list[str]) -> int:
@@ -116,12 +109,15 @@ def shell(arguments: list[str]) -> int:
             raise Problem(
                 "There is no demo database yet. Run make demo, without --once, first."
             )
-        command = odoo.command("shell", f"--database={name}", "--no-http", *arguments)
+        options = (f"--database={name}", "--no-http", "--log-level=warn")
+        command = odoo.command("shell", *options, *arguments)
         return ground.talk(command, env=odoo.environment())
 
 
 def run(arguments: list[str]) -> int:
     """Run any program with this Odoo's Python, PostgreSQL and browser at hand."""
+    if not arguments:
+        raise Problem('Say which program, for example: make run ARGS="psql --list"')
     with ground.ready() as odoo:
         return ground.talk(arguments, env=odoo.environment())
 

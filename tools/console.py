@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 
 _START = time.monotonic()
+_LONG = 3  # seconds from which on it is worth a line how long a step took
 
 
 class Problem(Exception):
@@ -28,11 +29,13 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(text: str):
-    """Announce a long step, and say how long it took when it is done."""
+    """Announce a step, and if it was a long one, say how long it took."""
     begin = time.monotonic()
     say(f"{text} ...")
     yield
-    say(f"{text}: done in {time.monotonic() - begin:.1f} s")
+    seconds = time.monotonic() - begin
+    if seconds >= _LONG:
+        say(f"{text}: done in {seconds:.1f} s")
 
 
 def print_problem(problem: Problem) -> None:

@@ -39,6 +39,10 @@ from tools.rpc import Client
 from tools.server import Server
 
 _PORT = 8069
+_ALREADY_UP = (
+    "A demo of this clone is already up. End it with Ctrl-C first, or have one beside"
+    ' it that ends by itself: make demo ARGS="--once --port 8070"'
+)
 # What demo_books.WHOLE_STORY and demo_payout expect.
 _REFUND = 33
 _DONATION = "25"
@@ -82,9 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("make demo", description=__doc__.splitlines()[0])
     parser.add_argument("--once", action="store_true", help="stop after printing")
     parser.add_argument(
-        "--port", type=int, default=_PORT, help=f"of Odoo, {_PORT} by default"
+        "--port", type=_port, default=_PORT, help=f"of Odoo, {_PORT} by default"
     )
     return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port, which is a number to 65535")
 
 
 def _stop_as_ctrl_c(number, frame) -> None:
@@ -100,7 +110,7 @@ def _database(odoo: Odoo, once: bool) -> Iterator[str]:
             yield name
         return
     name = project.database_name("demo")
-    with cache.lock(name):
+    with cache.lock_or_refuse(name, _ALREADY_UP):
         database.copy(odoo, database.template(odoo), name)
         yield name
 

@@ -107,6 +107,7 @@ def ready() -> Iterator[Odoo]:
     """
     venv.check_python()
     cache.check_space()
+    announce_first_run()
     with ThreadPoolExecutor() as pool:
         parts = [
             pool.submit(get)
@@ -115,6 +116,12 @@ def ready() -> Iterator[Odoo]:
     source, python, _ = (part.result() for part in parts)
     with postgres.running():
         yield Odoo(source, python)
+
+
+def announce_first_run() -> None:
+    """Say where everything is kept, if nothing is there yet."""
+    if not cache.is_set_up():
+        say(f"First run: 2 GB are fetched and built in {cache.folder()}")
 
 
 def call(command: list[str], **options) -> int:
@@ -127,8 +134,13 @@ def talk(command: list[str], **options) -> int:
 
     Ctrl-C reaches the program by itself, and SIGTERM is passed on as one. Either way
     we wait until it has ended in its own way.
+
+    :raise Problem: if it cannot be started.
     """
-    process = subprocess.Popen(command, **options)
+    try:
+        process = subprocess.Popen(command, **options)
+    except OSError as error:
+        raise Problem(f"{command[0]} cannot be run: {error.strerror}.") from error
     try:
         return process.wait()
     except KeyboardInterrupt as interrupt:

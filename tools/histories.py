@@ -6,6 +6,7 @@ The tests run a few of them each time; here it is 300, which takes about 15 minu
 import os
 
 from tools import database, project, suites
+from tools.console import Problem
 from tools.ground import Odoo
 
 COUNT = 300
@@ -17,6 +18,7 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
 
     :param arguments: A seed, to replay one history; else none.
     :return: Whether the books agree with Stripe in all of them.
+    :raise Problem: if the seed is no number.
     """
     os.environ.update(_settings(arguments))
     with database.passing(odoo, "histories") as name:
@@ -28,6 +30,8 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
 
 
 def _settings(arguments: list[str]) -> dict[str, str]:
-    if arguments:
-        return {"CHECKOUT_HISTORY": arguments[0]}
-    return {"CHECKOUT_HISTORIES": str(COUNT)}
+    if not arguments:
+        return {"CHECKOUT_HISTORIES": str(COUNT)}
+    if not arguments[0].isdecimal():
+        raise Problem(f"{arguments[0]} is no seed: make histories ARGS=7")
+    return {"CHECKOUT_HISTORY": arguments[0]}

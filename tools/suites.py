@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import database, project
-from tools.console import say
+from tools.console import Problem, say
 from tools.ground import Odoo, call
 
 _NOTHING_SELECTED = 5
@@ -76,7 +76,9 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
 
     :param arguments: For pytest. A path among them limits the run to its suite.
     :return: Whether all went well.
+    :raise Problem: if a file of tests among them does not exist.
     """
+    check_files(arguments)
     total = Result()
     for suite in filter(lambda suite: suite.exists, SUITES):
         wanted = arguments_for(suite, arguments)
@@ -86,8 +88,20 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
     return total.good
 
 
+def check_files(arguments: list[str]) -> None:
+    """Refuse a file that no suite has: pytest would say so once for each suite.
+
+    :raise Problem: naming it.
+    """
+    for argument in _words(arguments):
+        if ".py" in argument and not _owner(argument):
+            raise Problem(f"No suite has the tests {argument}: is the path right?")
+
+
 def print_verdict(total: Result) -> None:
     """Say how many tests passed and failed; skipped ones failed."""
+    if total == Result():
+        say("No test was chosen, which counts as failed: is the name right?")
     if total.skipped:
         say(f"{total.skipped} tests were skipped, which counts as failed")
     if total.broken and not total.failed:
@@ -108,8 +122,13 @@ def arguments_for(suite: Suite, arguments: list[str]) -> list[str] | None:
 
 
 def _paths(arguments: list[str]) -> Iterator[str]:
+    return filter(_owner, _words(arguments))
+
+
+def _words(arguments: list[str]) -> Iterator[str]:
+    """The arguments that are neither options nor the values of options."""
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        if before not in _TAKES_A_VALUE and _owner(argument):
+        if before not in _TAKES_A_VALUE and not argument.startswith("-"):
             yield argument
 
 

@@ -1,6 +1,9 @@
-"""Which suite gets which arguments of ``make test``."""
+"""What the arguments of a command mean, and which of them are refused."""
 
-from tools import suites
+import pytest
+
+from tools import commands, demo, histories, suites
+from tools.console import Problem
 
 TOOLS = next(suite for suite in suites.SUITES if suite.name == "tools")
 ADDON = next(suite for suite in suites.SUITES if suite.name == "addon")
@@ -25,3 +28,29 @@ def test_value_of_an_option_is_no_path():
         *("-k", "tools/tests"),
         ADDON.folder,
     ]
+
+
+def test_file_of_tests_that_is_not_there_is_named():
+    with pytest.raises(Problem, match="tests/test_nothing.py"):
+        suites.check_files(["-x", "tests/test_nothing.py::test_it"])
+
+
+def test_only_files_of_tests_must_be_there():
+    suites.check_files(["-k", "nothing.py", "--maxfail=1", PATH])
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_port_that_cannot_be_is_refused(port, capsys):
+    with pytest.raises(SystemExit):
+        demo.run([f"--port={port}"])
+    assert f"{port} is no port" in capsys.readouterr().err
+
+
+def test_seed_that_is_no_number_is_refused():
+    with pytest.raises(Problem, match="seven is no seed"):
+        histories.run(None, ["seven"])
+
+
+def test_run_asks_for_a_program():
+    with pytest.raises(Problem, match="Say which program"):
+        commands.run([])

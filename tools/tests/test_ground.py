@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tools import cache, lint, project, server
+from tools import cache, ground, lint, project, server
 from tools.command import run
 from tools.console import Problem
 
@@ -56,6 +56,24 @@ def test_two_processes_build_once(tmp_path):
     assert log.read_text() == "made\n"
 
 
+def test_what_another_holds_is_refused_and_later_had():
+    def hold():
+        return cache.lock_or_refuse("thing", "It is taken.")
+
+    with hold(), pytest.raises(Problem, match="It is taken"):
+        hold().__enter__()
+    with hold():
+        pass
+
+
+def test_first_run_tells_where_it_keeps_things(capsys, empty_cache):
+    ground.announce_first_run()
+    assert str(empty_cache) in capsys.readouterr().out
+    cache.build(cache.folder() / "thing", lambda path: None)
+    ground.announce_first_run()
+    assert not capsys.readouterr().out
+
+
 def test_taken_port_is_named():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -79,6 +97,11 @@ def test_failed_program_speaks():
 def test_missing_program_is_named():
     with pytest.raises(Problem, match="no-such-program is missing"):
         run("no-such-program", failure="It went wrong.")
+
+
+def test_program_that_cannot_be_started_is_named():
+    with pytest.raises(Problem, match="no-such-program cannot be run"):
+        ground.call(["no-such-program"])
 
 
 def test_passing_database_is_not_abandoned_while_its_process_lives():

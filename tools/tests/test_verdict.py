@@ -72,3 +72,8 @@ def test_nothing_selected_is_neither(judge):
     result = judge(GOOD, "-k", "other")
     assert not result.broken and not result.good
     assert (suites.Result(passed=1) + result).good
+
+
+def test_nothing_selected_at_all_is_told(capsys):
+    suites.print_verdict(suites.Result())
+    assert "No test was chosen" in capsys.readouterr().out
