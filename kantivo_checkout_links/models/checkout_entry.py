@@ -62,7 +62,13 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _get_company_value(self, movement):
+        """What a movement is worth; just its price where that is in company currency,
+        since Stripe has said what that price settled for.
+        """
         company = movement.company_id
+        source = movement.source_currency_id
+        if source == company.currency_id and self._is_in_source_currency(movement):
+            return movement.source_amount
         return movement.currency_id._convert(
             movement.amount,
             company.currency_id,

@@ -358,7 +358,7 @@ class CheckoutMovement(models.Model):
             "amount": from_minor(moved, currency.name),
             "currency_id": currency.id,
             "tax_amount": self._get_fee_tax(transaction) if kind in FEE_KINDS else 0,
-            "occurred_at": self._to_datetime(transaction["created"]),
+            "occurred_at": self._get_moment(kind, transaction, source),
             "stripe_source_id": source["id"] if source else transaction["id"],
             "balance_transaction_id": transaction["id"],
         }
@@ -369,6 +369,12 @@ class CheckoutMovement(models.Model):
         kind = KIND_BY_CATEGORY.get(category, "adjustment")
         of_dispute = bool(source) and source["object"] == "dispute"
         return "dispute_fee" if kind == "fee" and of_dispute else kind
+
+    @api.model
+    def _get_moment(self, kind, transaction, source):
+        """A charge is of the moment it was made, all else of that it was entered."""
+        dated = source if source and kind == "charge" else transaction
+        return self._to_datetime(dated["created"])
 
     @api.model
     def _is_unlisted(self, transaction, source):
@@ -405,6 +411,7 @@ class CheckoutMovement(models.Model):
         return {
             **main_vals,
             "kind": "dispute_fee" if is_dispute else "fee",
+            "occurred_at": self._to_datetime(transaction["created"]),
             "amount": -from_minor(transaction["fee"], currency.name),
             "tax_amount": self._get_fee_tax(transaction),
             "source_amount": 0,

@@ -94,6 +94,43 @@ class TestCurrency(CheckoutCommon):
         )
         self.assert_agrees(gateway)
 
+    def test_company_s_own_currency_keeps_its_price_in_a_foreign_balance(self):
+        self.sandbox.settings(currencies=["eur"], rates={"eur": "1.25"})
+        gateway = self.create_gateway_in(self.eur)
+        payment = self.pay_in(self.env.company.currency_id, 110, gateway)
+        liquidity = gateway.journal_id.default_account_id
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual(charge.amount, 88)
+        self.assert_entry(
+            charge,
+            [
+                (liquidity, 110, 0),
+                (self.income, 0, 100),
+                (self.tax_account, 0, 10),
+            ],
+        )
+        self.sandbox.settings(rates={"eur": "1.30"})
+        payment.action_refund(55)
+        self.assert_entry(
+            self.get_movement(payment, "refund"),
+            [(liquidity, 0, 55), (self.income, 50, 0), (self.tax_account, 5, 0)],
+        )
+        self.assert_agrees(gateway)
+
+    def test_company_s_own_currency_is_owed_at_its_price_in_a_foreign_balance(self):
+        self.sandbox.settings(currencies=["eur"], rates={"eur": "1.25"})
+        gateway = self.create_gateway_in(self.eur)
+        gateway.credit_to = "receivable"
+        payment = self.pay_in(self.env.company.currency_id, 110, gateway)
+        self.assert_entry(
+            self.get_movement(payment, "charge"),
+            [
+                (gateway.journal_id.default_account_id, 110, 0),
+                (self.company_data["default_account_receivable"], 0, 110),
+            ],
+        )
+        self.assert_agrees(gateway)
+
     def test_yen_and_dinars(self):
         for currency, amount in ((self.jpy, 5000), (self.kwd, 12.34)):
             with self.subTest(currency=currency.name):

@@ -81,6 +81,17 @@ class TestDates(CheckoutCommon):
         refund = self.get_movement(payment, "refund")
         self.assertEqual(refund.move_id.date, date(2026, 4, 2))
 
+    def test_charge_of_other_software_is_of_the_day_it_was_made(self):
+        self.at(2026, 3, 10, 12)
+        self.sandbox.settings(balance_transactions="held")
+        self.sandbox.create_charge(5000)
+        self.go_to(2026, 3, 12, 12)
+        self.sandbox.release()
+        self.sync()
+        movements = self.env["checkout.movement"].search([("is_foreign", "=", True)])
+        dates = {movement.kind: movement.move_id.date for movement in movements}
+        self.assertEqual(dates, {"charge": date(2026, 3, 10), "fee": date(2026, 3, 12)})
+
     # === CLOSED PERIODS === #
 
     def assert_shifted(self, movement, happened_on, booked_on):

@@ -1,0 +1,180 @@
+"""The life of a Stripe account, drawn from a seed, and what Odoo hears of it."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import stripe
+
+from odoo import Command
+
+from .common import SandboxError
+from .history_checks import HistoryChecks
+from .history_steps import Happenings, NotNow
+
+# Clocks change two days later in Europe, a month ends two days after that.
+START = datetime(2026, 3, 27, 20)
+# From then on a euro is worth more, and a yen less.
+TURN = datetime(2026, 3, 30)
+TIME_ZONES = ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
+PAUSES = [0, 0, 5, 50, 300, 900, 2000]  # minutes
+
+# The currencies of an account's balances, and those that its links are in.
+ACCOUNTS = [
+    (["USD"], ["USD", "EUR"]),
+    (["JPY"], ["JPY"]),
+    (["EUR"], ["EUR", "USD", "JPY"]),
+    (["USD", "EUR"], ["USD", "EUR", "JPY"]),
+    (["USD", "JPY"], ["USD", "JPY", "EUR"]),
+]
+
+
+class History(Happenings):
+    """One account's life. Odoo's clock and the sandbox's stand still and jump together.
+
+    :param test: The test case: its gateways by currency code, taxes and kit.
+    :param clock: Odoo's frozen clock.
+    """
+
+    def __init__(self, test, clock, seed):
+        self.test, self.clock, self.sandbox = test, clock, test.sandbox
+        self.random = random.Random(seed)
+        self.sandbox.reset(seed=seed, clock={"frozen": True})
+        self.go_to(START)
+        self.stripe = stripe.StripeClient(
+            "sk_test_kit", base_addresses={"api": self.sandbox.url}
+        ).v1
+        test.taken_events = set()
+        balances, currencies = self.random.choice(ACCOUNTS)
+        self.set_up_stripe(balances)
+        self.gateways = [self.set_up(test.gateways[code]) for code in balances]
+        self.links = [self.create_link(code) for code in currencies]
+        self.payments = test.env["checkout.payment"]
+        self.open_sessions, self.debits = [], []
+        self.refunds, self.disputes, self.payouts = [], [], []
+
+    # === THE MERCHANT === #
+
+    def set_up_stripe(self, balances):
+        self.balances = [code.lower() for code in balances]
+        self.sandbox.settings(
+            currencies=self.balances,
+            fee_tax_rate=self.random.choice(["0", "0.19"]),
+            debit_balance_transaction=self.random.choice(["at_once", "on_success"]),
+        )
+        self.pays_out_by_hand = self.random.random() < 0.3
+        self.heard = self.random.choice([0, 0.3, 0.6, 1])
+        self.credit_to = self.random.choice(["revenue", "revenue", "receivable"])
+        self.foreign_movements = self.random.choice(["book", "skip"])
+        self.tz = self.random.choice(TIME_ZONES)
+        self.keeps_losses_apart = self.random.random() < 0.5
+        self.has_fee_tax = self.random.random() < 0.5
+
+    def set_up(self, gateway):
+        vals = {
+            "tz": self.tz,
+            "sync_from": START - timedelta(days=1),
+            "credit_to": self.credit_to,
+            "foreign_movements": self.foreign_movements,
+            "fee_tax_ids": [Command.set(self.test.fee_tax.ids * self.has_fee_tax)],
+        }
+        if not self.keeps_losses_apart:
+            vals["dispute_loss_account_id"] = False
+        gateway.write(vals)
+        gateway.action_test_connection()
+        return gateway
+
+    def create_link(self, code):
+        return self.test.create_open_link(
+            currency_id=self.test.env["res.currency"].search([("name", "=", code)]).id,
+            gateway_id=self.random.choice(self.gateways).id,
+        )
+
+    # === THE COURSE OF IT === #
+
+    def run(self):
+        self.pay()
+        for _step in range(self.random.randint(6, 16)):
+            self.take_step()
+            self.tell()
+        self.settle_everything()
+        for gateway in self.gateways * 2:
+            self.test.sync(gateway)
+        HistoryChecks(self).check()
+
+    def take_step(self):
+        minutes = self.random.choice(PAUSES)
+        self.go_to(self.moment + timedelta(minutes=minutes))
+        for step in self.random.sample(STEPS, len(STEPS)):
+            if self.can(step):
+                return
+
+    def can(self, step):
+        """Take a step, unless it isn't possible at this moment."""
+        try:
+            step(self)
+        except NotNow:
+            return False
+        except SandboxError as error:
+            if error.status != 400:
+                raise
+            return False
+        return True
+
+    def settle_everything(self):
+        for session_id in self.debits:
+            self.end_debit_of(session_id)
+        self.sandbox.release()
+
+    def go_to(self, moment):
+        self.moment = moment
+        self.clock.move_to(moment)
+        self.sandbox.set_clock(now=int(moment.replace(tzinfo=UTC).timestamp()))
+
+    # === WHAT ODOO HEARS === #
+
+    def tell(self):
+        """Some of the news, some of it twice, in any order; the rest is lost."""
+        events = self.test.take_events()
+        events = [event for event in events if self.random.random() < self.heard]
+        events += [event for event in events if self.random.random() < 0.3]
+        self.random.shuffle(events)
+        for event in events:
+            gateway_sudo = self.random.choice(self.gateways).sudo()
+            self.test.env["checkout.event"].sudo()._receive(gateway_sudo, event)
+        self.test.process()
+
+    def sync(self):
+        gateway = self.random.choice(self.gateways)
+        self.test.sync(gateway)
+        self.test.assertNotEqual(gateway.agreement_state, "red")
+
+    def compare(self):
+        """The daily check, which also closes months."""
+        gateway = self.random.choice(self.gateways)
+        self.test.sync(gateway)
+        gateway.action_check_agreement()
+        self.test.assertNotEqual(gateway.agreement_state, "red")
+
+
+STEPS = [
+    *[History.pay] * 3,
+    History.begin,
+    History.pay_at_last,
+    History.decline,
+    History.expire,
+    History.debit,
+    History.end_debit,
+    *[History.refund] * 3,
+    History.refund_in_odoo,
+    *[History.end_refund] * 2,
+    *[History.dispute] * 3,
+    *[History.decide_dispute] * 5,
+    History.charge_counter_fee,
+    *[History.pay_out] * 2,
+    *[History.end_payout] * 2,
+    History.charge_fee,
+    History.adjust,
+    History.charge_elsewhere,
+    History.sync,
+    History.compare,
+]

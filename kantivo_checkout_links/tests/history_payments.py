@@ -1,0 +1,195 @@
+"""What must be true of each payment, whatever happened before."""
+
+from ..const import LOST_STATES
+from ..money import from_minor
+from .history_records import StripeRecords
+
+WITHHELD_STATES = ("needs_response", "under_review")
+OVER = ("failed", "canceled")
+CENT = 0.0101
+
+
+class PaymentChecks(StripeRecords):
+    """Compares payments, and what was booked for them, with Stripe's charges."""
+
+    # === PAYMENTS === #
+
+    def check_payment(self, payment):
+        charge = self.charges.get(payment.stripe_charge_id)
+        if not charge or not charge.paid:
+            self.check_unpaid(payment)
+            return
+        self.check_states(payment.refund_ids, self.refunds, charge)
+        self.check_states(payment.dispute_ids, self.disputes, charge)
+        for dispute in payment.dispute_ids:
+            self.check_dispute(dispute)
+        self.check_received_state(payment, charge)
+        self.check_sale(payment, charge)
+
+    def check_states(self, rows, at_stripe, charge):
+        """All refunds or disputes of a charge are here, and as Stripe shows them."""
+        known = {row.stripe_id: row.state for row in rows if row.stripe_id}
+        wanted = {o.id: o.status for o in at_stripe.values() if o.charge == charge.id}
+        self.test.assertEqual(known, wanted)
+
+    def check_unpaid(self, payment):
+        session = self.history.stripe.checkout.sessions.retrieve(
+            payment.stripe_checkout_session_id
+        )
+        expected = "failed" if session.status == "complete" else session.status
+        self.test.assertEqual(payment.state, expected)
+        self.test.assertFalse(
+            payment.movement_ids.filtered(lambda m: m.kind != "fee").move_id
+        )
+
+    def check_received_state(self, payment, charge):
+        code = payment.currency_id.name
+        self.test.assertAlmostEqual(
+            payment.amount_refunded, from_minor(charge.amount_refunded, code)
+        )
+        contested = [
+            dispute
+            for dispute in payment.dispute_ids
+            if dispute.state in (*WITHHELD_STATES, "lost") or self.get_lost(dispute)
+        ]
+        expected = "partially_refunded" if charge.amount_refunded else "paid"
+        expected = "refunded" if charge.refunded else expected
+        self.test.assertEqual(payment.state, "disputed" if contested else expected)
+
+    # === SALES AND TAXES === #
+
+    def check_sale(self, payment, charge):
+        """What is left of the sale is the share that the customer doesn't get back."""
+        movement = self.test.get_movement(payment, "charge")
+        value = payment.amount
+        if payment.currency_id != self.company_currency:
+            settled = charge.balance_transaction.amount
+            code = movement.currency_id.name
+            value = self.get_company_value(from_minor(settled, code), movement)
+        share = 1 - self.get_back(payment, charge) / charge.amount
+        lines = payment.movement_ids.move_id.line_ids
+        if payment.credit_to == "receivable":
+            self.check_receivable(payment, lines, value, share)
+        else:
+            self.check_tax(payment, lines, value, share)
+
+    def get_back(self, payment, charge):
+        """What the customer got back for good, in minor units of what was paid."""
+        refunds = [r for r in self.refunds.values() if r.charge == charge.id]
+        back = sum(
+            refund.amount
+            for refund in refunds
+            if refund.balance_transaction and refund.status not in OVER
+        )
+        if not self.history.keeps_losses_apart:
+            back += sum(map(self.get_lost_of_sale, payment.dispute_ids))
+        return back
+
+    def get_lost_of_sale(self, dispute):
+        """In another currency than the balance's, it is all that was disputed."""
+        at_stripe, lost = self.disputes[dispute.stripe_id], self.get_lost(dispute)
+        is_foreign = self.history.is_foreign(at_stripe)
+        return at_stripe.amount if lost and is_foreign else lost
+
+    def check_receivable(self, payment, lines, value, share):
+        """What wasn't given back is to the customer's credit, and no tax is due."""
+        self.test.assertFalse(lines.tax_tag_ids & self.test.sale_tags)
+        owed = lines.filtered(lambda line: line.account_type == "asset_receivable")
+        left = payment.amount * share
+        for name in ("amount_currency", "amount_residual_currency"):
+            self.assert_sum(owed, name, -left, payment.name, delta=CENT)
+        self.assert_left(sum(owed.mapped("balance")), value, share)
+        debits = owed.filtered(lambda line: line.balance > 0)
+        self.test.assertTrue(all(debits.mapped("reconciled")))
+        if not share:
+            self.test.assertTrue(all(owed.mapped("reconciled")))
+
+    def check_tax(self, payment, lines, value, share):
+        """The tax report has the sale with its tags, and what was taken back with
+        those of refunds.
+        """
+        totals = {
+            name: sum(
+                lines.filtered(lambda line, tag=tag: tag in line.tax_tag_ids).mapped(
+                    "balance"
+                )
+            )
+            for name, tag in self.test.sale_tag_by_name.items()
+        }
+        self.test.assertAlmostEqual(
+            totals["SALES BASE 10"] + totals["SALES TAX 10"], -value
+        )
+        self.test.assertAlmostEqual(totals["SALES TAX 10"], -value / 11, delta=CENT)
+        for word in ("BASE", "TAX"):
+            sold, refunded = totals[f"SALES {word} 10"], totals[f"REFUND {word} 10"]
+            self.assert_left(sold + refunded, -sold, share)
+        self.check_tax_in_source_currency(payment, lines, share)
+
+    def check_tax_in_source_currency(self, payment, lines, share):
+        """Items with a tax, and those that are the tax, in what was paid in."""
+        tax = payment.currency_id.round(payment.amount / 11)
+        sums = {"tax_line_id": tax, "tax_ids": payment.amount - tax}
+        for name, sold in sums.items():
+            taxed = lines.filtered(lambda line, name=name: line[name] & self.test.tax)
+            self.assert_sum(
+                taxed,
+                "amount_currency",
+                -sold * share,
+                payment.name,
+                delta=payment.currency_id.rounding * 1.01,
+            )
+
+    def assert_left(self, balance, value, share):
+        """In company currency a credit of a share is left: just that if all or
+        nothing is, else a cent off at most.
+        """
+        delta = CENT if 0 < share < 1 else 0.0001
+        self.test.assertAlmostEqual(balance, -value * share, delta=delta)
+
+    def check_tax_report(self):
+        """Nothing but payments has sales tags."""
+        lines = self.env["account.move.line"].search(
+            [("tax_tag_ids", "in", self.test.sale_tags.ids)]
+        )
+        self.test.assertLessEqual(
+            lines.move_id, self.history.payments.movement_ids.move_id
+        )
+
+    # === DISPUTES === #
+
+    def check_dispute(self, dispute):
+        """What isn't decided is withheld; what is lost, lost; and no more."""
+        movements = self.search_movements(("stripe_source_id", "=", dispute.stripe_id))
+        gateway, lines = movements.gateway_id, movements.move_id.line_ids
+        withheld = lines.filtered(
+            lambda line: line.account_id == gateway.dispute_account_id
+        )
+        is_open = dispute.state in WITHHELD_STATES
+        taken = self.get_taken(dispute)
+        code = movements.currency_id.name or "USD"
+        self.assert_sum(
+            withheld, "amount_currency", from_minor(taken * is_open, code), code
+        )
+        if not is_open:
+            self.test.assertTrue(all(withheld.mapped("reconciled")))
+        if self.history.keeps_losses_apart:
+            lost = lines.filtered(
+                lambda line: line.account_id == gateway.dispute_loss_account_id
+            )
+            amount = from_minor(self.get_lost(dispute), code)
+            self.assert_sum(lost, "amount_currency", amount, dispute.stripe_id)
+
+    def get_lost(self, dispute):
+        return self.get_taken(dispute) if dispute.state in LOST_STATES else 0
+
+    def get_taken(self, dispute):
+        """What the bank has taken and not given back, in the balance's minor units.
+
+        In another currency than the customer's what comes back is all, whatever the
+        rate.
+        """
+        at_stripe, taken = self.disputes[dispute.stripe_id], 0
+        for bt in at_stripe.balance_transactions:
+            comes_back = bt.amount > 0 and bt.currency != at_stripe.currency
+            taken = 0 if comes_back else taken - bt.amount
+        return taken

@@ -1,0 +1,251 @@
+"""What can happen to a Stripe account: to its payers, its balance and its disputes."""
+
+from odoo.exceptions import UserError
+
+from .common import DECLINED_CARD
+
+# What a bank may do to a dispute, by the state that it is in.
+DECISIONS = {
+    "warning_needs_response": ["respond", "close_inquiry", "escalate", "prevent"],
+    "warning_under_review": ["close_inquiry", "escalate"],
+    "needs_response": ["respond", "win", "lose", "reinstate", "prevent"],
+    "under_review": ["win", "lose", "lose", "reinstate"],
+    "lost": ["win", "reinstate"],
+    "won": ["withdraw_again"],
+}
+
+
+class NotNow(Exception):
+    """There is nothing yet that a step could be done with."""
+
+
+class Happenings:
+    """One method for each thing that may happen; it raises `NotNow` if it can't.
+
+    Needs of the history: `random`, `sandbox`, `stripe`, `test`, `links`, `balances` and
+    the lists of what happened before.
+    """
+
+    # === PAYERS === #
+
+    def begin(self):
+        link = self.random.choice(self.links)
+        self.drift()
+        late = self.random.random() < 0.3
+        self.sandbox.settings(balance_transactions="held" if late else "auto")
+        payment = self.test.begin(link, self.draw_amount(link.currency_id))
+        self.payments |= payment
+        self.open_sessions.append(payment.stripe_checkout_session_id)
+
+    def draw_amount(self, currency):
+        if currency.name == "JPY":
+            return self.random.randint(300, 30000)
+        return self.random.randint(300, 30000) / 100
+
+    def pay(self):
+        self.begin()
+        self.sandbox.pay(self.open_sessions.pop())
+
+    def pay_at_last(self):
+        self.sandbox.pay(self.take(self.open_sessions))
+
+    def decline(self):
+        self.sandbox.pay(self.pick(self.open_sessions), number=DECLINED_CARD)
+
+    def expire(self):
+        self.sandbox.expire(self.take(self.open_sessions))
+
+    def debit(self):
+        self.begin()
+        session_id = self.open_sessions.pop()
+        self.sandbox.pay(session_id, number="debit")
+        self.debits.append(session_id)
+
+    def end_debit(self):
+        self.end_debit_of(self.take(self.debits))
+
+    def end_debit_of(self, session_id):
+        end = self.random.choice([self.sandbox.settle_debit, self.sandbox.fail_debit])
+        end(session_id)
+
+    # === REFUNDS === #
+
+    def refund(self):
+        charge = self.pick_charge()
+        self.drift()
+        left = self.get_left(charge)
+        refund = self.sandbox.refund(
+            charge.id,
+            self.draw_part(left),
+            outcome=self.random.choice(
+                ["succeeded"] * 3 + ["pending", "insufficient_funds", "requires_action"]
+            ),
+        )
+        self.refunds.append(refund["id"])
+
+    def refund_in_odoo(self):
+        payment = self.pick(self.payments.filtered("paid_at"))
+        left = payment._get_amount_left()
+        part = payment.currency_id.round(left * self.random.choice([1, 0.37]))
+        try:
+            refund = payment.action_refund(part)
+        except UserError as error:
+            raise NotNow from error
+        self.refunds.append(refund.stripe_id)
+
+    def end_refund(self):
+        action = self.random.choice(["succeed", "fail", "cancel"])
+        self.sandbox.change_refund(self.pick(self.refunds), action)
+
+    # === DISPUTES === #
+
+    def dispute(self):
+        charge = self.pick_charge()
+        self.drift()
+        self.sandbox.release(charge.id)
+        earlier = self.stripe.disputes.list(params={"charge": charge.id}).data
+        left = self.get_left(charge) - sum(dispute.amount for dispute in earlier)
+        if left <= 0:
+            raise NotNow
+        parts = [self.draw_part(left)]
+        if not earlier and charge.currency in self.balances:
+            parts.append(charge.amount)  # banks overlook refunds
+        dispute = self.sandbox.dispute(
+            charge.id,
+            amount=self.random.choice(parts),
+            inquiry=self.random.random() < 0.25,
+        )
+        self.disputes.append(dispute["id"])
+
+    def decide_dispute(self):
+        dispute = self.stripe.disputes.retrieve(self.pick(self.disputes))
+        self.drift()
+        action = self.pick(DECISIONS.get(dispute.status, []))
+        if action in ("escalate", "lose", "prevent"):
+            self.spare_refunded(dispute)
+        how = self.draw_return(dispute, action)
+        self.sandbox.change_dispute(dispute.id, action, **how)
+
+    def spare_refunded(self, dispute):
+        """A bank never takes for good what the customer has back already.
+
+        https://support.stripe.com/questions/dispute-for-full-charge-amount-after-a-partial-refund-was-issued
+        """
+        charge = self.stripe.charges.retrieve(dispute.charge)
+        taken = -sum(bt.amount for bt in dispute.balance_transactions)
+        too_much = (taken or dispute.amount) - self.get_left(charge)
+        if too_much <= 0 or self.is_foreign(dispute):
+            return
+        if not taken:
+            raise NotNow
+        self.sandbox.change_dispute(dispute.id, "reinstate", amount=too_much)
+
+    def draw_return(self, dispute, action):
+        """What comes back: in another currency at another rate, else all or a part."""
+        if action not in ("win", "reinstate"):
+            return {}
+        moved = [bt.amount for bt in dispute.balance_transactions]
+        if sum(moved) >= 0 or (self.is_foreign(dispute) and moved[-1] > 0):
+            raise NotNow
+        how = self.random.choice([{}, {"returned_fee": 1500}])
+        if self.is_foreign(dispute):
+            back = round(-sum(moved) * self.random.uniform(0.97, 1.03))
+            return {**how, "amount": max(back, 1)}
+        if action == "reinstate":
+            return {**how, "amount": self.draw_part(-sum(moved))}
+        return how
+
+    def is_foreign(self, dispute):
+        return any(
+            bt.currency != dispute.currency for bt in dispute.balance_transactions
+        )
+
+    def charge_counter_fee(self):
+        dispute = self.stripe.disputes.retrieve(self.pick(self.disputes))
+        for bt in dispute.balance_transactions[:1]:
+            self.sandbox.create_balance_transaction(
+                -1500, source=dispute.id, currency=bt.currency
+            )
+
+    # === THE BALANCE === #
+
+    def pay_out(self):
+        currency = self.random.choice(self.balances)
+        if self.sandbox.balance().get(currency, 0) <= 0:
+            raise NotNow
+        if self.pays_out_by_hand:
+            self.pay_out_by_hand(currency)
+        else:
+            self.payouts.append(self.sandbox.payout(currency)["id"])
+
+    def pay_out_by_hand(self, currency):
+        rows = self.stripe.balance.retrieve().available
+        available = sum(row.amount for row in rows if row.currency == currency)
+        if available <= 0:
+            raise NotNow
+        payout = self.stripe.payouts.create(
+            params={
+                "amount": self.draw_part(available),
+                "currency": currency,
+                "method": self.random.choice(["standard", "instant"]),
+            }
+        )
+        self.payouts.append(payout.id)
+
+    def end_payout(self):
+        action = self.random.choice(["send", "pay", "pay", "fail", "cancel"])
+        self.sandbox.change_payout(self.pick(self.payouts), action)
+
+    def charge_fee(self):
+        self.sandbox.create_balance_transaction(
+            -self.random.randint(1, 500),
+            category=self.random.choice(["fee", "network_cost", "tax"]),
+            currency=self.random.choice(self.balances),
+        )
+
+    def adjust(self):
+        self.sandbox.create_balance_transaction(
+            self.random.randint(-500, 500),
+            type="adjustment",
+            category="other_adjustment",
+            currency=self.random.choice(self.balances),
+        )
+
+    def charge_elsewhere(self):
+        """Other software on the same account."""
+        currency = self.random.choice(self.balances)
+        self.sandbox.create_charge(self.random.randint(100, 9000), currency=currency)
+
+    def drift(self):
+        """Stripe's rates are others each time."""
+        self.sandbox.settings(
+            rates={
+                "eur": f"{self.random.uniform(1.0, 1.2):.4f}",
+                "jpy": f"{self.random.uniform(0.006, 0.007):.6f}",
+            }
+        )
+
+    # === CHANCE === #
+
+    def draw_part(self, amount):
+        return self.random.choice([amount, self.random.randint(1, amount)])
+
+    def pick(self, known):
+        if not known:
+            raise NotNow
+        return self.random.choice(known)
+
+    def take(self, known):
+        chosen = self.pick(known)
+        known.remove(chosen)
+        return chosen
+
+    def get_left(self, charge):
+        return charge.amount - charge.amount_refunded
+
+    def pick_charge(self):
+        """A charge of which something is left, ours or not."""
+        charges = self.stripe.charges.list(params={"limit": 100}).data
+        return self.pick(
+            [charge for charge in charges if charge.paid and self.get_left(charge)]
+        )
