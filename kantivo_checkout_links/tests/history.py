@@ -1,7 +1,7 @@
 """The life of a Stripe account, drawn from a seed, and what Odoo hears of it."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import stripe
 
@@ -128,7 +128,7 @@ class History(Happenings):
     def go_to(self, moment):
         self.moment = moment
         self.clock.move_to(moment)
-        self.sandbox.set_clock(now=int(moment.replace(tzinfo=UTC).timestamp()))
+        self.sandbox.set_clock(now=int(moment.replace(tzinfo=timezone.utc).timestamp()))
 
     # === WHAT ODOO HEARS === #
 

@@ -1,6 +1,6 @@
 """What must be true of the books once everything is known, whatever happened before."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 from ..money import from_minor
@@ -66,7 +66,7 @@ class HistoryChecks(PaymentChecks):
             self.assert_sum(fees, "amount", -from_minor(bt.fee, code), bt.id)
         for movement in movements:
             known_by = bt.source if movement.kind == "charge" else bt
-            moment = datetime.fromtimestamp(known_by.created, UTC)
+            moment = datetime.fromtimestamp(known_by.created, timezone.utc)
             self.test.assertEqual(
                 movement.occurred_at, moment.replace(tzinfo=None), movement.kind
             )
@@ -79,7 +79,7 @@ class HistoryChecks(PaymentChecks):
         move = movement.move_id
         if not move:
             return
-        moment = movement.occurred_at.replace(tzinfo=UTC)
+        moment = movement.occurred_at.replace(tzinfo=timezone.utc)
         day = moment.astimezone(ZoneInfo(self.history.tz)).date()
         self.test.assertEqual(move.date, day, about)
         liquidity = movement.gateway_id.journal_id.default_account_id

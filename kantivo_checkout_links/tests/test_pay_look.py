@@ -17,7 +17,9 @@ class TestPayLook(PayPageCase):
     def get_meta(self, page):
         """What programs read of a page: name or property of each tag, and content."""
         tags = html.fromstring(page.content).xpath("//meta[@content]")
-        return {tag.get("property") or tag.get("name"): tag.get("content") for tag in tags}
+        return {
+            tag.get("property") or tag.get("name"): tag.get("content") for tag in tags
+        }
 
     def draw_logo(self, size=(600, 200)):
         picture = BytesIO()
@@ -109,5 +111,8 @@ class TestPayLook(PayPageCase):
 
     def test_payer_reads_where_the_card_goes(self):
         page = self.get_page(self.create_link())
-        self.assertIn("You pay on Stripe's secure page", html.fromstring(page.content).text_content())
+        self.assertIn(
+            "You pay on Stripe's secure page",
+            html.fromstring(page.content).text_content(),
+        )
         self.assertIn("Powered by", page.text)
