@@ -13,7 +13,8 @@ from tools import browser
 from tools.demo_shop import LOGIN, PASSWORD
 
 _BACKEND = {"width": 1280, "height": 720}
-_PHONE = {"width": 390, "height": 844}
+_PHONE = {"width": 390, "height": 640}  # no more than the page needs
+_TALLEST = 1150
 _PATIENCE = 120_000  # milliseconds; a new database builds its assets first
 
 
@@ -51,6 +52,18 @@ def _show_backend(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_selector(".o_data_row, .o_form_sheet")
     page.wait_for_timeout(1000)  # fonts, avatars and the last of the widgets
+    _grow(page)
+
+
+def _grow(page: Page) -> None:
+    """Make the window as high as a form, as far as a picture bears it."""
+    sheet = page.locator(".o_form_sheet")
+    if not sheet.count():
+        return
+    box = sheet.bounding_box()
+    height = max(_BACKEND["height"], int(box["y"] + box["height"]) + 16)
+    page.set_viewport_size({**_BACKEND, "height": min(height, _TALLEST)})
+    page.wait_for_timeout(500)  # the form is laid out anew
 
 
 if __name__ == "__main__":

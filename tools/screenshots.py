@@ -5,6 +5,7 @@ from tools.console import step
 
 FOLDER = project.ADDON_FOLDER / "static/description"
 _PAYERS = ("Ada Lindqvist", "Bruno Costa", "Chen Wei", "Dara Okafor")
+_REFUND = 33.0
 
 
 def run(arguments: list[str]) -> int:
@@ -31,6 +32,15 @@ def _have_customers(stage: demo.Stage) -> None:
             _pay(course, name)
         for name, amount in zip(_PAYERS, ("25", "12.50"), strict=False):
             _pay(donation, name, amount=amount)
+    _sync(stage)
+    with step("Money back and out: a refund and a payout"):
+        payment_id = _charge(stage, course)["payment_id"][0]
+        stage.odoo.call("checkout.payment", "action_refund", [payment_id], _REFUND)
+        stage.sandbox.payout("usd")
+    _sync(stage)
+
+
+def _sync(stage: demo.Stage) -> None:
     with step("Books: Sync Now"):
         stage.odoo.call("checkout.gateway", "action_sync", [stage.shop.gateway_id])
 
@@ -43,18 +53,22 @@ def _pay(link: demo_shop.Link, name: str, **values: str) -> None:
 def _photographer(odoo: ground.Odoo, stage: demo.Stage) -> list[str]:
     """The command that takes them: the browser's package is in Odoo's Python only."""
     link = stage.shop.links[0]
+    charge = _charge(stage, link)
     pages = {
         "links": "/odoo/checkout-links",
         "link": f"/odoo/checkout-links/{link.id}",
         "payments": "/odoo/checkout-payments",
-        "entry": f"/odoo/action-account.action_move_journal_line/{_entry(stage, link)}",
+        "payment": f"/odoo/checkout-payments/{charge['payment_id'][0]}",
+        "movements": "/odoo/checkout-movements",
+        "entry": f"/odoo/action-account.action_move_journal_line/{charge['move_id'][0]}",
         "pay_page": link.url.removeprefix(stage.server.url),
     }
     words = [f"{name}={stage.server.url}{path}" for name, path in pages.items()]
     return [str(odoo.python), "-m", "tools.photographer", str(FOLDER), *words]
 
 
-def _entry(stage: demo.Stage, link: demo_shop.Link) -> int:
-    """The journal entry of the link's first charge."""
+def _charge(stage: demo.Stage, link: demo_shop.Link) -> dict:
+    """Payment and journal entry of the link's first charge."""
     domain = [("payment_id.link_id", "=", link.id), ("kind", "=", "charge")]
-    return stage.odoo.rows("checkout.movement", domain, ["move_id"])[0]["move_id"][0]
+    fields = ["payment_id", "move_id"]
+    return stage.odoo.rows("checkout.movement", domain, fields, order="id")[0]
