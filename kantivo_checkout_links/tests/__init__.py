@@ -26,6 +26,7 @@ from . import (
     test_payout,
     test_permutations,
     test_protection,
+    test_queries,
     test_rebooking,
     test_refund,
     test_statements,

@@ -221,6 +221,44 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(invoice.payment_state, "paid")
         self.assertTrue(all(lines.mapped("reconciled")))
 
+    def test_receivable_in_dollars_meets_a_later_invoice_in_euros(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay(self.create_link(121))
+        self.deliver()
+        invoice = self.init_invoice(
+            "out_invoice",
+            partner=payment.partner_id,
+            amounts=[110],
+            currency=self.eur,
+            post=True,
+            taxes=self.env["account.tax"],
+        )
+        (credit,) = self.get_movement(payment, "charge").move_id.line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable"
+        )
+        invoice.js_assign_outstanding_line(credit.id)  # as the invoice's *Add* does
+        self.assertEqual(invoice.payment_state, "paid")
+        self.assertTrue(credit.reconciled)
+        self.assertEqual(credit.balance, -121)
+        self.assert_agrees()
+
+    def test_yen_and_dinars_on_a_balance_in_dollars(self):
+        self.sandbox.settings(rates={"jpy": "0.0067", "kwd": "3.2519"})
+        cases = ((self.jpy, 5000, 33.5), (self.kwd, 12.34, 40.13))
+        for currency, amount, settled in cases:
+            with self.subTest(currency=currency.name):
+                payment = self.pay_in(currency, amount)
+                charge = self.get_movement(payment, "charge")
+                self.assertEqual(charge.amount, settled)
+                self.assertEqual(charge.source_amount, amount)
+                sale = charge.move_id.line_ids.filtered("credit")
+                self.assertEqual(sale.currency_id, currency)
+                self.assertAlmostEqual(sum(sale.mapped("amount_currency")), -amount)
+                self.assertAlmostEqual(sum(sale.mapped("balance")), -settled)
+                payment.action_refund()
+                self.assertEqual(payment.state, "refunded")
+                self.assert_agrees()
+
     def test_two_gateways_of_one_account_share_the_money_by_currency(self):
         self.sandbox.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
@@ -321,6 +359,20 @@ class TestFeeTax(CheckoutCommon):
                 (account, True): 0.66,
             },
         )
+
+    def test_fee_names_the_vendor_that_the_gateway_names(self):
+        vendor = self.env["res.partner"].create({"name": "Stripe Payments"})
+        self.gateway.fee_partner_id = vendor
+        self.gateway.fee_tax_ids = self.company_data["default_tax_purchase"]
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        items = self.get_movement(payment, "fee").move_id.line_ids
+        own = items.filtered(
+            lambda i: i.account_id != self.gateway.journal_id.default_account_id
+        )
+        self.assertEqual(len(own), 2)  # the fee and its tax
+        self.assertEqual(own.mapped("partner_id"), vendor)
+        self.assertTrue(all(item.partner_id for item in own))
 
     def test_tax_without_a_configured_tax_is_expense(self):
         self.sandbox.settings(fee_tax_rate="0.19")

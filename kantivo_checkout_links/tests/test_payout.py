@@ -131,6 +131,7 @@ class TestPayout(CheckoutCommon):
         self.assert_agrees()
 
     def test_payout_by_hand_is_booked_and_said_not_to_be_itemisable(self):
+        self.sandbox.settings(available_after_days=0)
         self.pay_and_book(110)
         client = self.gateway.sudo()._get_client()
         order = {"amount": 5000, "currency": "usd"}

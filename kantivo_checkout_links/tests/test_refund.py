@@ -154,7 +154,7 @@ class TestRefund(CheckoutCommon):
         (refund,) = client.list_refunds(payment.stripe_charge_id)
         self.assertEqual(refund["reason"], "duplicate")
         self.assertEqual(payment.refund_ids.reason, "duplicate")
-        self.assertTrue(any("Duplicate" in m.body for m in payment.message_ids))
+        self.assertTrue(any("Paid twice" in m.body for m in payment.message_ids))
 
     def test_fee_is_kept_and_the_dialog_says_how_much(self):
         payment = self.pay_and_book(110)

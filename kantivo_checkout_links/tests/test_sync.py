@@ -1,8 +1,12 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+from freezegun import freeze_time
 
 from odoo import fields
+from odoo.tools import mute_logger
 
-from .common import CheckoutCommon
+from ..const import SYNC_OVERLAP_HOURS
+from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
 class TestSync(CheckoutCommon):
@@ -176,16 +180,108 @@ class TestSync(CheckoutCommon):
         self.assert_agrees()
         self.assertEqual(self.gateway.agreement_state, "green")
 
-    def test_thirty_days_replayed_into_an_empty_database_are_the_same(self):
-        payment = self.pay(self.create_link(110))
-        self.deliver()
-        payment.action_refund(10)
-        self.sandbox.payout()
+    # === PROGRESS === #
+
+    def test_sync_that_broke_off_goes_on_where_it_was(self):
+        days_ago = [fields.Datetime.now() - timedelta(days=n) for n in (28, 14)]
+        self.gateway.sync_from, half_way = days_ago
+        self.break_off_after(calls=2)
+        with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
+            self.env["checkout.sync"]._cron_sync()
+        self.assertEqual(self.gateway.transactions_read_to, half_way)
+        self.assertTrue(self.gateway.sync_error)
+        self.sandbox.clear_faults()
+        self.sandbox.clear_requests()
         self.sync()
+        first, *_later = self.sandbox.requests("GET /v1/balance_transactions")
+        begun = datetime.fromtimestamp(int(first["params"]["created"]["gte"]), UTC)
+        self.assertEqual(
+            begun.replace(tzinfo=None), half_way - timedelta(hours=SYNC_OVERLAP_HOURS)
+        )
+        self.assertFalse(self.gateway.sync_error)
+
+    def break_off_after(self, calls):
+        """Stripe answers some readings of its balance, and then no more."""
+        path = "GET /v1/balance_transactions"
+        self.sandbox.api_fault("slow", path, times=calls)  # by no second at all
+        self.sandbox.api_fault("status", path, status=500, times=99)
+
+    def test_scheduled_sync_and_check_do_the_same_as_the_buttons(self):
+        payment = self.pay(self.create_link(110))
+        self.sandbox.release()
+        self.run_cron("ir_cron_sync")
+        self.assertEqual(payment.state, "paid")
+        self.gateway.agreement_state = "grey"
+        self.run_cron("ir_cron_agreement")
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def run_cron(self, name):
+        cron = self.env.ref(f"kantivo_checkout_links.{name}")
+        self.assertTrue(cron.active)
+        cron.ir_actions_server_id.run()
+        self.env.invalidate_all()
+
+    # === A MONTH === #
+
+    def test_month_told_and_read_again_changes_nothing(self):
+        self.live_a_month()
         before = self.describe_books()
-        self.forget_everything()
+        told = self.sandbox.events()
+        self.receive(told)
+        again = [{**event, "id": f"{event['id']}_again"} for event in told]
+        self.receive(again)
+        self.gateway.write({"last_sync_at": False, "transactions_read_to": False})
+        moves = self.env["account.move"].search_count([])
         self.sync()
         self.assertEqual(self.describe_books(), before)
+        self.assertEqual(self.env["account.move"].search_count([]), moves)
+        self.assertIn("nothing new", self.gateway.action_sync()["params"]["message"])
+
+    def test_month_read_into_an_empty_database_is_the_same(self):
+        self.live_a_month()
+        before = self.describe_books()
+        days = {row[3] for row in before}
+        self.assertEqual(len(days), 8)
+        self.forget_everything()
+        self.assertEqual(self.describe_books(), [])
+        self.sync()
+        self.assertEqual(self.describe_books(), before)
+
+    def live_a_month(self):
+        """One thing on each of some days, told on that day but worked off today."""
+        self.gateway.sync_from = fields.Datetime.now() - timedelta(days=29)
+        self.go_back(28)
+        first = self.pay_then(28)
+        self.go_back(25)
+        second = self.pay_then(25)
+        self.go_back(22)
+        self.sandbox.refund(first.stripe_charge_id, 1000)
+        self.go_back(19)
+        dispute = self.sandbox.dispute(second.stripe_charge_id)["id"]
+        self.go_back(16)
+        payout = self.sandbox.payout()["id"]
+        self.sandbox.change_payout(payout, "reconcile")
+        self.go_back(12)
+        self.sandbox.change_payout(payout, "fail")
+        self.go_back(8)
+        self.sandbox.change_dispute(dispute, "lose")
+        self.go_back(4)
+        self.sandbox.create_balance_transaction(-500)
+        self.deliver()
+        self.sync()
+        self.assert_agrees()
+
+    def go_back(self, days):
+        """Have Stripe's clock stand still some days before now."""
+        at = fields.Datetime.now() - timedelta(days=days)
+        self.sandbox.set_clock(now=int(at.replace(tzinfo=UTC).timestamp()), frozen=True)
+
+    def pay_then(self, days):
+        at = fields.Datetime.now() - timedelta(days=days)
+        with freeze_time(at, tick=True):
+            payment = self.pay(self.create_link(110))
+        self.deliver()
+        return payment
 
     def describe_books(self):
         movements = self.env["checkout.movement"].search(
@@ -197,6 +293,8 @@ class TestSync(CheckoutCommon):
                 movement.stripe_source_id,
                 movement.balance_transaction_id,
                 str(movement.move_id.date),
+                movement.payment_id.state or "",
+                movement.payout_id.stripe_id or "",
                 sorted(
                     (line.account_id.code, line.balance)
                     for line in movement.move_id.line_ids
