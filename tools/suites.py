@@ -74,7 +74,7 @@ class Result:
 def run(odoo: Odoo, arguments: list[str]) -> bool:
     """Run the suites that exist with pytest and print the verdict.
 
-    :param arguments: For pytest. A path among them limits the run to its suite.
+    :param arguments: For pytest. Paths among them limit the run to their suites.
     :return: Whether all went well.
     :raise Problem: if a file of tests among them does not exist.
     """
@@ -94,7 +94,7 @@ def check_files(arguments: list[str]) -> None:
     :raise Problem: naming it.
     """
     for argument in _words(arguments):
-        if ".py" in argument and not _owner(argument):
+        if ".py" in argument and not _is_of_a_suite(argument):
             raise Problem(f"No suite has the tests {argument}: is the path right?")
 
 
@@ -113,16 +113,15 @@ def print_verdict(total: Result) -> None:
 def arguments_for(suite: Suite, arguments: list[str]) -> list[str] | None:
     """The arguments for that suite, or None if they name only others' tests."""
     paths = list(_paths(arguments))
-    mine = [path for path in paths if _owner(path) == suite]
+    mine = [part for path in paths if (part := _part_of(suite, path))]
     if paths and not mine:
         return None
-    others = set(paths) - set(mine)
-    chosen = [argument for argument in arguments if argument not in others]
-    return chosen if mine else [*chosen, suite.folder]
+    options = [argument for argument in arguments if argument not in paths]
+    return [*options, *(mine or [suite.folder])]
 
 
 def _paths(arguments: list[str]) -> Iterator[str]:
-    return filter(_owner, _words(arguments))
+    return filter(_is_of_a_suite, _words(arguments))
 
 
 def _words(arguments: list[str]) -> Iterator[str]:
@@ -132,13 +131,17 @@ def _words(arguments: list[str]) -> Iterator[str]:
             yield argument
 
 
-def _owner(argument: str) -> Suite | None:
-    path = project.ROOT / argument.partition("::")[0]
-    for suite in SUITES:
-        folder = project.ROOT / suite.folder
-        if path.exists() and (path == folder or folder in path.parents):
-            return suite
-    return None
+def _is_of_a_suite(path: str) -> bool:
+    return any(_part_of(suite, path) for suite in SUITES)
+
+
+def _part_of(suite: Suite, path: str) -> str | None:
+    """What a path holds of that suite: a part, the whole suite, or nothing."""
+    place = (project.ROOT / path.partition("::")[0]).resolve()
+    folder = project.ROOT / suite.folder
+    if folder.is_relative_to(place):
+        return suite.folder
+    return path if place.exists() and place.is_relative_to(folder) else None
 
 
 def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:

@@ -23,6 +23,24 @@ def test_path_names_its_suite():
     assert suites.arguments_for(ADDON, ["-x", PATH]) is None
 
 
+def test_folder_runs_only_in_the_suite_that_it_holds():
+    folder = "kantivo_checkout_links"
+    assert suites.arguments_for(ADDON, ["-x", folder]) == ["-x", ADDON.folder]
+    assert suites.arguments_for(TOOLS, ["-x", folder]) is None
+
+
+def test_folder_of_all_suites_runs_them_all():
+    assert suites.arguments_for(TOOLS, ["."]) == [TOOLS.folder]
+    assert suites.arguments_for(ADDON, ["."]) == [ADDON.folder]
+
+
+def test_folder_inside_a_suite_runs_alone():
+    inside = "tests/releases"
+    system = next(suite for suite in suites.SUITES if suite.name == "system")
+    assert suites.arguments_for(system, [inside]) == [inside]
+    assert suites.arguments_for(ADDON, [inside]) is None
+
+
 def test_value_of_an_option_is_no_path():
     assert suites.arguments_for(ADDON, ["-k", "tools/tests"]) == [
         *("-k", "tools/tests"),
