@@ -75,7 +75,8 @@ def run(arguments: list[str]) -> int:
         _tell_story(stage)
         if not _show_books(stage):
             return 1
-        _show_addresses(stage)
+        if not options.once:
+            _show_addresses(stage)
         print(f"\nReady in {elapsed():.1f} s", flush=True)
         if not options.once:
             _stay_up(stage.server)
