@@ -54,13 +54,14 @@ def _photographer(odoo: ground.Odoo, stage: demo.Stage) -> list[str]:
     """The command that takes them: the browser's package is in Odoo's Python only."""
     link = stage.shop.links[0]
     charge = _charge(stage, link)
+    entry_id = charge["move_id"][0]
     pages = {
         "links": "/odoo/checkout-links",
         "link": f"/odoo/checkout-links/{link.id}",
         "payments": "/odoo/checkout-payments",
         "payment": f"/odoo/checkout-payments/{charge['payment_id'][0]}",
         "movements": "/odoo/checkout-movements",
-        "entry": f"/odoo/action-account.action_move_journal_line/{charge['move_id'][0]}",
+        "entry": f"/odoo/action-account.action_move_journal_line/{entry_id}",
         "pay_page": link.url.removeprefix(stage.server.url),
     }
     words = [f"{name}={stage.server.url}{path}" for name, path in pages.items()]

@@ -65,6 +65,12 @@ class TestDispute(CheckoutCommon):
         self.assertFalse(self.payment.activity_ids)
         self.assertEqual(self.payment.dispute_status, "under_review")
 
+    def test_dispute_leads_to_its_payment_in_stripes_dashboard(self):
+        self.dispute()
+        url = self.payment.dispute_ids.stripe_url
+        self.assertIn("https://dashboard.stripe.com/test/payments/", url)
+        self.assertEqual(url, self.payment.stripe_url)
+
     def test_won_dispute_gives_back_what_was_withheld(self):
         dispute_id = self.dispute()
         self.act(dispute_id, "win")

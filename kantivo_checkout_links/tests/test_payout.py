@@ -64,6 +64,14 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.items_amount, payout.amount)
         self.assertEqual(payout.missing_amount, 0)
 
+    def test_payout_leads_to_stripes_dashboard(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        self.assertEqual(
+            payout.stripe_url,
+            f"https://dashboard.stripe.com/test/payouts/{payout.stripe_id}",
+        )
+
     def test_bank_line_matches_the_payout_one_to_one(self):
         self.pay_and_book(110)
         payout = self.pay_out()
