@@ -101,8 +101,10 @@ class CheckoutDispute(models.Model):
         """What was withheld for good, in the balance's currency."""
         if self.state not in LOST_STATES:
             return 0
-        movements = self.env["checkout.movement"]._find_of_dispute(self)
-        return -sum(movements.mapped("amount"))
+        lost = 0
+        for movement in self.env["checkout.movement"]._find_of_dispute(self):
+            lost = 0 if movement._returns_all_withheld() else lost - movement.amount
+        return lost
 
     def _update_activity(self):
         """Tell the responsible user that evidence is wanted, or isn't any more."""

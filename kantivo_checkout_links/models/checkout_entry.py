@@ -183,7 +183,9 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _prepare_refund_failure_items(self, movement, value):
-        return self.env["checkout.entry.reversal"]._prepare_mirror(movement, value)
+        return self.env["checkout.entry.reversal"]._prepare_failure_items(
+            movement, value
+        )
 
     # === DISPUTES === #
 

@@ -107,11 +107,22 @@ class CheckoutEntryDispute(models.AbstractModel):
     @api.model
     def _get_held_lines(self, movement):
         """The items that hold the money of a dispute, and those that let go of it."""
-        others = movement._get_same_source() - movement
+        others = self._get_earlier(movement)
         withheld = others.filtered(lambda m: m.kind == "dispute")
         accounts = withheld._get_booked_lines().account_id
         booked = others.filtered(lambda m: m.kind in DISPUTE_KINDS)._get_booked_lines()
         return booked.filtered(lambda line: line.account_id in accounts)
+
+    @api.model
+    def _get_earlier(self, movement):
+        """The movements of a dispute before one; of a loss all others, since it is what
+        they leave. A bank may have taken again what one gives back.
+        """
+        others = movement._get_same_source() - movement
+        if movement.kind == "dispute_loss":
+            return others
+        moment = (movement.occurred_at, movement.id)
+        return others.filtered(lambda m: (m.occurred_at, m.id) < moment)
 
     @api.model
     def _prepare_release_items(self, movement, held):

@@ -25,8 +25,9 @@ class CheckoutEntryReversal(models.AbstractModel):
         nothing. A difference between the charge's rate and that of today goes to the
         company's exchange accounts.
 
-        :param float amount: What goes back in the currency that was paid in: positive.
-        :param float value: What leaves in company currency: negative.
+        :param float amount: What goes back in the currency that was paid in: positive;
+            negative if it comes from there after all.
+        :param float value: What the Stripe balance changes by, in company currency.
         :raise UserError: if the sale isn't booked yet, or less of it is left.
         """
         sale = self._get_sale_lines(movement)
@@ -43,14 +44,28 @@ class CheckoutEntryReversal(models.AbstractModel):
         ]
 
     @api.model
-    def _prepare_mirror(self, movement, value):
-        """Items that undo a refund which failed: those posted for it, turned around."""
+    def _prepare_failure_items(self, movement, value):
+        """Items that undo a refund which failed: less of the sale is taken back now.
+
+        If it was booked on other accounts than the sale's, those are turned around.
+
+        :param float value: What comes back in company currency: positive.
+        :raise UserError: if the refund isn't booked yet.
+        """
         refunds = movement._get_same_source().filtered(lambda m: m.kind == "refund")
-        lines = self._get_earlier_lines(
-            movement, self._get_sale_lines(movement) | refunds.rebooked_line_ids
-        ).filtered(lambda line: line in refunds._get_booked_lines())
-        if not lines:
+        if not refunds._get_booked_lines():
             raise UserError(self.env._("Waiting until the refund itself is booked."))
+        if refunds.rebooked_line_ids:
+            return self._prepare_mirror(movement, refunds, value)
+        return self._prepare_items(movement, -movement.source_amount, value)
+
+    @api.model
+    def _prepare_mirror(self, movement, refunds, value):
+        sale = self._get_sale_lines(movement)
+        accounts = (sale | refunds.rebooked_line_ids).account_id
+        lines = refunds._get_booked_lines().filtered(
+            lambda line: line.account_id in accounts
+        )
         items = [self._prepare_mirror_item(line) for line in lines]
         given_back = sum(item["balance"] for item in items)
         return [*items, *self._prepare_exchange_items(movement, -value - given_back)]

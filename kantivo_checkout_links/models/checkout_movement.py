@@ -475,14 +475,22 @@ class CheckoutMovement(models.Model):
 
     @api.model
     def _find_of_dispute(self, dispute):
-        """The movements of a dispute that hold its money, or let go of it."""
+        """The movements of a dispute that hold its money, or let go of it, in order."""
         return self.search(
             [
                 ("gateway_id", "in", dispute.gateway_id._get_siblings().ids),
                 ("stripe_source_id", "=", dispute.stripe_id),
                 ("kind", "in", DISPUTE_KINDS),
-            ]
+            ],
+            order="occurred_at, id",
         )
+
+    def _returns_all_withheld(self):
+        """Whether a dispute's money came back in another currency than it was paid in:
+        only rates can tell how much of it then, so it is all.
+        """
+        is_foreign = self.env["checkout.entry.dispute"]._is_foreign(self)
+        return self.kind == "dispute_reversal" and is_foreign
 
     @api.model
     def _ensure_opening(self, gateway, balance, transaction_ids):

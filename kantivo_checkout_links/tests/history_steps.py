@@ -132,27 +132,32 @@ class Happenings:
         https://support.stripe.com/questions/dispute-for-full-charge-amount-after-a-partial-refund-was-issued
         """
         charge = self.stripe.charges.retrieve(dispute.charge)
-        taken = -sum(bt.amount for bt in dispute.balance_transactions)
-        too_much = (taken or dispute.amount) - self.get_left(charge)
+        disputes = self.stripe.disputes.list(params={"charge": charge.id}).data
+        taken = sum(map(self.get_taken, disputes))
+        to_take = 0 if dispute.balance_transactions else dispute.amount
+        too_much = taken + to_take - self.get_left(charge)
         if too_much <= 0 or self.is_foreign(dispute):
             return
-        if not taken:
+        if self.get_taken(dispute) < too_much:
             raise NotNow
         self.sandbox.change_dispute(dispute.id, "reinstate", amount=too_much)
+
+    def get_taken(self, dispute):
+        return -sum(bt.amount for bt in dispute.balance_transactions)
 
     def draw_return(self, dispute, action):
         """What comes back: in another currency at another rate, else all or a part."""
         if action not in ("win", "reinstate"):
             return {}
-        moved = [bt.amount for bt in dispute.balance_transactions]
-        if sum(moved) >= 0 or (self.is_foreign(dispute) and moved[-1] > 0):
+        taken, is_foreign = self.get_taken(dispute), self.is_foreign(dispute)
+        if taken <= 0 or (is_foreign and dispute.balance_transactions[-1].amount > 0):
             raise NotNow
         how = self.random.choice([{}, {"returned_fee": 1500}])
-        if self.is_foreign(dispute):
-            back = round(-sum(moved) * self.random.uniform(0.97, 1.03))
+        if is_foreign:
+            back = round(taken * self.random.uniform(0.97, 1.03))
             return {**how, "amount": max(back, 1)}
         if action == "reinstate":
-            return {**how, "amount": self.draw_part(-sum(moved))}
+            return {**how, "amount": self.draw_part(taken)}
         return how
 
     def is_foreign(self, dispute):

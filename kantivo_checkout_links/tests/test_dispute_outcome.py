@@ -324,6 +324,29 @@ class TestForeignDispute(DisputeCommon):
         self.assertEqual(self.get_exchange(payment), 1)
         self.assert_settled(payment)
 
+    def test_prevented_after_the_money_came_back_at_another_rate_is_no_loss(self):
+        self.gateway.dispute_loss_account_id = False
+        payment = self.pay_euros("1.10")
+        dispute = self.dispute(payment)
+        self.act(dispute, "reinstate", amount=12000)
+        self.act(dispute, "prevent")
+        self.assertEqual(payment.state, "paid")
+        self.assertNotIn("dispute_loss", payment.movement_ids.mapped("kind"))
+        self.assertEqual(self.get_balance(payment, self.income), -110)
+        self.assertEqual(self.get_exchange(payment), 1)
+        self.assert_settled(payment)
+
+    def test_money_taken_again_before_we_heard_that_it_came_back(self):
+        payment = self.pay_euros("1.10")
+        dispute = self.dispute(payment)
+        self.sandbox.change_dispute(dispute.stripe_id, "win", amount=12000)
+        self.sandbox.change_dispute(dispute.stripe_id, "withdraw_again")
+        self.hear()
+        self.assertEqual(self.get_balance(payment, self.withheld), 121)
+        self.assertEqual(self.get_exchange(payment), 1)
+        self.act(dispute, "win")
+        self.assert_settled(payment)
+
     def test_won_after_it_was_lost_at_another_rate(self):
         for mode in ("loss", "sale"):
             with self.subTest(mode=mode):

@@ -248,6 +248,23 @@ class TestRefund(CheckoutCommon):
             balances = lines.filtered(lambda line, a=account: line.account_id == a)
             self.assertAlmostEqual(sum(balances.mapped("balance")), 0)
 
+    def test_failure_known_after_the_last_refund_leaves_no_cent(self):
+        payment = self.pay_and_book(99.99)
+        for part in (500, 500):
+            failing = self.refund_at_stripe(payment, part)
+            self.deliver()
+        self.sandbox.change_refund(failing["id"], "fail")
+        self.take_events()
+        self.refund_at_stripe(payment)
+        self.deliver()
+        self.sync()
+        self.assertEqual(payment.state, "refunded")
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        lines = payment.move_ids.line_ids
+        for account in (self.income, self.tax_account):
+            balances = lines.filtered(lambda line, a=account: line.account_id == a)
+            self.assertAlmostEqual(sum(balances.mapped("balance")), 0)
+
     def test_refund_known_after_the_dispute_that_followed_its_failure(self):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_and_book(110)
