@@ -159,6 +159,9 @@ def _pay(stage: Stage, link: Link, **values: str) -> None:
         return_page = payer.enter_card(hosted_page)
         _check_return(stage, link, return_page)
         demo_books.wait_for_entries(stage.odoo, link.id)
+        # A refund is refused while another event still works on the payment.
+        stage.sandbox.idle(demo_books.PATIENCE)
+        demo_books.wait_for_events(stage.odoo)
 
 
 def _check_return(stage: Stage, link: Link, page: payer.Page) -> None:
