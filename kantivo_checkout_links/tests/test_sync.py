@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from freezegun import freeze_time
 
@@ -194,7 +194,9 @@ class TestSync(CheckoutCommon):
         self.sandbox.clear_requests()
         self.sync()
         first, *_later = self.sandbox.requests("GET /v1/balance_transactions")
-        begun = datetime.fromtimestamp(int(first["params"]["created"]["gte"]), UTC)
+        begun = datetime.fromtimestamp(
+            int(first["params"]["created"]["gte"]), timezone.utc
+        )
         self.assertEqual(
             begun.replace(tzinfo=None), half_way - timedelta(hours=SYNC_OVERLAP_HOURS)
         )
@@ -274,7 +276,9 @@ class TestSync(CheckoutCommon):
     def go_back(self, days):
         """Have Stripe's clock stand still some days before now."""
         at = fields.Datetime.now() - timedelta(days=days)
-        self.sandbox.set_clock(now=int(at.replace(tzinfo=UTC).timestamp()), frozen=True)
+        self.sandbox.set_clock(
+            now=int(at.replace(tzinfo=timezone.utc).timestamp()), frozen=True
+        )
 
     def pay_then(self, days):
         at = fields.Datetime.now() - timedelta(days=days)
