@@ -1,10 +1,12 @@
+import json
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
+from odoo.tests import new_test_user
 from odoo.tools import config, mute_logger
 
 from ..const import API_VERSION, HANDLED_EVENTS
-from .common import CLIENT_LOGGER, CheckoutCommon
+from .common import CLIENT_LOGGER, CheckoutCommon, CheckoutHttpCommon
 
 BASE_URL = "https://shop.example.com"
 
@@ -138,3 +140,39 @@ class TestGatewayWebhook(CheckoutCommon):
         with patch.dict(config.options, own):
             self.gateway.action_create_webhook()
         self.assertTrue(self.gateway.webhook_endpoint_id)
+
+
+class TestWebhookBehindProxy(CheckoutHttpCommon):
+    """A proxy may say which of several databases is meant, by a header."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["ir.config_parameter"].set_param("web.base.url", BASE_URL)
+        groups = "base.group_user,account.group_account_manager"
+        new_test_user(self.env, "chief", groups)
+        self.authenticate("chief", "chief")
+
+    def press_create_webhook(self, **headers):
+        """What Odoo answers to the button, where several databases have the host."""
+        params = {
+            "model": "checkout.gateway",
+            "method": "action_create_webhook",
+            "args": [self.gateway.ids],
+            "kwargs": {},
+        }
+        with patch.dict(config.options, {"dbfilter": ".*"}), mute_logger("odoo.http"):
+            return self.url_open(
+                "/web/dataset/call_kw",
+                data=json.dumps({"params": params}),
+                headers={"Content-Type": "application/json", **headers},
+            ).text
+
+    def test_database_that_a_proxy_names_is_taken_among_many(self):
+        named = {"X-Odoo-Database": self.env.cr.dbname}
+        self.assertNotIn("error", json.loads(self.press_create_webhook(**named)))
+        self.env.invalidate_all()
+        self.assertTrue(self.gateway.webhook_endpoint_id)
+
+    def test_many_databases_are_too_many_without_a_proxy(self):
+        self.assertIn("databases answer", self.press_create_webhook())
+        self.assertFalse(self.gateway.webhook_endpoint_id)

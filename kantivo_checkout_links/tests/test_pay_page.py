@@ -191,6 +191,16 @@ class TestPayPage(PayPageCase):
         self.assertEqual(params["adaptive_pricing"]["enabled"], "false")
         self.assertEqual(params["metadata"], params["payment_intent_data"]["metadata"])
 
+    def test_title_and_description_are_on_stripes_page_too(self):
+        for description, expected in (
+            ("With lunch", {"name": "Summer course", "description": "With lunch"}),
+            (False, {"name": "Summer course"}),
+        ):
+            self.send(self.create_link(description=description))
+            params = self.get_session_requests()[-1]["params"]
+            product = params["line_items"]["0"]["price_data"]["product_data"]
+            self.assertEqual(product, expected)
+
     def test_same_form_sent_twice_makes_one_session(self):
         link = self.create_link()
         nonce = self.get_nonce(link)
