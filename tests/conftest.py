@@ -83,7 +83,7 @@ def bare_browser(browser, tmp_path):
 
 # None of them administers anything but Ana (accounting) and Sid (the system).
 GROUPS = {
-    "mia": ("account.group_account_invoice",),
+    "mia": ("account.group_account_invoice", "base.group_allow_export"),
     "ben": ("account.group_account_invoice",),
     "max": ("account.group_account_user",),
     "rea": ("account.group_account_readonly",),

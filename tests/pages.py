@@ -1,5 +1,7 @@
 """What people do in a browser: a merchant in Odoo's backend, a payer on the pages."""
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.kit import PATIENCE
@@ -116,6 +118,24 @@ class Merchant:
         self.page.keyboard.press("Escape")
         expect(self.page.locator(".o_facet_values", has_text=label)).to_be_visible()
 
+    def switch_view(self, kind: str) -> None:
+        """Show the list as another kind of view, such as a kanban."""
+        self.page.click(f".o_cp_switch_buttons .o_{kind}")
+        self.page.wait_for_selector(f".o_{kind}_view")
+
+    def select_rows(self, *texts: str) -> None:
+        """Tick the list's rows with those texts."""
+        for text in texts:
+            row = self.page.locator(".o_data_row", has_text=text)
+            row.locator(".o_list_record_selector input").check()
+
+    def choose_action(self, label: str) -> None:
+        """Choose what to do with the record, or with the ticked rows."""
+        self.page.click(".o_cp_action_menus button")
+        # Its name may begin with a letter of the icon font.
+        name = re.compile(rf"(^|\W){re.escape(label)}$")
+        self.page.get_by_role("menuitem", name=name).click()
+
     def open_row(self, text: str) -> None:
         """Open the form behind the list's row with that text."""
         row = self.page.locator(".o_list_view .o_data_row", has_text=text)
@@ -142,8 +162,12 @@ class Merchant:
 
     def open_entries(self) -> None:
         """Follow a payment's smart button to its journal entries."""
-        self.page.click(".o-form-buttonbox button[name=action_view_moves]")
+        self.follow_button("action_view_moves")
         self._expect_title("Journal Entries")
+
+    def follow_button(self, name: str) -> None:
+        """Press a smart button: what the form's record leads to."""
+        self.page.click(f".o-form-buttonbox button[name={name}]")
 
     def _expect_title(self, title: str) -> None:
         """Wait for the view of that name: the one before may show similar rows."""

@@ -179,8 +179,7 @@ def test_duplicate_has_an_address_of_its_own(shop, log_in):
     link = shop.make_link("Every term")
     mia = log_in("mia")
     mia.open_link(link.name)
-    mia.page.click(".o_cp_action_menus button")
-    mia.page.get_by_role("menuitem", name="Duplicate").click()
+    mia.choose_action("Duplicate")
     copies = wait_for(lambda: find_others(shop, link), "copy")
     assert payer.open_page(copies[0]["url"]).status == 200
 

@@ -5,10 +5,45 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.kit import assert_booked_once
+from tests.kit import assert_booked_once, begin_checkout, session_id
 from tests.pages import DECLINED_CARD, GOOD_CARD, expect_paid, pay_with, start_paying
 
 PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+# The page's ground, from 0 (black) to 1, and of each text that is shown: itself, and
+# its contrast with what is behind it. https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+LOOK = """() => {
+    const canvas = document.createElement("canvas");
+    const brush = canvas.getContext("2d", { willReadFrequently: true });
+    const channels = (color) => {
+        brush.clearRect(0, 0, 1, 1);
+        brush.fillStyle = color;
+        brush.fillRect(0, 0, 1, 1);
+        return [...brush.getImageData(0, 0, 1, 1).data];
+    };
+    const behind = (element) => {
+        const color = getComputedStyle(element).backgroundColor;
+        const isClear = channels(color)[3] === 0;
+        return isClear && element.parentElement ? behind(element.parentElement) : color;
+    };
+    const light = (color) => {
+        const [red, green, blue] = channels(color).map((value) => {
+            const share = value / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const contrast = (element) => {
+        const lights = [getComputedStyle(element).color, behind(element)].map(light);
+        return (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05);
+    };
+    const hasText = (element) =>
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    const texts = [...document.querySelectorAll("body *")]
+        .filter((element) => hasText(element) && element.checkVisibility())
+        .map((element) => [element.textContent.trim(), contrast(element)]);
+    return { ground: light(behind(document.body)), texts };
+}"""
 
 
 @pytest.fixture
@@ -84,3 +119,59 @@ def test_nothing_but_the_shop_and_stripe_is_asked_for_anything(shop, page):
     hosts = {urlsplit(shop.url).netloc, urlsplit(shop.sandbox.url).netloc}
     assert set(asked) <= hosts
     assert page.context.cookies() == []
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request):
+    """What the payer's device prefers."""
+    return request.param
+
+
+@pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])
+def viewer(request, browser, scheme):
+    """A page of a payer's device, small or large, light or dark."""
+    context = browser.new_context(viewport=request.param, color_scheme=scheme)
+    yield context.new_page()
+    context.close()
+
+
+def test_every_text_of_every_page_can_be_read(shop, viewer, scheme):
+    paid = shop.make_link("Paid already")
+    session = session_id(begin_checkout(paid))
+    shop.sandbox.pay(session, name="Ada Example")
+    closed = shop.make_link("Closed already")
+    shop.admin.call("checkout.link", "action_deactivate", [closed.id])
+    tips = shop.make_link("Tips", amount=0, amount_type="open", minimum_amount=5)
+    refused = shop.make_link("Refused", amount=0, amount_type="open", minimum_amount=5)
+    for url in (
+        paid.url,
+        f"{paid.url}/return?session_id={session}",
+        closed.url,
+        tips.url,
+        f"{shop.url}/checkout/kcl_nothing",
+    ):
+        viewer.goto(url)
+        expect_readable(viewer, scheme)
+    viewer.goto(refused.url)
+    viewer.fill("#amount", "3")
+    viewer.click("form button")
+    expect(viewer.get_by_role("alert")).to_be_visible()
+    expect_readable(viewer, scheme)
+
+
+def expect_readable(page, scheme):
+    """No text is too faint, and none runs out of the window."""
+    look = page.evaluate(LOOK)
+    assert (look["ground"] < 0.5) == (scheme == "dark")
+    assert len(look["texts"]) >= 3
+    assert [(text, ratio) for text, ratio in look["texts"] if ratio < 4.5] == []
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"]
+
+
+def test_address_that_nobody_has_is_met_with_a_friendly_page(shop, page):
+    answer = page.goto(f"{shop.url}/checkout/kcl_nothing")
+    assert answer.status == 404
+    expect(page.locator("h1")).to_have_text("Page not found")
+    expect(page.locator("form")).to_have_count(0)
+    assert "Kantivo Bakery" not in page.content()

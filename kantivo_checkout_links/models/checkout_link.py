@@ -418,8 +418,12 @@ class CheckoutLink(models.Model):
 
     @api.model
     def _find_by_token(self, token):
-        """The link of an address, as superuser: payers have no rights of their own."""
-        return self.sudo().search([("access_token", "=", token)], limit=1)
+        """The link of an address, as superuser: payers have no rights of their own.
+
+        Also an archived one: whoever has its address reads that it is closed.
+        """
+        domain = [("access_token", "=", token), ("active", "in", (True, False))]
+        return self.sudo().search(domain, limit=1)
 
     def _is_open(self):
         """Whether a new payment can start now."""

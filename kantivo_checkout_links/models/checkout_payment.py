@@ -360,10 +360,10 @@ class CheckoutPayment(models.Model):
         return "over_limit" if self._is_over_limit() else False
 
     def _is_late(self, charged_at):
-        """Whether the link was closed by then, or is gone."""
+        """Whether the link was closed by then, or is archived or gone."""
         link = self.link_id
         ends = filter(None, (link.deactivated_at, link.expires_at))
-        return not link or any(end < charged_at for end in ends)
+        return not link.active or any(end < charged_at for end in ends)
 
     def _is_over_limit(self):
         """Whether the link's places were all taken by others who paid."""

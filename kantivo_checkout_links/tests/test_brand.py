@@ -6,11 +6,12 @@ from ..brand import (
     DARK_GROUND,
     DEFAULT_ACCENT,
     LIGHT_GROUND,
-    READABLE,
     contrast,
     get_palette,
 )
 
+# https://www.w3.org/TR/WCAG22/#contrast-minimum
+READABLE = 4.5
 STEPS = ("00", "40", "80", "bf", "ff")
 
 

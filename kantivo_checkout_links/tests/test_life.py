@@ -119,6 +119,15 @@ class TestClosing(CheckoutCommon):
         self.assertEqual(payment.flag, "late")
         self.assertEqual(self.get_movement(payment, "charge").state, "posted")
 
+    def test_money_paid_after_archiving_is_booked_and_flagged(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        link.action_archive()
+        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.flag, "late")
+        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
     def test_deleted_link_leaves_payment_entry_and_title(self):
         link = self.create_link()
         payment = self.pay(link)

@@ -146,6 +146,15 @@ class TestPayPage(PayPageCase):
         link.action_activate()
         self.assertEqual(self.get_page(link).status_code, 200)
 
+    def test_archived_link_says_so_as_an_inactive_one_does(self):
+        link = self.create_link(inactive_message="The course is full.")
+        nonce = self.get_nonce(link)
+        link.action_archive()
+        for answer in (self.get_page(link), self.send(link, nonce=nonce)):
+            self.assertEqual(answer.status_code, 410)
+            self.assertIn("The course is full.", answer.text)
+        self.assertFalse(self.get_session_requests())
+
     # === PAYING === #
 
     def test_payer_without_cookies_and_scripts_can_pay(self):
