@@ -1,3 +1,6 @@
+from datetime import timedelta
+from unittest.mock import patch
+
 from odoo.exceptions import UserError
 from odoo.tools import mute_logger
 
@@ -181,3 +184,33 @@ class TestObstacles(CheckoutCommon):
         self.assert_waits(self.get_movement(payment, "charge"), "Old sales")
         for other in others:
             self.assertEqual(set(other.movement_ids.mapped("state")), {"posted"})
+
+    # === OTHER ADDONS === #
+
+    def test_entry_that_another_addon_unbalances_is_not_booked(self):
+        entries = type(self.env["checkout.entry"])
+        prepare = entries._prepare_items
+
+        def prepare_too_much(entry, movement):
+            first, *others = prepare(entry, movement)
+            return [{**first, "balance": first["balance"] + 5}, *others]
+
+        with patch.object(entries, "_prepare_items", prepare_too_much):
+            payment = self.pay_with_obstacle()
+        self.assert_waits(self.get_movement(payment, "charge"), "off by 5.0")
+        self.assertEqual(self.get_journal_balance(), 0)
+        self.assert_booked_after_the_next_run(payment)
+
+    def test_entry_that_another_addon_changes_is_not_booked(self):
+        moves = type(self.env["account.move"])
+        post = moves._post
+
+        def post_a_day_later(move, soft=True):
+            move.date += timedelta(days=1)
+            return post(move, soft)
+
+        with patch.object(moves, "_post", post_a_day_later):
+            payment = self.pay_with_obstacle()
+        self.assert_waits(self.get_movement(payment, "charge"), "changed the entry")
+        self.assertEqual(self.get_journal_balance(), 0)
+        self.assert_booked_after_the_next_run(payment)
