@@ -1,6 +1,5 @@
 """The demo's verdict on its ledger: which entries came, and whether they are right."""
 
-import operator
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -121,19 +120,6 @@ def wait_for_entries(
         return odoo.rows("checkout.movement", domain, ["kind", "state", "error"])
 
     wait_until(f"the payment's {' and '.join(kinds)}", look, _are_booked(set(kinds)))
-
-
-def wait_for_events(odoo: Client) -> None:
-    """Wait until all events that came have been worked off.
-
-    :raise Problem: if that takes too long, with the events that wait.
-    """
-    domain = [("state", "=", "pending")]
-
-    def look() -> list[dict]:
-        return odoo.rows("checkout.event", domain, ["type", "error"])
-
-    wait_until("the effect of every event", look, operator.not_)
 
 
 def wait_until(
