@@ -55,6 +55,17 @@ def _claim(path: Path) -> None:
         )
 
 
+def delete() -> None:
+    """Delete the folder, and last what makes it ours, in case this is interrupted."""
+    path = folder()
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != _TAG:
+            entry.unlink()
+    shutil.rmtree(path)
+
+
 def check_space() -> None:
     """Refuse to start what the disk cannot hold.
 

@@ -6,7 +6,6 @@ object that knows how Odoo is run here. A process started by another one of ours
 """
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -157,5 +156,5 @@ def clean() -> None:
     """
     folder = cache.folder()
     postgres.clean()
-    shutil.rmtree(folder)
+    cache.delete()
     say(f"Deleted: {folder} and the databases of this project")

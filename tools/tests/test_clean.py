@@ -61,6 +61,22 @@ def test_cleaning_twice_is_no_mistake(folder):
     assert not folder.exists()
 
 
+def test_what_was_interrupted_is_finished_the_next_time(folder, monkeypatch):
+    cache.log_file("demo").touch()
+
+    def interrupt(path, ignore_errors=False):
+        for file in filter(os.path.isfile, path.iterdir() if path.exists() else ()):
+            file.unlink()
+        if not ignore_errors:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(cache.shutil, "rmtree", interrupt)
+        ground.clean()
+    ground.clean()
+    assert not folder.exists()
+
+
 def test_folder_with_other_things_is_refused_and_left_alone(folder):
     folder.mkdir()
     (folder / "letter").touch()
