@@ -39,6 +39,8 @@ class CheckoutDispute(models.Model):
     company_id = fields.Many2one(
         related="payment_id.company_id", store=True, index=True
     )
+    link_name = fields.Char("Link", related="payment_id.link_name")
+    customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     amount = fields.Monetary(readonly=True)
     state = fields.Selection(DISPUTE_STATES, required=True, readonly=True)

@@ -37,6 +37,8 @@ class CheckoutRefund(models.Model):
     company_id = fields.Many2one(
         related="payment_id.company_id", store=True, index=True
     )
+    link_name = fields.Char("Link", related="payment_id.link_name")
+    customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one(related="payment_id.currency_id")
     amount = fields.Monetary(required=True, readonly=True)
     state = fields.Selection(
@@ -49,6 +51,7 @@ class CheckoutRefund(models.Model):
     note = fields.Char(readonly=True)
     error = fields.Char("Problem", readonly=True)
     stripe_id = fields.Char("Stripe Refund", readonly=True)
+    stripe_url = fields.Char(related="payment_id.stripe_url")
     refunded_at = fields.Datetime("Date", readonly=True)
     settled = fields.Boolean(
         readonly=True, help="Stripe has moved the money, or never will."

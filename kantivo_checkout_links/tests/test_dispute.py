@@ -71,6 +71,17 @@ class TestDispute(CheckoutCommon):
         self.assertIn("https://dashboard.stripe.com/test/payments/", url)
         self.assertEqual(url, self.payment.stripe_url)
 
+    def test_dispute_is_found_by_customer_and_link(self):
+        self.dispute()
+        dispute = self.payment.dispute_ids
+        for field, value in (
+            ("customer_name", self.payment.customer_name),
+            ("link_name", self.payment.link_id.name),
+        ):
+            self.assertTrue(value)
+            self.assertEqual(dispute[field], value)
+            self.assertEqual(dispute.search([(field, "=", value)]), dispute)
+
     def test_won_dispute_gives_back_what_was_withheld(self):
         dispute_id = self.dispute()
         self.act(dispute_id, "win")

@@ -57,6 +57,14 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.state, "refunded")
         self.assert_agrees()
 
+    def test_refund_says_for_whom_and_what_it_was(self):
+        payment = self.pay_and_book(110)
+        refund = payment.action_refund()
+        self.assertTrue(payment.customer_name)
+        self.assertEqual(refund.customer_name, payment.customer_name)
+        self.assertEqual(refund.link_name, payment.link_id.name)
+        self.assertEqual(refund.stripe_url, payment.stripe_url)
+
     def test_last_refund_takes_the_remaining_cents(self):
         payment = self.pay_and_book(0.99)
         for amount in (0.33, 0.33, 0.33):
