@@ -118,6 +118,11 @@ class Merchant:
         self.page.keyboard.press("Escape")
         expect(self.page.locator(".o_facet_values", has_text=label)).to_be_visible()
 
+    def expect_rows(self, text: str, count: int) -> None:
+        """Wait until so many of the list's rows have that text."""
+        rows = self.page.locator(".o_list_view .o_data_row", has_text=text)
+        expect(rows).to_have_count(count)
+
     def switch_view(self, kind: str) -> None:
         """Show the list as another kind of view, such as a kanban."""
         self.page.click(f".o_cp_switch_buttons .o_{kind}")

@@ -139,7 +139,7 @@ def test_money_above_a_limit_is_found_by_a_filter_and_accepted(shop, log_in):
     mia = log_in("mia")
     mia.open_menu(*PAYMENTS)
     mia.filter_by("Worth a Look")
-    (row,) = [row for row in mia.table() if link.name in row]
+    mia.expect_rows(link.name, 1)
     mia.open_row(link.name)
     mia.see("the link's limit had been reached")
     mia.expect_button("Refund")
