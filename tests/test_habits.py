@@ -90,13 +90,14 @@ def test_search_is_kept_as_a_favourite(shop, mia):
     mia.filter_by("Open Amount")
     mia.page.click(".o_searchview_dropdown_toggler")
     mia.page.get_by_text("Save current search").click()
-    name = mia.page.locator(".o_favorite_menu input[type=text]")
-    name.fill("What customers choose")
-    name.press("Enter")
+    mia.page.fill(".o_favorite_menu input[type=text]", "What customers choose")
+    mia.page.click(".o_save_favorite")
     mia.open_menu(*PAYMENTS)
     mia.open_menu(*LINKS)
     mia.see(fixed.name)
-    mia.filter_by("What customers choose")
+    mia.page.click(".o_searchview_dropdown_toggler")
+    favourites = mia.page.locator(".o_favorite_menu")
+    favourites.get_by_text("What customers choose").click()
     expect(mia.page.locator(".o_data_row", has_text=fixed.name)).to_have_count(0)
     mia.see("Tips of the week")
 
@@ -117,7 +118,7 @@ def test_chatter_keeps_what_changed_and_what_is_noted(shop, mia):
     ).to_contain_text("Mia Example")
 
 
-def test_links_are_cards_on_a_phone(shop, mia):
+def test_links_are_cards_as_well(shop, mia):
     link = shop.make_link("On a card")
     mia.page.reload()
     mia.switch_view("kanban")

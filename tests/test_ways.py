@@ -31,7 +31,7 @@ def test_link_leads_to_its_payments_and_entries(paid_link, log_in):
     assert len(mia.table()) == 2
 
 
-def test_journal_entry_leads_back_to_the_payment(shop, paid_link, log_in):
+def test_journal_entry_leads_back_to_the_payment(paid_link, log_in):
     max_ = log_in("max")
     max_.open_menu(*PAYMENTS)
     max_.open_row(paid_link.name)
@@ -117,7 +117,8 @@ def _states(shop, link):
     return [state for _kind, state, _amount in shop.movements(link)]
 
 
-def test_movement_leads_to_its_journal_entry(shop, paid_link, log_in):
+@pytest.mark.usefixtures("paid_link")
+def test_movement_leads_to_its_journal_entry(log_in):
     max_ = log_in("max")
     max_.open_menu(*MOVEMENTS)
     charge = max_.page.locator(".o_data_row", has_text="Charge").first
@@ -125,7 +126,8 @@ def test_movement_leads_to_its_journal_entry(shop, paid_link, log_in):
     expect(max_.page.locator("[name=line_ids]")).to_contain_text("Product Sales")
 
 
-def test_reader_of_movements_is_offered_nothing(paid_link, log_in):
+@pytest.mark.usefixtures("paid_link")
+def test_reader_of_movements_is_offered_nothing(log_in):
     rea = log_in("rea")
     rea.open_menu(*MOVEMENTS)
     rea.page.locator(".o_data_row .o_list_record_selector input").first.check()
