@@ -250,13 +250,25 @@ class CheckoutSync(models.AbstractModel):
         source = source if isinstance(source, dict) else None
         payment = self.env["checkout.payment"]
         if source and source["object"] in PAYMENT_SOURCES:
-            payment = inbox._find_payment(gateway, source)
+            payment = self._find_payment(gateway, source)
         followed = payment or (source and self._is_followed(source))
         if followed:
             inbox._receive_object(gateway, source)
         if not followed or self._stands_alone(row, source, payment):
             movements = self.env["checkout.movement"]
             movements._ensure_transaction(gateway, row, source, payment)
+
+    @api.model
+    def _find_payment(self, gateway, source):
+        """Whose it is. A payment that nobody has told us of yet is known by what its
+        charge carries, since another gateway of the account may have to read it.
+        """
+        inbox = self.env["checkout.event"]
+        payment = inbox._find_payment(gateway, source)
+        if payment or not isinstance(source.get("charge"), str):
+            return payment
+        charge = gateway._get_client().retrieve_charge(source["charge"])
+        return inbox._find_payment(gateway, charge)
 
     @api.model
     def _stands_alone(self, row, source, payment):

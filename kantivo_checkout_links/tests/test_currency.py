@@ -312,6 +312,25 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(euros)
         self.assertEqual(euros.agreement_state, "green")
 
+    def test_fee_on_what_another_gateway_has_not_read_yet_is_that_payments(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        self.gateway.action_test_connection()
+        euros = self.create_gateway_in(self.eur)
+        euros.action_test_connection()
+        payment = self.pay(self.create_link(110, gateway_id=euros.id))
+        [told] = self.sandbox.events("charge.succeeded")
+        dispute = self.sandbox.dispute(told["data"]["object"]["id"])
+        self.sandbox.create_balance_transaction(
+            -1500, source=dispute["id"], currency="usd"
+        )
+        for gateway in (self.gateway, euros, self.gateway):
+            self.sync(gateway)
+        fees = self.env["checkout.movement"].search([("kind", "=", "dispute_fee")])
+        self.assertEqual(fees.mapped("amount"), [-15, -15])
+        self.assertEqual(fees.payment_id, payment)
+        self.assertEqual(set(fees.mapped("state")), {"posted"})
+        self.assert_agrees()
+
     def test_settlement_currencies_are_known_before_the_first_payment(self):
         self.sandbox.settings(currencies=["eur"], balance_transactions="held")
         self.gateway.action_test_connection()
