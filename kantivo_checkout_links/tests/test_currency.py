@@ -201,18 +201,21 @@ class TestCurrency(CheckoutCommon):
         )
         self.assert_agrees(gateway)
 
-    def test_receivable_in_euros_meets_an_invoice_at_another_rate(self):
-        self.gateway.credit_to = "receivable"
-        self.sandbox.settings(rates={"eur": "1.0823"})
-        payment = self.pay_in(self.eur, 110)
-        invoice = self.init_invoice(
+    def bill_euros(self, partner):
+        return self.init_invoice(
             "out_invoice",
-            partner=payment.partner_id,
+            partner=partner,
             amounts=[110],
             currency=self.eur,
             post=True,
             taxes=self.env["account.tax"],
         )
+
+    def test_receivable_in_euros_meets_an_invoice_at_another_rate(self):
+        self.gateway.credit_to = "receivable"
+        self.sandbox.settings(rates={"eur": "1.0823"})
+        payment = self.pay_in(self.eur, 110)
+        invoice = self.bill_euros(payment.partner_id)
         account = self.company_data["default_account_receivable"]
         lines = (invoice | payment.move_ids).line_ids.filtered(
             lambda line: line.account_id == account
@@ -225,14 +228,7 @@ class TestCurrency(CheckoutCommon):
         self.gateway.credit_to = "receivable"
         payment = self.pay(self.create_link(121))
         self.deliver()
-        invoice = self.init_invoice(
-            "out_invoice",
-            partner=payment.partner_id,
-            amounts=[110],
-            currency=self.eur,
-            post=True,
-            taxes=self.env["account.tax"],
-        )
+        invoice = self.bill_euros(payment.partner_id)
         (credit,) = self.get_movement(payment, "charge").move_id.line_ids.filtered(
             lambda line: line.account_type == "asset_receivable"
         )
