@@ -5,13 +5,14 @@ after its second, and so on, with new work each time, until one comes to its end
 the killed one has left, an ordinary run finishes.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 
 import pytest
 
-from tests.kit import Link, assert_agrees
+from tests.kit import Link, assert_agrees, wait_for
 
 DAY_BOOKED = [
     *[("charge", "posted", 110.0)] * 4,
@@ -151,16 +152,40 @@ def assert_refunded_once(shop, link: Link, charge_id: str) -> None:
     assert_agrees(shop)
 
 
+def test_refund_goes_on_where_others_write_to_its_event(shop):
+    link = shop.make_link("Refunded, and written to by two")
+    charge_id = sell(shop, link)
+    (payment,) = shop.payments(link)
+    order = {"payment_id": payment["id"], "amount": 33, "key": "written to by two"}
+    assert shop.workers.do("refund", death=("after", 2), **order).killed
+    (refund,) = shop.stripe.v1.refunds.list({"charge": charge_id}).data
+    named = [("stripe_event_id", "=", f"sync:{refund.id}")]
+    event = shop.find("checkout.event", named, ["state"])
+    with (
+        ThreadPoolExecutor() as pool,
+        shop.written_to("checkout_event", event["id"]) as is_waited_for,
+    ):
+        pressed_again = pool.submit(shop.workers.do, "refund", **order)
+        wait_for(is_waited_for, "refund at the event")
+    assert not pressed_again.result().killed
+    assert_refunded_once(shop, link, charge_id)
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_check_killed_at_its_commit_gives_one_alarm(shop, moment):
-    alarms = len(shop.admin.search("mail.activity", ALARM))
-    with booked_by_hand(shop):
-        assert shop.workers.do("check_agreement", death=(moment, 1)).killed
+def test_check_killed_at_any_commit_gives_one_alarm(shop, moment):
+    for number in count(1):
+        alarms = len(shop.admin.search("mail.activity", ALARM))
+        with booked_by_hand(shop):
+            death = (moment, number)
+            killed = shop.workers.do("check_agreement", death=death).killed
+            shop.workers.do("check_agreement")
+            assert shop.gateway("agreement_state") == "red"
+            assert len(shop.admin.search("mail.activity", ALARM)) == alarms + 1
         shop.workers.do("check_agreement")
-        assert shop.gateway("agreement_state") == "red"
-        assert len(shop.admin.search("mail.activity", ALARM)) == alarms + 1
-    shop.workers.do("check_agreement")
-    assert shop.gateway("agreement_state") == "green"
+        assert shop.gateway("agreement_state") == "green"
+        if not killed:
+            break
+    assert_died_often(f"check, {moment}", number - 1, 2)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from . import (
     checkout_link_ledger,
     checkout_movement,
     checkout_movement_dashboard,
+    checkout_movement_transaction,
     checkout_payment,
     checkout_payment_back,
     checkout_payment_dashboard,

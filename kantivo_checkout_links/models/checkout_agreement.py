@@ -3,6 +3,7 @@ import logging
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ..moments import to_timestamp
 from ..money import from_minor
 
 ALARM = "kantivo_checkout_links.mail_activity_agreement"
@@ -56,14 +57,21 @@ class CheckoutAgreement(models.AbstractModel):
         self = self.with_env(gateway.env)
         self.env.flush_all()
         before = gateway.agreement_state
-        gateway.write(
-            self._prepare_result(gateway)
-            if gateway.post_entries
-            else {"agreement_state": "grey"}
-        )
+        gateway.write(self._compare(gateway))
         if gateway.agreement_state != before:
             self._update_alarm(gateway)
         return gateway.agreement_state
+
+    @api.model
+    def _compare(self, gateway):
+        """What differs is read once more: money may have moved since it was read."""
+        if not gateway.post_entries:
+            return {"agreement_state": "grey"}
+        result = self._prepare_result(gateway)
+        if result["agreement_state"] == "red" and gateway._may_sync():
+            self.env["checkout.sync"]._read_balance_changes(gateway)
+            result = self._prepare_result(gateway)
+        return result
 
     @api.model
     def _prepare_result(self, gateway):
@@ -229,7 +237,7 @@ class CheckoutAgreement(models.AbstractModel):
                 ["amount:sum"],
             )
         )
-        since = self.env["checkout.sync"]._to_timestamp(gateway.sync_from)
+        since = to_timestamp(gateway.sync_from)
         rows = gateway._list_transactions(gateway._get_client(), {"gte": since})
         for row in reversed(rows):
             net = from_minor(row["net"], gateway.currency_id.name)

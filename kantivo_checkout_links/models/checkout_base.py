@@ -1,5 +1,3 @@
-from datetime import datetime, timezone
-
 from odoo import api, models
 from odoo.tools import ormcache
 
@@ -43,8 +41,3 @@ class CheckoutBase(models.AbstractModel):
     def _get_currency_id(self, code):
         currencies = self.env["res.currency"].with_context(active_test=False)
         return currencies.search([("name", "=", code.upper())], limit=1).id
-
-    @api.model
-    def _to_datetime(self, timestamp):
-        """Stripe's Unix seconds as Odoo keeps times: UTC without saying so."""
-        return datetime.fromtimestamp(timestamp, timezone.utc).replace(tzinfo=None)

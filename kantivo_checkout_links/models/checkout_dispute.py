@@ -7,6 +7,7 @@ from ..const import (
     LOST_STATES,
     RESPONSE_STATES,
 )
+from ..moments import to_datetime
 from ..money import from_minor
 
 OPEN_STATES = (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review"}
@@ -83,8 +84,8 @@ class CheckoutDispute(models.Model):
             "reason": (dispute["reason"] or "").replace("_", " "),
             "currency_id": currency.id,
             "amount": from_minor(dispute["amount"], currency.name),
-            "opened_at": payment._to_datetime(dispute["created"]),
-            "evidence_due_at": due_by and payment._to_datetime(due_by),
+            "opened_at": to_datetime(dispute["created"]),
+            "evidence_due_at": due_by and to_datetime(due_by),
         }
 
     def _ensure_movements(self, dispute):

@@ -1,6 +1,6 @@
 import json
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from dateutil.parser import isoparse
 from psycopg2 import OperationalError
@@ -9,6 +9,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..const import EVENT_BATCH, HANDLED_EVENTS, PRUNE_BATCH, RETRY_MINUTES
+from ..moments import to_datetime
 
 _logger = logging.getLogger(__name__)
 
@@ -124,12 +125,10 @@ class CheckoutEvent(models.Model):
         created = event.get("created")
         try:
             if isinstance(created, str):
-                moment = isoparse(created).astimezone(timezone.utc)
-            else:
-                moment = datetime.fromtimestamp(created, timezone.utc)
+                created = isoparse(created).timestamp()
+            return to_datetime(created)
         except (TypeError, ValueError, OverflowError, OSError):
             return None  # a signed event may still hold anything
-        return moment.replace(tzinfo=None)
 
     @api.model
     def _receive_object(self, gateway, stripe_object):

@@ -438,9 +438,13 @@ class CheckoutGateway(models.Model):
             return self.env._("Up to date with Stripe: there was nothing new.")
         return self.env._("Up to date with Stripe. New: %s.", news)
 
+    def _may_sync(self):
+        """Not while it is open whose books other payments belong in."""
+        return self.shared_account != "ask"
+
     def _check_may_sync(self):
-        """:raise UserError: while it is open whose books other payments belong in."""
-        if self.shared_account == "ask":
+        """:raise UserError: while the merchant has something to decide first."""
+        if not self._may_sync():
             raise UserError(
                 self.env._(
                     "Odoo's own Stripe provider uses this account too. Choose on the "

@@ -1,10 +1,10 @@
 from contextlib import contextmanager
-from datetime import datetime, timezone
 
 from odoo import fields, models, modules
 from odoo.exceptions import UserError
 
 from ..const import PAYMENTS_BALANCE
+from ..moments import to_datetime
 from ..stripe_client import StripeError
 
 
@@ -167,8 +167,8 @@ class CheckoutGateway(models.Model):
 
     def _is_before(self, transaction):
         """Whether a balance transaction is part of the opening balance."""
-        created = datetime.fromtimestamp(transaction["created"], timezone.utc)
-        return bool(self.sync_from) and created.replace(tzinfo=None) < self.sync_from
+        created = to_datetime(transaction["created"])
+        return bool(self.sync_from) and created < self.sync_from
 
     def _read_balance(self, client):
         """Stripe's balance in the journal's currency, in minor units, all of it."""

@@ -6,6 +6,7 @@ from ..const import (
     METHOD_NAMES,
     PAID_STATUSES,
 )
+from ..moments import to_datetime
 from ..money import from_minor
 from .checkout_base import WITH_ARCHIVED
 
@@ -339,7 +340,7 @@ class CheckoutPayment(models.Model):
             "state": "paid",
             "failure_message": False,
             "expiry_requested": False,
-            "paid_at": self._to_datetime(charge["created"]),
+            "paid_at": to_datetime(charge["created"]),
             "flag": self._get_flag(amount, currency, charge["created"]),
             "amount": amount,
             "currency_id": currency.id,
@@ -355,7 +356,7 @@ class CheckoutPayment(models.Model):
             amount, self.amount
         ):
             return "mismatch"
-        if self._is_late(self._to_datetime(charged_at)):
+        if self._is_late(to_datetime(charged_at)):
             return "late"
         return "over_limit" if self._is_over_limit() else False
 
@@ -377,7 +378,7 @@ class CheckoutPayment(models.Model):
             "stripe_checkout_session_id": session["id"],
             "stripe_payment_intent_id": intent["id"] if intent else False,
             "session_url": session["url"] or False,
-            "session_expires_at": self._to_datetime(session["expires_at"]),
+            "session_expires_at": to_datetime(session["expires_at"]),
         }
 
     def _prepare_customer_vals(self, session):

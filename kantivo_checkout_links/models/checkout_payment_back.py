@@ -1,9 +1,15 @@
+import logging
+from uuid import uuid4
+
 from psycopg2.errors import SerializationFailure
 
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..const import WORK_ATTEMPTS
 from .checkout_refund import OVER_STATES
+
+_logger = logging.getLogger(__name__)
 
 
 class CheckoutPayment(models.Model):
@@ -38,16 +44,12 @@ class CheckoutPayment(models.Model):
         self.check_access("read")
         self.env["checkout.refund"]._check_may_refund()
         options = {
-            "idempotency_key": idempotency_key,
+            "idempotency_key": idempotency_key or str(uuid4()),
             "reason": reason or False,
             "note": note or False,
             "user_id": self.env.uid,
         }
-        try:
-            refund = self._request_refund(amount, options)
-        except SerializationFailure as error:
-            # Odoo would repeat the whole request, and Stripe be asked for a second one.
-            raise UserError(self._describe_clash()) from error
+        refund = self._request_refund(amount, options)
         self._process_now()
         self.invalidate_recordset()
         return refund
@@ -77,7 +79,19 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - REFUNDING === #
 
     def _request_refund(self, amount, options):
-        """Commit the refund, ask Stripe for it, and put the answer into the inbox."""
+        """Commit the refund, ask Stripe for it, and put the answer into the inbox.
+
+        Where somebody else wrote to one of its rows meanwhile, go on with the row that
+        is kept. Odoo would repeat the whole request instead, with a new key.
+        """
+        for _attempt in range(WORK_ATTEMPTS):
+            try:
+                return self._ask_for_refund(amount, options)
+            except SerializationFailure:
+                _logger.info("A refund of %s is worked on once more", self.id)
+        raise UserError(self._describe_clash())
+
+    def _ask_for_refund(self, amount, options):
         with self.gateway_id.sudo()._apart() as gateway_sudo:  # the key is out of reach
             payment_sudo = self.with_env(gateway_sudo.env)
             refunds_sudo = gateway_sudo.env["checkout.refund"]

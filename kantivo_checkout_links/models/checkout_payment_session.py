@@ -1,4 +1,4 @@
-from datetime import timedelta, timezone
+from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
 
@@ -12,6 +12,7 @@ from ..const import (
     RETURN_PAGE_INTERVAL,
     SESSION_MINUTES,
 )
+from ..moments import to_timestamp
 from ..money import to_minor
 from ..stripe_client import StripeError
 from .checkout_payment import UNFINISHED_STATES
@@ -121,9 +122,7 @@ class CheckoutPayment(models.Model):
                 "description": f"{self.link_name} ({self.name})",
             },
             "adaptive_pricing": {"enabled": False},
-            "expires_at": int(
-                self.session_expires_at.replace(tzinfo=timezone.utc).timestamp()
-            ),
+            "expires_at": to_timestamp(self.session_expires_at),
             "locale": self._get_checkout_locale(),
         }
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 
 from ..const import EVENT_DAYS, PAYOUT_STATES
+from ..moments import to_datetime
 from ..money import from_minor
 from ..stripe_dashboard import get_dashboard_url
 
@@ -129,8 +130,8 @@ class CheckoutPayout(models.Model):
             "state": payout["status"],
             "currency_id": currency.id,
             "amount": from_minor(payout["amount"], currency.name),
-            "created_at": payments._to_datetime(payout["created"]),
-            "arrival_date": payments._to_datetime(payout["arrival_date"]).date(),
+            "created_at": to_datetime(payout["created"]),
+            "arrival_date": to_datetime(payout["arrival_date"]).date(),
             "trace_id": (payout["trace_id"] or {}).get("value"),
             "failure_message": payout["failure_message"],
             "is_automatic": payout["automatic"],

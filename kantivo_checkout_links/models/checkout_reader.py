@@ -1,9 +1,9 @@
 import logging
-from datetime import timezone
 
 from odoo import api, fields, models
 
 from ..const import LOST_STATES
+from ..moments import to_timestamp
 from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Reading:
         for event in self.client.iter_events(types, dispute["created"]):
             if event["data"]["object"]["id"] == dispute["id"]:
                 return event["created"]
-        return int(fields.Datetime.now().replace(tzinfo=timezone.utc).timestamp())
+        return to_timestamp(fields.Datetime.now())
 
     def _list_transaction_ids(self, payout):
         """The balance transactions in a payout, but for its own."""

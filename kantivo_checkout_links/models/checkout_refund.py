@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..const import REFUND_REASONS, REFUND_STATES
+from ..moments import to_datetime
 from ..money import InvalidAmount, from_minor, to_minor
 from ..stripe_client import StripeError
 
@@ -95,7 +96,7 @@ class CheckoutRefund(models.Model):
         :return: The refund of this key, if it was asked for before.
         :raise UserError: if there is nothing to refund, or less.
         """
-        key = options.get("idempotency_key") or str(uuid4())
+        key = options["idempotency_key"]
         known = payment.refund_ids.filtered(lambda r: r.idempotency_key == key)
         if known:
             return known
@@ -104,7 +105,6 @@ class CheckoutRefund(models.Model):
                 **options,
                 "payment_id": payment.id,
                 "amount": self._check_amount(payment, amount),
-                "idempotency_key": key,
                 "uuid": str(uuid4()),
             }
         )
@@ -251,7 +251,7 @@ class CheckoutRefund(models.Model):
             "amount": from_minor(refund["amount"], refund["currency"].upper()),
             "reason": refund["reason"] if refund["reason"] in reasons else False,
             "error": refund.get("failure_reason") or False,
-            "refunded_at": payment._to_datetime(refund["created"]),
+            "refunded_at": to_datetime(refund["created"]),
             "settled": self._is_settled(refund),
         }
 

@@ -1,5 +1,5 @@
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -12,9 +12,10 @@ from ..const import (
     SYNC_OVERLAP_HOURS,
     SYNC_PIECE_DAYS,
 )
+from ..moments import to_datetime, to_timestamp
 from ..money import from_minor
 from ..stripe_client import StripeError
-from .checkout_movement import PAYMENT_SOURCES
+from .checkout_movement_transaction import PAYMENT_SOURCES
 from .checkout_payment import UNFINISHED_STATES
 
 _logger = logging.getLogger(__name__)
@@ -64,10 +65,7 @@ class CheckoutSync(models.AbstractModel):
         self._read_undecided(gateway)
         self._expire_abandoned(gateway)
         self._process(gateway)
-        self._read_transactions(gateway, client, started)
-        self._process(gateway)
-        self._read_opening(gateway, client)
-        self._process(gateway)
+        self._read_balance_changes(gateway)
         gateway.write(
             {
                 "last_sync_at": started,
@@ -127,7 +125,7 @@ class CheckoutSync(models.AbstractModel):
         account, not of ours.
         """
         inbox = self.env["checkout.event"]
-        since = self._to_timestamp(self._get_window_start(gateway))
+        since = to_timestamp(self._get_window_start(gateway))
         listed = client.iter_events(HANDLED_EVENTS, since)
         for events in split_every(EVENT_BATCH, listed):
             for event in inbox._filter_unknown(gateway, events):
@@ -198,6 +196,18 @@ class CheckoutSync(models.AbstractModel):
     # === BALANCE TRANSACTIONS === #
 
     @api.model
+    def _read_balance_changes(self, gateway):
+        """Take and book what has changed the Stripe balance, until now.
+
+        :raise StripeError: if Stripe can't be read; what was read until then stays.
+        """
+        client = gateway._get_client()
+        self._read_transactions(gateway, client, fields.Datetime.now())
+        self._process(gateway)
+        self._read_opening(gateway, client)
+        self._process(gateway)
+
+    @api.model
     def _read_transactions(self, gateway, client, until):
         """All changes of the Stripe balance since the last time, with an overlap.
 
@@ -206,10 +216,8 @@ class CheckoutSync(models.AbstractModel):
         for period in self._get_pieces(gateway, until):
             rows = gateway._list_transactions(client, period)
             self._take_transactions(gateway, rows)
-            read_to = period.get("lt", self._to_timestamp(until))
-            gateway.transactions_read_to = datetime.fromtimestamp(
-                read_to, timezone.utc
-            ).replace(tzinfo=None)
+            read_to = period.get("lt", to_timestamp(until))
+            gateway.transactions_read_to = to_datetime(read_to)
             gateway._commit()
 
     @api.model
@@ -222,15 +230,11 @@ class CheckoutSync(models.AbstractModel):
         step = timedelta(days=SYNC_PIECE_DAYS)
         while start + step < until:
             yield {
-                "gte": self._to_timestamp(start),
-                "lt": self._to_timestamp(start + step),
+                "gte": to_timestamp(start),
+                "lt": to_timestamp(start + step),
             }
             start += step
-        yield {"gte": self._to_timestamp(start)}
-
-    @api.model
-    def _to_timestamp(self, moment):
-        return int(moment.replace(tzinfo=timezone.utc).timestamp())
+        yield {"gte": to_timestamp(start)}
 
     @api.model
     def _take_transactions(self, gateway, rows):
@@ -291,7 +295,7 @@ class CheckoutSync(models.AbstractModel):
         if gateway.opening_done:
             return
         balance = gateway._read_balance(client)
-        since = self._to_timestamp(gateway.sync_from or fields.Datetime.now())
+        since = to_timestamp(gateway.sync_from or fields.Datetime.now())
         rows = gateway._list_transactions(client, {"gte": since})
         if gateway._read_balance(client) != balance:
             return

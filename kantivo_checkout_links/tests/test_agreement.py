@@ -1,4 +1,9 @@
-from odoo import Command
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+from odoo import Command, fields
 
 from .common import CheckoutCommon
 
@@ -95,11 +100,64 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(self.check(), "grey")
         self.assertFalse(self.gateway.activity_ids)
 
-    def test_red_for_money_that_nobody_has_read(self):
+    def test_money_that_nobody_has_read_is_read_before_it_is_a_difference(self):
+        self.sandbox.create_balance_transaction(-500)
+        self.assertEqual(self.check(), "green")
+        self.assertEqual(self.gateway.agreement_journal_balance, 101.51)
+        self.assertFalse(self.gateway.activity_ids)
+
+    def test_balance_before_the_first_payment_is_read_before_it_is_a_difference(self):
+        self.sandbox.create_balance_transaction(5000)
+        gateway = self.create_gateway_of_a_used_account()
+        gateway.action_check_agreement()
+        self.assertEqual(gateway.agreement_state, "green")
+        self.assertEqual(gateway.agreement_journal_balance, 156.51)
+
+    def create_gateway_of_a_used_account(self):
+        """One that begins to book now, and has read nothing yet."""
+        self.gateway.active = False
+        self.sandbox.advance(3600)
+        return self.create_gateway(
+            name="Begun later", sync_from=fields.Datetime.now() + timedelta(minutes=30)
+        )
+
+    def test_money_that_moves_while_the_sync_compares_is_no_difference(self):
+        self.sync()
+        with self.moving_on("/v1/balance", -500):
+            self.sync()
+        self.assertEqual(self.gateway.agreement_stripe_balance, 101.51)
+        self.assertEqual(self.gateway.agreement_state, "green")
+        self.assertFalse(self.gateway.activity_ids)
+
+    @contextmanager
+    def moving_on(self, path, amount):
+        """Money moves at Stripe while it is asked for a path for the first time."""
+        self.sandbox.clear_requests()
+        self.sandbox.api_fault("slow", f"GET {path}", seconds=0.5, times=9)
+        with ThreadPoolExecutor() as pool:
+            moved = pool.submit(self.move_once_asked, path, amount)
+            yield
+            moved.result()
+
+    def move_once_asked(self, path, amount):
+        for _time in range(200):
+            if any(r["path"] == path for r in self.sandbox.requests(f"GET {path}")):
+                return self.sandbox.create_balance_transaction(amount)
+            time.sleep(0.05)
+        raise AssertionError(f"nobody asked for {path}")
+
+    def test_red_for_money_that_no_sync_finds(self):
+        self.sync()
+        self.gateway.transactions_read_to += timedelta(days=1)
         self.sandbox.create_balance_transaction(-500)
         self.assertEqual(self.check(), "red")
         message = self.gateway.action_view_difference()["params"]["message"]
         self.assertIn("txn_", message)
+
+    def test_red_for_unread_money_while_it_is_open_whose_it_is(self):
+        self.gateway.shared_account = "ask"
+        self.sandbox.create_balance_transaction(-500)
+        self.assertEqual(self.check(), "red")
 
     def test_grey_while_nothing_is_posted(self):
         self.gateway.post_entries = False
