@@ -65,6 +65,7 @@ class CheckoutEntryTax(models.AbstractModel):
         computed = sum(item[name] for item in tax_items)
         if currency.is_zero(computed):
             return
+        total = currency.round(total)
         base[name] = currency.round(base[name] + computed - total)
         for item in tax_items:
             item[name] = currency.round(item[name] * total / computed)

@@ -131,6 +131,28 @@ class TestCurrency(CheckoutCommon):
         )
         self.assert_agrees(gateway)
 
+    def test_half_a_cent_of_a_fee_and_of_its_tax_are_one_cent_together(self):
+        self.sandbox.settings(
+            currencies=["gbp"],
+            rates={"gbp": "1.25"},
+            fee_rate="0",
+            fee_fixed={"gbp": 74},
+            fee_tax_rate="0.19",
+        )
+        gateway = self.create_gateway_in(self.gbp)
+        gateway.fee_tax_ids = self.company_data["default_tax_purchase"]
+        payment = self.pay_in(self.gbp, 110, gateway)
+        fee = self.get_movement(payment, "fee")
+        self.assertEqual((fee.amount, fee.tax_amount), (-0.88, 0.14))
+        self.assert_entry(
+            fee,
+            [
+                (gateway.journal_id.default_account_id, 0, 1.1),
+                (gateway.fee_account_id, 0.92, 0),
+                (self.company_data["default_account_tax_purchase"], 0.18, 0),
+            ],
+        )
+
     def test_yen_and_dinars(self):
         for currency, amount in ((self.jpy, 5000), (self.kwd, 12.34)):
             with self.subTest(currency=currency.name):

@@ -120,13 +120,13 @@ def reconcile(merchant, payout):
 
 def send(merchant, payout):
     """The payout leaves Stripe."""
+    _check_under_way(payout, "pending")
     _change(merchant, payout, status="in_transit")
 
 
 def pay(merchant, payout):
     """The payout arrives, with its trace id."""
-    if payout["status"] not in ON_ITS_WAY:
-        raise errors.NotPossible(f"the payout is {payout['status']} already")
+    _check_under_way(payout, *ON_ITS_WAY)
     trace = {"status": "supported", "value": merchant.new_id("TRACE", 10).upper()}
     _change(merchant, payout, status="paid", trace_id=trace)
     merchant.emit("payout.paid", payout)
@@ -134,8 +134,7 @@ def pay(merchant, payout):
 
 def fail(merchant, payout, code="account_closed"):
     """The bank refuses the money, even after `paid`; it comes back."""
-    if payout["status"] not in (*ON_ITS_WAY, "paid"):
-        raise errors.NotPossible(f"the payout is {payout['status']} already")
+    _check_under_way(payout, *ON_ITS_WAY, "paid")
     _bring_back(merchant, payout, "payout_failure")
     payout.update(
         status="failed",
@@ -147,11 +146,15 @@ def fail(merchant, payout, code="account_closed"):
 
 def cancel(merchant, payout):
     """The payout is stopped; the money comes back."""
-    if payout["status"] not in ON_ITS_WAY:
-        raise errors.NotPossible(f"the payout is {payout['status']} already")
+    _check_under_way(payout, *ON_ITS_WAY)
     _bring_back(merchant, payout, "payout_cancel")
     payout["status"] = "canceled"
     merchant.emit("payout.canceled", payout)
+
+
+def _check_under_way(payout, *statuses):
+    if payout["status"] not in statuses:
+        raise errors.NotPossible(f"the payout is {payout['status']} already")
 
 
 def _send(merchant, payout):

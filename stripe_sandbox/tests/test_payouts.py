@@ -88,6 +88,17 @@ class TestAutomatic:
         assert frozen.balance() == {"usd": payout.amount}
         assert frozen.payout()["amount"] == payout.amount
 
+    @pytest.mark.parametrize("end", ["fail", "cancel"])
+    def test_never_sent_again_once_it_came_back(self, client, charges, frozen, end):
+        made = frozen.payout()
+        frozen.change_payout(made["id"], end)
+        for action in ("send", "pay"):
+            with pytest.raises(SandboxError, match="already"):
+                frozen.change_payout(made["id"], action)
+        frozen.set_clock(now=made["arrival_date"])
+        payout = client.v1.payouts.retrieve(made["id"])
+        assert payout.status in ("failed", "canceled")
+
     def test_negative_when_the_balance_is(self, client, charges, frozen):
         frozen.payout()
         frozen.dispute(charges[0].id)
