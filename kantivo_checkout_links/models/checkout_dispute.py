@@ -55,6 +55,14 @@ class CheckoutDispute(models.Model):
         "UNIQUE (gateway_id, stripe_id)", "This dispute is here already."
     )
 
+    # === COMPUTE METHODS === #
+
+    @api.depends("payment_id", "amount")
+    def _compute_display_name(self):
+        for dispute in self:
+            amount = dispute.currency_id.format(dispute.amount)
+            dispute.display_name = f"{dispute.payment_id.name} · {amount}"
+
     # === BUSINESS METHODS === #
 
     @api.model

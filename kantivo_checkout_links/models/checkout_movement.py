@@ -130,6 +130,14 @@ class CheckoutMovement(models.Model):
 
     # === COMPUTE METHODS === #
 
+    @api.depends("kind", "payment_id", "stripe_source_id")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for movement in self:
+            about = movement.payment_id.name or movement.stripe_source_id
+            movement.display_name = f"{kinds[movement.kind]} · {about}"
+
     @api.depends("kind", "state")
     def _compute_can_rebook(self):
         for movement in self:

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.tools.misc import format_date
 
 from ..const import EVENT_DAYS, PAYOUT_STATES
 from ..moments import to_datetime
@@ -69,6 +70,14 @@ class CheckoutPayout(models.Model):
     )
 
     # === COMPUTE METHODS === #
+
+    @api.depends("amount", "arrival_date")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for payout in self:
+            amount = payout.currency_id.format(payout.amount)
+            day = format_date(self.env, payout.arrival_date)
+            payout.display_name = f"{amount} · {day}"
 
     @api.depends("stripe_id", "gateway_id.livemode")
     def _compute_stripe_url(self):

@@ -171,7 +171,8 @@ class CheckoutPoster(models.AbstractModel):
         if not company.currency_id.is_zero(difference):
             raise UserError(
                 self.env._(
-                    "The entry would be off by %s. Nothing was booked.", difference
+                    "The entry would be off by %s. Nothing was booked.",
+                    company.currency_id.format(difference),
                 )
             )
 

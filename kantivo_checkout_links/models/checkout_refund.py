@@ -70,6 +70,8 @@ class CheckoutRefund(models.Model):
         "This refund has been asked for already.",
     )
 
+    # === COMPUTE METHODS === #
+
     @api.depends("payment_id", "amount")
     def _compute_display_name(self):
         for refund in self:

@@ -5,6 +5,7 @@ from lxml import etree
 
 from odoo import fields
 from odoo.tests import Form, new_test_user, tagged
+from odoo.tools.misc import format_date
 from odoo.tools.safe_eval import safe_eval
 
 from .common import CheckoutCommon
@@ -304,6 +305,29 @@ class TestWays(CheckoutCommon):
 
     def test_an_unpaid_payment_leads_nowhere(self):
         self.assertFalse(self.begin(self.link).stripe_url)
+
+    def test_what_is_opened_is_named_in_words(self):
+        number = self.payment.name
+        self.sandbox.dispute(self.payment.stripe_charge_id, amount=2000)
+        payout_id = self.sandbox.payout()["id"]
+        self.deliver()
+        payout = self.env["checkout.payout"].search([("stripe_id", "=", payout_id)])
+        arrival = format_date(self.env, payout.arrival_date)
+        movements = self.payment.movement_ids.sorted("id")
+        self.assertEqual(
+            [
+                movements[0].display_name,
+                self.payment.dispute_ids.display_name,
+                payout.display_name,
+                payout._get_own_movements().display_name,
+            ],
+            [
+                f"Charge · {number}",
+                f"{number} · $\N{NO-BREAK SPACE}20.00",
+                f"$\N{NO-BREAK SPACE}71.51 · {arrival}",
+                f"Payout · {payout_id}",
+            ],
+        )
 
     def test_the_payment_form_opens(self):
         with Form(self.payment) as form:
