@@ -178,8 +178,10 @@ class StripeClient:
         return self._call(self._v1.checkout.sessions.list, params)["data"]
 
     def expire_session(self, session_id):
-        """Close an open session, so that nobody can pay it any more."""
-        return self._call(self._v1.checkout.sessions.expire, session_id)
+        """Close an open session, so that nobody can pay it any more; as retrieved."""
+        return self._call(
+            self._v1.checkout.sessions.expire, session_id, {"expand": SESSION_EXPAND}
+        )
 
     # === MONEY === #
 

@@ -171,6 +171,16 @@ def test_refund_goes_on_where_others_write_to_its_event(shop):
     assert_refunded_once(shop, link, charge_id)
 
 
+def test_refund_asked_for_by_two_at_once_gives_the_money_back_once(shop):
+    link = shop.make_link("Refunded by two at once")
+    charge_id = sell(shop, link)
+    (payment,) = shop.payments(link)
+    order = {"payment_id": payment["id"], "amount": 33, "key": "of two at once"}
+    first, second = shop.workers.do_at_once("refund", [order, order])
+    assert first.answer == second.answer
+    assert_refunded_once(shop, link, charge_id)
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_check_killed_at_any_commit_gives_one_alarm(shop, moment):
     for number in count(1):

@@ -80,8 +80,12 @@ class CheckoutWebhook(http.Controller):
             request.env.cr.flush()
         except SerializationFailure:
             raise  # the same event at once, elsewhere: Odoo tries again
-        except psycopg2.Error:
-            _logger.exception("A delivery to gateway %s wasn't kept", gateway_sudo.id)
+        except psycopg2.Error as error:
+            # Just the kind: the database's own words may quote what Stripe told.
+            kind = type(error).__name__
+            _logger.error(
+                "A delivery to gateway %s wasn't kept: %s", gateway_sudo.id, kind
+            )
             request.env.cr.rollback()
             return Response(status=503)
         return Response(status=200)

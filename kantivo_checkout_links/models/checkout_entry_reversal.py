@@ -107,12 +107,23 @@ class CheckoutEntryReversal(models.AbstractModel):
 
     @api.model
     def _get_earlier_lines(self, movement, sale):
-        """What was taken back of the sale until now."""
+        """What was taken back of the sale until now, also where it was booked before a
+        re-booking.
+        """
         others = (movement.payment_id.movement_ids - movement).filtered(
             lambda m: m.kind in REVERSING_KINDS
         )
+        accounts = sale.account_id | self._get_former_accounts(movement)
         return others._get_booked_lines().filtered(
-            lambda line: line.account_id in sale.account_id
+            lambda line: line.account_id in accounts
+        )
+
+    @api.model
+    def _get_former_accounts(self, movement):
+        charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
+        moves = charge.move_id | charge.rebooking_move_ids
+        return (
+            moves.line_ids.account_id - charge.gateway_id.journal_id.default_account_id
         )
 
     @api.model

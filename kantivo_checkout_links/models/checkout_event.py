@@ -16,6 +16,23 @@ _logger = logging.getLogger(__name__)
 # The objects that belong to one payment each.
 PAYMENT_OBJECTS = ("checkout.session", "charge", "refund", "dispute")
 
+INSERT_EVENT = """
+    INSERT INTO checkout_event (
+        gateway_id, company_id, stripe_event_id, type, state, payload,
+        created_at, received_at, next_attempt_at, attempts,
+        create_uid, write_uid, create_date, write_date
+    ) VALUES (
+        %(gateway)s, %(company)s, %(id)s, %(type)s, %(state)s, %(payload)s,
+        %(created)s, %(now)s, %(now)s, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
+    )
+    ON CONFLICT (gateway_id, stripe_event_id) DO UPDATE
+        SET state = 'pending', attempts = 0, error = NULL,
+            payload = excluded.payload,
+            received_at = excluded.received_at,
+            next_attempt_at = excluded.next_attempt_at
+        WHERE checkout_event.stripe_event_id LIKE 'sync:%%'
+"""
+
 
 class CheckoutEvent(models.Model):
     """The inbox: what Stripe delivered, kept before anything is done about it.
@@ -172,36 +189,21 @@ class CheckoutEvent(models.Model):
     ):
         """One statement, so that of two deliveries at once one is just not inserted.
 
-        A `sync:` row comes again whenever somebody asks, so that one waits anew.
+        A `sync:` row comes again whenever somebody asks, so that one waits anew. Of a
+        query that fails the log gets nothing, since its values are what Stripe told.
         """
-        self.env.cr.execute(
-            """
-            INSERT INTO checkout_event (
-                gateway_id, company_id, stripe_event_id, type, state, payload,
-                created_at, received_at, next_attempt_at, attempts,
-                create_uid, write_uid, create_date, write_date
-            ) VALUES (
-                %(gateway)s, %(company)s, %(id)s, %(type)s, %(state)s, %(payload)s,
-                %(created)s, %(now)s, %(now)s, 0, %(uid)s, %(uid)s, %(now)s, %(now)s
-            )
-            ON CONFLICT (gateway_id, stripe_event_id) DO UPDATE
-                SET state = 'pending', attempts = 0, error = NULL,
-                    received_at = excluded.received_at,
-                    next_attempt_at = excluded.next_attempt_at
-                WHERE checkout_event.stripe_event_id LIKE 'sync:%%'
-            """,
-            {
-                "gateway": gateway.id,
-                "company": gateway.company_id.id,
-                "id": stripe_event_id,
-                "type": event_type,
-                "state": state,
-                "payload": json.dumps(payload) if payload else None,
-                "created": created_at,
-                "now": fields.Datetime.now(),
-                "uid": self.env.uid,
-            },
-        )
+        values = {
+            "gateway": gateway.id,
+            "company": gateway.company_id.id,
+            "id": stripe_event_id,
+            "type": event_type,
+            "state": state,
+            "payload": json.dumps(payload) if payload else None,
+            "created": created_at,
+            "now": fields.Datetime.now(),
+            "uid": self.env.uid,
+        }
+        self.env.cr.execute(INSERT_EVENT, values, log_exceptions=False)
         self.invalidate_model()
 
     @api.model
@@ -209,13 +211,23 @@ class CheckoutEvent(models.Model):
         """Whether an event is of a type we act on and of an object this database made,
         or of the account's own money.
         """
-        if event["type"] not in HANDLED_EVENTS:
+        if event["type"] not in HANDLED_EVENTS or self._is_of_others(gateway, event):
             return False
         stripe_object = event["data"]["object"]
         kind = stripe_object.get("object")
         if kind == "payout" or self._is_reference(stripe_object):
             return True
         return kind in PAYMENT_OBJECTS and self._is_of_ours(gateway, stripe_object)
+
+    @api.model
+    def _is_of_others(self, gateway, event):
+        """Whether an event is of an account that ours is a platform of.
+
+        https://docs.stripe.com/connect/webhooks
+        """
+        account = event.get("account")
+        known = gateway.stripe_account_id
+        return bool(account) and bool(known) and account != known
 
     @api.model
     def _is_reference(self, stripe_object):
@@ -315,6 +327,7 @@ class CheckoutEvent(models.Model):
     def _process_gateway(self, gateway):
         """Work off what a gateway has to do. Under its lock, as superuser."""
         self = self.with_env(gateway.env)
+        gateway._learn_settlement()
         while events := self._search_due(gateway):
             events._work_off()
         gateway._expire_requested_sessions()

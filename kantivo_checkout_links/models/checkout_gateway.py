@@ -1,6 +1,7 @@
 import logging
 from contextlib import contextmanager
 
+from psycopg2 import OperationalError
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
@@ -472,8 +473,20 @@ class CheckoutGateway(models.Model):
             ]
         )
         for payment in payments:
-            payment._expire_at_stripe()
+            self._expire_one(payment)
             self._commit()
+
+    def _expire_one(self, payment):
+        """One that can't be ended keeps nobody else waiting."""
+        try:
+            with self.env.cr.savepoint():
+                payment._expire_at_stripe()
+        except OperationalError:
+            raise  # nobody's fault: the whole transaction is tried again
+        except stripe_client.StripeError as error:
+            _logger.warning("Payment %s can't be ended: %s", payment.id, error)
+        except Exception:
+            _logger.exception("Payment %s can't be ended", payment.id)
 
     # === BUSINESS METHODS - ONE WRITER AT A TIME === #
 

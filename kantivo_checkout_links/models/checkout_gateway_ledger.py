@@ -1,3 +1,4 @@
+import logging
 from contextlib import contextmanager
 
 from odoo import fields, models, modules
@@ -6,6 +7,9 @@ from odoo.exceptions import UserError
 from ..const import PAYMENTS_BALANCE
 from ..moments import to_datetime
 from ..stripe_client import StripeError
+
+
+_logger = logging.getLogger(__name__)
 
 
 class CheckoutGateway(models.Model):
@@ -202,7 +206,19 @@ class CheckoutGateway(models.Model):
             self.settlement_codes = " ".join(codes)
         return codes
 
+    def _learn_settlement(self):
+        """Have Stripe say what the account settles in, before anything is booked."""
+        if self.settlement_codes:
+            return
+        try:
+            self._set_settlement(self._get_client().retrieve_balance())
+        except StripeError as error:
+            _logger.info("Gateway %s: no balance yet: %s", self.id, error)
+
     def _settles(self, currency):
-        """Whether a charge in a currency is worth its face in the journal."""
-        codes = (self.settlement_codes or currency.name).split()
+        """Whether a charge in a currency is worth its face in the journal.
+
+        While that isn't known, no charge is: its balance transaction will tell.
+        """
+        codes = (self.settlement_codes or "").split()
         return currency == self.currency_id and currency.name in codes

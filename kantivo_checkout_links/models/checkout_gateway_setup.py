@@ -151,6 +151,31 @@ class CheckoutGateway(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _learn_account(self, client):
+        """Find out whose the key is where nobody has tested it, so that the gateways of
+        an account know of each other. Not where that would make two for one balance.
+
+        :raise StripeError: if Stripe can't be asked.
+        """
+        if self.stripe_account_id:
+            return
+        account_id = self._read_account_id(client)
+        if account_id and not self._has_twin(account_id):
+            self.stripe_account_id = account_id
+
+    @api.model
+    def _read_account_id(self, client):
+        """The account of a client's key; False where a restricted key doesn't tell.
+
+        :raise StripeError: if the key is no good or Stripe can't be asked.
+        """
+        try:
+            return client.retrieve_account()["id"]
+        except stripe_client.StripeError as error:
+            if error.kind == "permission":
+                return False
+            raise
+
     def _set_account(self, account_id):
         """Keep whose the key is.
 

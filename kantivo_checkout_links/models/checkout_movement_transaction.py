@@ -303,6 +303,7 @@ class CheckoutMovement(models.Model):
         [[total]] = self._read_group(
             [
                 ("gateway_id", "=", gateway.id),
+                ("currency_id", "=", gateway.currency_id.id),
                 ("balance_transaction_id", "!=", False),
                 ("balance_transaction_id", "not in", transaction_ids),
             ],

@@ -1,7 +1,7 @@
 import logging
 from uuid import uuid4
 
-from psycopg2.errors import SerializationFailure
+from psycopg2.errors import SerializationFailure, UniqueViolation
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -87,7 +87,7 @@ class CheckoutPayment(models.Model):
         for _attempt in range(WORK_ATTEMPTS):
             try:
                 return self._ask_for_refund(amount, options)
-            except SerializationFailure:
+            except (SerializationFailure, UniqueViolation):
                 _logger.info("A refund of %s is worked on once more", self.id)
         raise UserError(self._describe_clash())
 
@@ -108,15 +108,18 @@ class CheckoutPayment(models.Model):
         )
 
     def _process_now(self):
-        """Work off the inbox at once; if somebody else is at it, they will.
+        """Work off the inbox at once; if that fails, the scheduled processor will.
 
-        No clash may leave this method: Odoo would repeat the whole request, and with it
-        the refund.
+        Nothing may leave this method: the money has gone back by now, and whoever was
+        told of a failure, a program or Odoo itself, would ask for it once more.
         """
         gateway_sudo = self.gateway_id.sudo()  # posting needs it
         try:
             gateway_sudo._work_exclusively(self.env["checkout.event"]._process_gateway)
         except UserError:
+            self.env["checkout.event"].sudo()._trigger_processing()
+        except Exception:
+            _logger.exception("Events of gateway %s wait", gateway_sudo.id)
             self.env["checkout.event"].sudo()._trigger_processing()
 
     def _get_amount_left(self):

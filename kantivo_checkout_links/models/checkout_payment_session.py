@@ -169,11 +169,31 @@ class CheckoutPayment(models.Model):
         try:
             self._apply_session(client.expire_session(self.stripe_checkout_session_id))
         except StripeError as error:
-            if error.kind != "refused":
+            if error.kind not in ("refused", "missing"):
                 return  # no answer: the request stays, and the next run asks again
-            session = client.retrieve_session(self.stripe_checkout_session_id)
+            session = self._retrieve_session(client)
             self.expiry_requested = False
-            self._apply_session(session)
+            if session:
+                self._apply_session(session)
+
+    def _retrieve_session(self, client):
+        """The session as it is at Stripe; nothing if Stripe doesn't have it any more,
+        as when test data were deleted there: then nobody can pay it.
+
+        :raise StripeError: if Stripe can't be asked.
+        """
+        try:
+            return client.retrieve_session(self.stripe_checkout_session_id)
+        except StripeError as error:
+            if error.kind != "missing":
+                raise
+            self._set_missing(str(error))
+            return None
+
+    def _set_missing(self, reason):
+        """:param str reason: In Stripe's words."""
+        if self.state in UNFINISHED_STATES:
+            self.write({"state": "expired", "failure_message": reason})
 
     # === BUSINESS METHODS - RETURN PAGE === #
 

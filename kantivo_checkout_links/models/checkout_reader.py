@@ -23,9 +23,7 @@ class CheckoutReader(models.AbstractModel):
             instead.
         """
         reading = Reading(self.env, gateway)
-        return {
-            event: reading.read(event.payload["data"]["object"]) for event in events
-        }
+        return {event: reading.read(event) for event in events}
 
 
 class Reading:
@@ -38,17 +36,20 @@ class Reading:
         self.known = {}
         self.sessions = {}
 
-    def read(self, stripe_object):
-        """The objects to apply for one, or the exception that came instead."""
-        reader = getattr(self, f"_read_{stripe_object['object'].replace('.', '_')}")
+    def read(self, event):
+        """The objects to apply for an event, or the exception that came instead."""
         try:
-            return reader(stripe_object)
+            return self._read_object(event.payload["data"]["object"])
         except StripeError as error:
             return error
         except Exception as error:
             # A signed event may still hold anything; it must not stop the others.
-            _logger.exception("%s can't be read", stripe_object.get("id"))
+            _logger.exception("%s can't be read", event.stripe_event_id)
             return error
+
+    def _read_object(self, stripe_object):
+        kind = stripe_object["object"].replace(".", "_")
+        return getattr(self, f"_read_{kind}")(stripe_object)
 
     # === BY KIND OF OBJECT === #
 

@@ -10,7 +10,8 @@ class CheckoutRebooking(models.AbstractModel):
 
     The entry of the movement stays as it is. A general entry takes back all of it but
     the liquidity item, and books the same money anew; so the journal goes on agreeing
-    with Stripe. Refunds take back what is booked in the end.
+    with Stripe. Refunds take back what is booked in the end: earlier ones of a charge
+    are booked anew with it.
     """
 
     _name = "checkout.rebooking"
@@ -31,7 +32,27 @@ class CheckoutRebooking(models.AbstractModel):
         move = self._create_move(movement, self._prepare_mirror(lines), new_items)
         self._close_items(lines, move)
         movement._set_rebooked(move, move.line_ids[len(lines) :])
+        for refund in self._get_refunds(movement):
+            self._rebook(refund, account, taxes)
         return move
+
+    @api.model
+    def _get_refunds(self, movement):
+        """The refunds of a charge that go where it goes: those that were neither booked
+        elsewhere on purpose nor failed.
+        """
+        if movement.kind != "charge":
+            return movement.browse()
+        others = movement.payment_id.movement_ids
+        failed = others.filtered(lambda m: m.kind == "refund_failure")
+        return others.filtered(
+            lambda m: (
+                m.kind == "refund"
+                and m.move_id
+                and not m.rebooked_line_ids
+                and m.stripe_source_id not in failed.mapped("stripe_source_id")
+            )
+        )
 
     @api.model
     def _get_lines(self, movement):

@@ -96,11 +96,13 @@ class CheckoutRefund(models.Model):
         :param float amount: In the payment's currency; all that is left if None.
         :param dict options: `idempotency_key`, `reason`, `note`, `user_id`.
         :return: The refund of this key, if it was asked for before.
-        :raise UserError: if there is nothing to refund, or less.
+        :raise UserError: if there is nothing to refund, or less, or the key's refund
+            was refused or is of another amount.
         """
         key = options["idempotency_key"]
         known = payment.refund_ids.filtered(lambda r: r.idempotency_key == key)
         if known:
+            known._check_repeatable(amount)
             return known
         return self.create(
             {
@@ -110,6 +112,19 @@ class CheckoutRefund(models.Model):
                 "uuid": str(uuid4()),
             }
         )
+
+    def _check_repeatable(self, amount):
+        """What came of a key's refund is told again, and it stays as it was."""
+        if amount and self.currency_id.compare_amounts(amount, self.amount):
+            raise UserError(
+                self.env._(
+                    "This key is of a refund of %s already. Take another key for "
+                    "another refund.",
+                    self.currency_id.format(self.amount),
+                )
+            )
+        if self.state == "failed" and not self.stripe_id:
+            raise UserError(self._describe_failure(self.error))
 
     @api.model
     def _check_amount(self, payment, amount):
@@ -203,7 +218,7 @@ class CheckoutRefund(models.Model):
         """The refund, if an earlier try has made it; keys are only kept for a day."""
         refunds = client.list_refunds(self.payment_id.stripe_charge_id)
         return next(
-            (r for r in refunds if r["metadata"].get("checkout_refund") == self.uuid),
+            (r for r in refunds if self._get_uuid(r) == self.uuid),
             None,
         )
 
@@ -239,10 +254,15 @@ class CheckoutRefund(models.Model):
 
     @api.model
     def _find_refund(self, payment, refund):
-        uuid = (refund["metadata"] or {}).get("checkout_refund")
+        uuid = self._get_uuid(refund)
         return payment.refund_ids.filtered(
             lambda r: r.stripe_id == refund["id"] or (uuid and r.uuid == uuid)
         )
+
+    @api.model
+    def _get_uuid(self, refund):
+        """The number of ours that a refund of Stripe's was asked for with, if any."""
+        return (refund["metadata"] or {}).get("checkout_refund")
 
     @api.model
     def _prepare_refund_vals(self, payment, refund):

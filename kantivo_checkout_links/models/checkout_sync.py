@@ -53,8 +53,9 @@ class CheckoutSync(models.AbstractModel):
         """
         self = self.with_env(gateway.env)
         gateway._check_may_sync()
-        gateway._adopt_waiting()
         client = gateway._get_client()
+        gateway._learn_account(client)
+        gateway._adopt_waiting()
         started = fields.Datetime.now()
         last = self.env["checkout.movement"].search([], order="id desc", limit=1)
         self._process(gateway)
@@ -167,8 +168,8 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _receive_session(self, gateway, client, payment):
-        session = client.retrieve_session(payment.stripe_checkout_session_id)
-        if payment._is_news(session):
+        session = payment._retrieve_session(client)
+        if session and payment._is_news(session):
             self.env["checkout.event"]._receive_session(payment)
 
     @api.model
@@ -276,9 +277,13 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _stands_alone(self, row, source, payment):
-        """Whether reading the object of a transaction may not lead to it."""
-        is_known = bool(payment.paid_at) or source["object"] == "payout"
-        return is_known and self.env["checkout.movement"]._is_unlisted(row, source)
+        """Whether reading the object of a transaction may not lead to it: the key may
+        not be allowed to read payouts.
+        """
+        movements = self.env["checkout.movement"]
+        return source["object"] == "payout" or (
+            bool(payment.paid_at) and movements._is_unlisted(row, source)
+        )
 
     @api.model
     def _is_followed(self, source):

@@ -349,6 +349,35 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(set(fees.mapped("state")), {"posted"})
         self.assert_agrees()
 
+    def test_gateways_of_an_account_that_nobody_tested_share_its_money(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        euros = self.create_gateway_in(self.eur)
+        payment = self.pay(self.create_link(110, currency_id=self.eur.id))
+        self.sandbox.release()
+        self.sync(euros)
+        self.sync()
+        self.sync(euros)
+        self.assertEqual(payment.movement_ids.gateway_id, euros)
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        self.assert_agrees(euros)
+        self.assert_agrees()
+
+    def test_opening_leaves_other_currencies_that_wait_alone(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        self.pay_in(self.eur, 110)
+        self.sync()
+        self.assert_agrees()
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def test_first_charge_of_an_untested_gateway_is_not_booked_at_face(self):
+        self.sandbox.settings(currencies=["eur"], balance_transactions="held")
+        payment = self.pay(self.create_link(110))
+        self.receive(self.take_events())
+        self.assertEqual(self.get_movement(payment, "charge").state, "to_post")
+        self.deliver()
+        self.sync()
+        self.assertEqual(self.get_journal_balance(), 0)
+
     def test_settlement_currencies_are_known_before_the_first_payment(self):
         self.sandbox.settings(currencies=["eur"], balance_transactions="held")
         self.gateway.action_test_connection()

@@ -1,4 +1,11 @@
-from .common import CheckoutCommon
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import fields
+from odoo.tools import mute_logger
+
+from .common import CLIENT_LOGGER, CheckoutCommon
 
 
 class TestInbox(CheckoutCommon):
@@ -62,3 +69,72 @@ class TestInbox(CheckoutCommon):
             [("stripe_checkout_session_id", "=", session_id)]
         )
         self.assert_booked_once(found)
+
+    def test_object_is_read_again_after_its_contents_were_forgotten(self):
+        payment = self.pay(self.create_link())
+        self.deliver()
+        dispute = self.sandbox.dispute(payment.stripe_charge_id)
+        self.sync()
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.sync()
+        events = self.env["checkout.event"].search([])
+        events.write({"received_at": fields.Datetime.now() - timedelta(days=91)})
+        self.env["checkout.event"]._gc_contents()
+        self.sandbox.create_balance_transaction(-1500, source=dispute["id"])
+        self.sync()
+        self.assert_agrees()
+
+    def test_event_without_contents_keeps_no_other_waiting(self):
+        empty = (
+            self.env["checkout.event"]
+            .sudo()
+            .create(
+                {
+                    "gateway_id": self.gateway.id,
+                    "stripe_event_id": "sync:re_of_a_lost_day",
+                    "type": "sync.refund",
+                    "received_at": fields.Datetime.now(),
+                    "next_attempt_at": fields.Datetime.now(),
+                }
+            )
+        )
+        payment = self.pay(self.create_link())
+        with mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_reader"):
+            self.deliver()
+        self.assert_booked_once(payment)
+        self.assertEqual(empty.state, "pending")
+        self.assertTrue(empty.error)
+
+    def test_payout_of_another_account_of_a_platform_is_ignored(self):
+        self.gateway.action_test_connection()
+        self.pay(self.create_link())
+        self.deliver()
+        payout = {**self.sandbox.payout(), "id": "po_of_another"}
+        event = self.sandbox.events("payout.created")[-1]
+        with mute_logger(CLIENT_LOGGER):
+            self.receive(
+                [
+                    {
+                        **event,
+                        "id": "evt_of_another",
+                        "account": "acct_of_another",
+                        "data": {"object": payout},
+                    }
+                ]
+            )
+        kept = self.env["checkout.event"].search(
+            [("stripe_event_id", "=", "evt_of_another")]
+        )
+        self.assertEqual((kept.state, kept.payload), ("ignored", False))
+
+    def test_what_stripe_told_is_in_no_log_if_it_cant_be_kept(self):
+        inbox = self.env["checkout.event"].sudo()
+        payload = {"data": {"object": {"email": "ada@example.com\N{NULL}"}}}
+        with (
+            self.assertRaises(psycopg2.Error),
+            self.assertNoLogs("odoo.sql_db"),
+            self.cr.savepoint(),
+        ):
+            inbox._insert(
+                self.gateway.sudo(), "evt_1", "charge.updated", "pending", payload
+            )

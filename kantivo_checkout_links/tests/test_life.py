@@ -95,6 +95,37 @@ class TestClosing(CheckoutCommon):
             session["data"]["object"]["id"], payment.stripe_checkout_session_id
         )
 
+    def test_checkout_with_a_declined_card_is_ended_too(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        with self.assertRaises(SandboxError):
+            self.sandbox.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
+        link.action_deactivate()
+        self.process()
+        self.assertEqual(payment.state, "expired")
+        self.assertTrue(payment.stripe_payment_intent_id.startswith("pi_"))
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_checkout_that_stripe_no_longer_has_is_over(self):
+        link = self.create_link()
+        lost, payment = self.begin(link), self.pay(self.create_link())
+        path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
+        self.sandbox.api_fault("status", path, status=404, times=9)
+        self.sync()
+        self.assertEqual(lost.state, "expired")
+        self.assertTrue(lost.failure_message)
+        self.assertEqual(payment.state, "paid")
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_closing_ends_what_stripe_no_longer_has(self):
+        link = self.create_link()
+        lost, other = self.begin(link), self.begin(link)
+        path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
+        self.sandbox.api_fault("status", path, status=404, times=9)
+        link.action_deactivate()
+        self.process()
+        self.assertEqual((lost | other).mapped("state"), ["expired"] * 2)
+
     def test_new_price_ends_open_checkouts_and_a_new_title_does_not(self):
         link = self.create_link()
         payment = self.begin(link)

@@ -99,6 +99,47 @@ class TestRebooking(CheckoutCommon):
             self.assertEqual(result[account], 0)
         self.assert_agrees()
 
+    def test_earlier_refunds_go_where_the_charge_goes(self):
+        self.payment.action_refund(11)
+        self.charge.action_rebook(self.other_income, self.create_tax(25))
+        self.payment.action_refund()
+        result = self.get_result()
+        for account in (self.income, self.other_income, self.tax_account):
+            self.assertEqual(result[account], 0)
+        movements = self.payment.movement_ids
+        self.assertEqual(
+            self.get_tags(movements.move_id | movements.rebooking_move_ids),
+            {"SALES BASE 10": 0, "SALES TAX 10": 0}
+            | {"REFUND BASE 10": 0, "REFUND TAX 10": 0}
+            | {"SALES BASE 25": -88, "SALES TAX 25": -22}
+            | {"REFUND BASE 25": 88, "REFUND TAX 25": 22},
+        )
+        self.assert_agrees()
+
+    def test_refund_that_was_booked_elsewhere_on_purpose_stays_there(self):
+        self.payment.action_refund(11)
+        given_back = self.income.copy({"name": "Given back"})
+        refund = self.get_movement(self.payment, "refund")
+        refund.action_rebook(given_back, self.tax)
+        self.charge.action_rebook(self.other_income, self.tax)
+        result = self.get_result()
+        self.assertEqual(result[given_back], 10)
+        self.assertEqual(result[self.other_income], -100)
+
+    def test_what_a_lost_dispute_took_before_isnt_taken_again(self):
+        self.gateway.dispute_loss_account_id = False
+        self.payment.action_refund(66)
+        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=2200)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        self.charge.action_rebook(self.other_income, self.tax)
+        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=2200)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        result = self.get_result()
+        self.assertEqual(result[self.tax_account], 0)
+        self.assertEqual(result[self.income] + result[self.other_income], 0)
+
     def test_refund_that_fails_returns_to_what_is_in_force(self):
         self.charge.action_rebook(self.other_income, self.tax)
         refund = self.payment.action_refund(33)

@@ -83,6 +83,36 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.amount_refunded, 10)
         self.assertEqual(len(self.sandbox.requests("POST /v1/refunds")), 1)
 
+    def test_same_key_is_of_one_amount(self):
+        payment = self.pay_and_book(110)
+        refund = payment.action_refund(20, idempotency_key="one")
+        self.assertEqual(payment.action_refund(idempotency_key="one"), refund)
+        with self.assertRaisesRegex(UserError, "of a refund of"):
+            payment.action_refund(30, idempotency_key="one")
+        self.assertEqual(payment.amount_refunded, 20)
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_same_key_tells_of_the_same_refusal(self):
+        payment = self.pay_and_book(110)
+        self.sandbox.api_fault("status", "POST /v1/refunds", status=400)
+        for _call in range(2):
+            with self.assertRaisesRegex(UserError, "Stripe refused the refund"):
+                payment.action_refund(10, idempotency_key="refused")
+        self.assertEqual(payment.refund_ids.state, "failed")
+        self.assertEqual(len(self.sandbox.requests("POST /v1/refunds")), 1)
+
+    def test_refunds_without_metadata_are_nobodys_of_ours(self):
+        refunds = self.env["checkout.refund"]
+        for metadata in (None, {}, {"order": "12"}):
+            self.assertFalse(refunds._get_uuid({"metadata": metadata}))
+
+    def test_trouble_after_stripe_refunded_is_no_failure_of_the_refund(self):
+        payment = self.pay_and_book(110)
+        self.sandbox.api_fault("status", "GET /v1/refunds/re_", status=401, times=3)
+        with mute_logger(CLIENT_LOGGER):
+            refund = payment.action_refund(10)
+        self.assertTrue(refund)
+
     def test_more_than_is_left_is_refused_before_stripe_is_asked(self):
         payment = self.pay_and_book(110)
         payment.action_refund(100)

@@ -145,6 +145,17 @@ class TestSync(CheckoutCommon):
         self.assertEqual(self.find_movements("charge", "payout").payment_id, payment)
         self.assert_agrees()
 
+    @mute_logger(CLIENT_LOGGER)
+    def test_payout_is_booked_though_the_key_may_not_read_payouts(self):
+        self.sandbox.configure(keys={"rk_test_few": {"denied": ["rak_payout_read"]}})
+        self.gateway.secret_key = "rk_test_few"
+        self.pay(self.create_link(110))
+        self.deliver()
+        self.sandbox.payout()
+        self.sync()
+        self.assertEqual(self.find_movements("payout").amount, -106.51)
+        self.assert_agrees()
+
     def test_late_fee_is_found(self):
         self.sandbox.settings(balance_transactions="held")
         self.pay(self.create_link(110))
