@@ -8,7 +8,6 @@ from ..const import PAYMENTS_BALANCE
 from ..moments import to_datetime
 from ..stripe_client import StripeError
 
-
 _logger = logging.getLogger(__name__)
 
 
