@@ -48,7 +48,7 @@ class CheckoutEntryTax(models.AbstractModel):
         direction = {"sign": -1 if returned else 1, "is_refund": returned}
         taxes = movement.gateway_id.fee_tax_ids
         base, *tax_items = self._split(item, taxes, movement.company_id, direction)
-        if movement.tax_amount:
+        if movement.tax_amount and not self._is_neutral(tax_items):
             stated = movement.tax_amount
             value = stated * item["balance"] / item["amount_currency"]
             currencies = movement.currency_id, movement.company_id.currency_id
@@ -57,18 +57,23 @@ class CheckoutEntryTax(models.AbstractModel):
         return [base, *tax_items]
 
     @api.model
-    def _set_total(self, base, tax_items, name, total, currency):
-        """Make the taxes together what is stated, in proportion.
-
-        Taxes that are nothing together, as in a reverse charge, can't be stated.
+    def _is_neutral(self, tax_items):
+        """Whether taxes are nothing together, as in a reverse charge: then none of them
+        is what Stripe states. Amounts don't tell: a small one may be rounded to nothing.
         """
+        lines = self.env["account.tax.repartition.line"].browse(
+            [item["tax_repartition_line_id"] for item in tax_items]
+        )
+        return not sum(line.factor * line.tax_id.amount for line in lines)
+
+    @api.model
+    def _set_total(self, base, tax_items, name, total, currency):
+        """Make the taxes together what is stated, in proportion."""
         computed = sum(item[name] for item in tax_items)
-        if currency.is_zero(computed):
-            return
         total = currency.round(total)
         base[name] = currency.round(base[name] + computed - total)
         for item in tax_items:
-            item[name] = currency.round(item[name] * total / computed)
+            item[name] = currency.round(item[name] * total / (computed or 1))
         largest = max(tax_items, key=lambda item: abs(item[name]))
         rest = total - sum(item[name] for item in tax_items)
         largest[name] = currency.round(largest[name] + rest)

@@ -213,9 +213,12 @@ class CheckoutSync(models.AbstractModel):
         """All changes of the Stripe balance since the last time, with an overlap.
 
         In pieces of some days, each kept when it is read: a crash begins there anew.
+        Taken twice, since some belong to what only the others lead to.
         """
         for period in self._get_pieces(gateway, until):
             rows = gateway._list_transactions(client, period)
+            self._take_transactions(gateway, rows)
+            self._process(gateway)
             self._take_transactions(gateway, rows)
             read_to = period.get("lt", to_timestamp(until))
             gateway.transactions_read_to = to_datetime(read_to)

@@ -1,3 +1,7 @@
+from datetime import timedelta
+
+from freezegun import freeze_time
+
 from odoo import fields
 
 from .common import CheckoutCommon
@@ -152,6 +156,16 @@ class TestCurrency(CheckoutCommon):
                 (self.company_data["default_account_tax_purchase"], 0.18, 0),
             ],
         )
+
+    def test_stated_tax_of_a_cent_is_a_tax_in_both_currencies(self):
+        self.sandbox.settings(currencies=["jpy"], rates={"jpy": "0.0067"})
+        gateway = self.create_gateway_in(self.jpy)
+        gateway.fee_tax_ids = self.company_data["default_tax_purchase"]
+        self.sandbox.create_balance_transaction(-4, category="tax", currency="jpy")
+        self.sync(gateway)
+        fee = self.env["checkout.movement"].search([("gateway_id", "=", gateway.id)])
+        tax = fee.move_id.line_ids.filtered("tax_line_id")
+        self.assertEqual((tax.amount_currency, tax.balance), (4, 0.03))
 
     def test_yen_and_dinars(self):
         for currency, amount in ((self.jpy, 5000), (self.kwd, 12.34)):
@@ -377,6 +391,21 @@ class TestCurrency(CheckoutCommon):
         self.deliver()
         self.sync()
         self.assertEqual(self.get_journal_balance(), 0)
+
+    def test_late_fee_on_what_another_gateway_has_not_read_yet_is_not_forgotten(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        euros = self.create_gateway_in(self.eur)
+        for gateway in (self.gateway, euros):
+            gateway.action_test_connection()
+        payment = self.pay(self.create_link(110, gateway_id=euros.id))
+        self.sandbox.release()
+        [charge] = self.sandbox.events("charge.succeeded")
+        dispute = self.sandbox.dispute(charge["data"]["object"]["id"])
+        self.sandbox.create_balance_transaction(-1500, source=dispute["id"])
+        with freeze_time(fields.Datetime.now() + timedelta(hours=9)):
+            self.sync()
+        self.assertEqual(payment.state, "disputed")
+        self.assert_agrees()
 
     def test_settlement_currencies_are_known_before_the_first_payment(self):
         self.sandbox.settings(currencies=["eur"], balance_transactions="held")
