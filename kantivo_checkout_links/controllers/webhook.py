@@ -43,7 +43,7 @@ class CheckoutWebhook(http.Controller):
         gateway_sudo = (
             request.env["checkout.gateway"]
             .sudo()  # Stripe has no user here; the signature is its proof
-            .search([("webhook_token", "=", token)])
+            ._search_served([("webhook_token", "=", token)])
         )
         return gateway_sudo.filtered("webhook_secret_value")
 

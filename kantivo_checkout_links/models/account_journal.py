@@ -56,7 +56,7 @@ class AccountJournal(models.Model):
         As superuser: whoever sees a journal's card may see its state, and no more.
         """
         gateways_sudo = self.env["checkout.gateway"].sudo()
-        return gateways_sudo.search([("journal_id", "in", self.ids)])
+        return gateways_sudo._search_served([("journal_id", "in", self.ids)])
 
     # === HELPERS === #
 

@@ -25,7 +25,7 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _cron_check(self):
         """Check all gateways; one that fails says so on itself and stops no other."""
-        for gateway in self.env["checkout.gateway"].search([]):
+        for gateway in self.env["checkout.gateway"]._search_served([]):
             if not gateway.secret_key:
                 continue
             try:

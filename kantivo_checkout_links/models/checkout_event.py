@@ -321,7 +321,7 @@ class CheckoutEvent(models.Model):
             for model, domain in waiting.items()
         ]
         ids = {gateway.id for rows in groups for (gateway,) in rows}
-        return self.env["checkout.gateway"].search([("id", "in", list(ids))])
+        return self.env["checkout.gateway"]._search_served([("id", "in", list(ids))])
 
     @api.model
     def _process_gateway(self, gateway):
@@ -437,7 +437,8 @@ class CheckoutEvent(models.Model):
 
         The rows stay: the same event, delivered again, still has no effect.
         """
-        for gateway in self.env["checkout.gateway"].search([("payload_days", ">", 0)]):
+        kept = [("payload_days", ">", 0)]
+        for gateway in self.env["checkout.gateway"]._search_served(kept):
             self.search(
                 [
                     ("gateway_id", "=", gateway.id),

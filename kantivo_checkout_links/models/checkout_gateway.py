@@ -6,6 +6,7 @@ from psycopg2.errors import LockNotAvailable, SerializationFailure
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 
 from odoo.addons.base.models.res_partner import _tz_get
 
@@ -28,6 +29,12 @@ class CheckoutGateway(models.Model):
 
     name = fields.Char(required=True, default="Stripe")
     active = fields.Boolean(default=True)
+    archived_at = fields.Datetime(
+        compute="_compute_archived_at",
+        store=True,
+        precompute=True,
+        help="No payment through its links should have been made since then.",
+    )
     sequence = fields.Integer(default=10)
     company_id = fields.Many2one(
         "res.company", required=True, index=True, default=lambda self: self.env.company
@@ -203,6 +210,12 @@ class CheckoutGateway(models.Model):
 
     # === COMPUTE METHODS === #
 
+    @api.depends("active")
+    def _compute_archived_at(self):
+        now = fields.Datetime.now()
+        for gateway in self:
+            gateway.archived_at = not gateway.active and (gateway.archived_at or now)
+
     @api.depends("journal_id.currency_id", "company_id.currency_id")
     def _compute_currency_id(self):
         for gateway in self:
@@ -339,6 +352,7 @@ class CheckoutGateway(models.Model):
 
     def write(self, vals):
         """A change of mode sets posting anew, unless the same call says otherwise.
+        Archiving ends the checkouts that are open.
 
         :raise UserError: if journal, company or currency of booked payments are
             changed.
@@ -347,10 +361,12 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         self._check_frozen(vals)
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
+        archived = self.filtered("archived_at")
         res = super().write(vals)
         self.check_access("write")  # or another company's links were paid to the user
         if changed and "post_entries" not in vals:
             changed.write({"post_entries": changed[0].livemode})
+        (self.filtered("archived_at") - archived)._expire_open_sessions()
         return res
 
     def _check_frozen(self, vals):
@@ -399,6 +415,15 @@ class CheckoutGateway(models.Model):
         return bool(payments_sudo.search_count(domain, limit=1))
 
     # === BUSINESS METHODS - STRIPE === #
+
+    @api.model
+    def _search_served(self, domain):
+        """Gateways among those whose money is booked: also archived ones, whose
+        refunds, disputes and payouts still come.
+
+        It is asked for here and not by the context, which all further work would get.
+        """
+        return self.search(Domain("active", "in", (True, False)) & Domain(domain))
 
     def _get_client(self):
         """The client with this gateway's key. To be called as superuser.
@@ -462,6 +487,13 @@ class CheckoutGateway(models.Model):
             )
         except stripe_client.StripeError as error:
             raise UserError(self._describe_failure(error)) from error
+
+    def _expire_open_sessions(self):
+        """Ask Stripe, in the background, to end the checkouts that are still open."""
+        payments_sudo = self.env["checkout.payment"].sudo()  # of any company
+        payments_sudo.search(
+            [("gateway_id", "in", self.ids), ("state", "=", "open")]
+        )._request_expiry()
 
     def _expire_requested_sessions(self):
         """End at Stripe the checkouts whose link was closed or changed meanwhile."""

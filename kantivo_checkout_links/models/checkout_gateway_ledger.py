@@ -114,11 +114,13 @@ class CheckoutGateway(models.Model):
     # === BUSINESS METHODS === #
 
     def _get_siblings(self):
-        """The company's gateways of the same account and mode, this one first."""
+        """The company's gateways of the same account and mode, this one first, with
+        archived ones: a currency's money goes to its gateway, whether in use or not.
+        """
         self.ensure_one()
         if not self.stripe_account_id:
             return self
-        return self | self.search(
+        return self | self._search_served(
             [
                 ("stripe_account_id", "=", self.stripe_account_id),
                 ("livemode", "=", self.livemode),

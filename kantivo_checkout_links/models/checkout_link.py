@@ -205,7 +205,9 @@ class CheckoutLink(models.Model):
         path = value.partition("?")[0].rpartition("/checkout/")[2]
         return [("access_token", operator, path.removesuffix("/return").strip("/ "))]
 
-    @api.depends("state", "expires_at", "max_payments", "payment_ids.state")
+    @api.depends(
+        "state", "gateway_id.active", "expires_at", "max_payments", "payment_ids.state"
+    )
     def _compute_closed_hint(self):
         for link in self:
             link.closed_hint = link._origin._describe_closed()
@@ -431,7 +433,8 @@ class CheckoutLink(models.Model):
 
     def _is_payable(self):
         """Whether payments can be made now, not counting places."""
-        return self.active and self.state == "active" and not self._is_past()
+        offered = self.active and self.state == "active" and self.gateway_id.active
+        return offered and not self._is_past()
 
     def _is_past(self):
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
@@ -585,6 +588,11 @@ class CheckoutLink(models.Model):
         if self._is_past():
             return self.env._(
                 "This link has expired: customers read that it is no longer available."
+            )
+        if not self.gateway_id.active:
+            return self.env._(
+                "This link's gateway is archived: customers read that the link is no "
+                "longer available. Unarchive the gateway, or choose another one."
             )
         if not self._has_place():
             return self.env._(

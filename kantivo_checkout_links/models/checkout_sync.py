@@ -34,7 +34,7 @@ class CheckoutSync(models.AbstractModel):
     @api.model
     def _cron_sync(self):
         """Sync all gateways; one that fails says so on itself and stops no other."""
-        for gateway in self.env["checkout.gateway"].search([]):
+        for gateway in self.env["checkout.gateway"]._search_served([]):
             if not gateway.secret_key:
                 continue
             try:

@@ -227,6 +227,11 @@ class TestAgreement(CheckoutCommon):
         action = journal.action_view_checkout_gateway()
         self.assertEqual(action["res_id"], self.gateway.id)
 
+    def test_card_of_an_archived_gateway_still_says_whether_it_agrees(self):
+        self.gateway.action_archive()
+        self.assertIn("checkout_agreement", self.get_card())
+        self.test_card_leads_to_movements_and_gateway()
+
     def get_card(self, journal=None):
         journal = journal or self.gateway.journal_id
         return journal._get_journal_dashboard_data_batched()[journal.id]

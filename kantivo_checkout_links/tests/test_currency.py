@@ -303,6 +303,18 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
         self.assert_agrees(euros)
 
+    def test_archived_gateway_still_books_its_currency_of_the_account(self):
+        self.sandbox.settings(currencies=["usd", "eur"])
+        self.gateway.action_test_connection()
+        euros = self.create_gateway_in(self.eur)
+        euros.action_test_connection()
+        euros.action_archive()
+        payment = self.pay_in(self.eur, 110)
+        self.process()
+        self.assertEqual(payment.movement_ids.gateway_id, euros)
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        self.assert_agrees(euros)
+
     def test_currency_that_the_account_does_not_settle_in_is_not_booked_at_face(self):
         self.sandbox.settings(currencies=["eur"], balance_transactions="held")
         self.sync()

@@ -182,6 +182,14 @@ class TestHealth(CheckoutCommon):
         self.env["checkout.event"]._gc_contents()
         self.assertFalse(any(done.mapped("payload")))
 
+    def test_contents_of_an_archived_gateway_are_forgotten_too(self):
+        _payment, events = self.pay_and_take()
+        self.receive(events)
+        self.gateway.action_archive()
+        done = self.age(91)
+        self.env["checkout.event"]._gc_contents()
+        self.assertFalse(any(done.mapped("payload")))
+
     def test_forgotten_event_delivered_again_has_no_effect(self):
         payment, events = self.pay_and_take()
         self.receive(events)

@@ -1,5 +1,5 @@
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from freezegun import freeze_time
 
@@ -194,6 +194,61 @@ class TestClosing(CheckoutCommon):
         self.pay(link)
         self.deliver()
         self.assertEqual(link.payment_count, 1)
+
+
+class TestArchivedGateway(CheckoutCommon):
+    """An archived gateway takes no new money, and books what still moves."""
+
+    def pay_and_archive(self):
+        payment = self.pay(self.create_link())
+        self.deliver()
+        self.gateway.action_archive()
+        return payment
+
+    def test_archiving_ends_open_checkouts_at_stripe(self):
+        payments = [self.begin(self.create_link()) for _link in range(2)]
+        self.gateway.action_archive()
+        self.process()
+        self.assertEqual([payment.state for payment in payments], ["expired"] * 2)
+        self.assertEqual(len(self.sandbox.events("checkout.session.expired")), 2)
+
+    def test_it_knows_since_when_it_is_archived(self):
+        self.assertFalse(self.gateway.archived_at)
+        with freeze_time("2026-03-01 12:00"):
+            self.gateway.action_archive()
+        self.gateway.write({"active": False, "name": "Old"})
+        self.assertEqual(self.gateway.archived_at, datetime(2026, 3, 1, 12))
+        self.gateway.action_unarchive()
+        self.assertFalse(self.gateway.archived_at)
+
+    def test_money_that_was_under_way_is_booked(self):
+        payment = self.pay(self.create_link())
+        self.gateway.action_archive()
+        self.deliver()
+        self.assertEqual(payment.state, "paid")
+        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
+    def test_scheduled_sync_books_refunds_disputes_and_payouts(self):
+        payment = self.pay_and_archive()
+        self.sandbox.refund(payment.stripe_charge_id, 1000)
+        self.sandbox.dispute(payment.stripe_charge_id, amount=2000)
+        self.sandbox.payout()
+        self.env["checkout.sync"]._cron_sync()
+        kinds = self.env["checkout.movement"].search([]).mapped("kind")
+        self.assertLessEqual({"refund", "dispute", "payout"}, set(kinds))
+        self.assert_agrees()
+
+    def test_scheduled_check_compares_it_with_stripe(self):
+        self.pay_and_archive()
+        self.env["checkout.agreement"]._cron_check()
+        self.assertEqual(self.gateway.agreement_state, "green")
+
+    def test_without_a_key_nothing_is_asked_for_it(self):
+        self.pay_and_archive()
+        self.gateway.secret_key = False
+        self.env["checkout.sync"]._cron_sync()
+        self.env["checkout.agreement"]._cron_check()
+        self.assertFalse(self.gateway.sync_error)
 
 
 class TestLimits(PayPageCase):

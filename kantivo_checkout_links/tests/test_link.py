@@ -203,6 +203,13 @@ class TestLinkLife(CheckoutCommon):
         full.action_deactivate()
         self.assertFalse(full.closed_hint)
 
+    def test_a_link_of_an_archived_gateway_says_so(self):
+        link = self.create_link()
+        self.gateway.action_archive()
+        self.assertIn("gateway is archived", link.closed_hint)
+        self.gateway.action_unarchive()
+        self.assertFalse(link.closed_hint)
+
     def test_a_duplicate_is_a_new_active_link_at_a_new_address(self):
         link = self.create_link(expires_at=fields.Datetime.now())
         link.action_deactivate()

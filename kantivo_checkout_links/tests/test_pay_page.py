@@ -155,6 +155,17 @@ class TestPayPage(PayPageCase):
             self.assertIn("The course is full.", answer.text)
         self.assertFalse(self.get_session_requests())
 
+    def test_link_of_an_archived_gateway_is_not_available_until_it_is_back(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        self.gateway.action_archive()
+        for answer in (self.get_page(link), self.send(link, nonce=nonce)):
+            self.assertEqual(answer.status_code, 410)
+            self.assertIn("no longer available", answer.text)
+        self.assertFalse(self.get_session_requests())
+        self.gateway.action_unarchive()
+        self.assert_to_stripe(self.send(link, nonce=nonce))
+
     # === PAYING === #
 
     def test_payer_without_cookies_and_scripts_can_pay(self):

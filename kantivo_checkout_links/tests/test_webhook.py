@@ -86,6 +86,12 @@ class TestWebhook(CheckoutHttpCommon):
         answer = self.post(body, sign(body), "/checkout/webhook/kwh_nothing")
         self.assert_refused(answer, 404)
 
+    def test_archived_gateway_still_takes_deliveries(self):
+        self.gateway.action_archive()
+        self.assertEqual(self.post_event(self.event).status_code, 200)
+        self.process()
+        self.assertEqual(self.payment.state, "paid")
+
     def test_address_is_for_posting_only(self):
         self.assertEqual(self.url_open(self.path).status_code, 405)
 
