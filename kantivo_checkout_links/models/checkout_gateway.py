@@ -214,7 +214,8 @@ class CheckoutGateway(models.Model):
     def _compute_archived_at(self):
         now = fields.Datetime.now()
         for gateway in self:
-            gateway.archived_at = not gateway.active and (gateway.archived_at or now)
+            archived_since = gateway.archived_at or now
+            gateway.archived_at = not gateway.active and archived_since
 
     @api.depends("journal_id.currency_id", "company_id.currency_id")
     def _compute_currency_id(self):

@@ -14,7 +14,8 @@ from ..money import InvalidAmount, from_minor, parse_amount, smallest_step, to_m
 from .checkout_base import WITH_ARCHIVED
 
 AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
-# What a payer agreed to at the pay page: a change ends the checkouts begun before it.
+# What a payer agreed to at the pay page, and that it can be paid at all: a change ends
+# the checkouts begun before it.
 PRICE_FIELDS = (
     *AMOUNT_FIELDS,
     "amount_type",
@@ -22,7 +23,7 @@ PRICE_FIELDS = (
     "gateway_id",
     "max_payments",
     "expires_at",
-    "active",
+    "deactivated_at",
 )
 # A payment that ended without money leaves its place to others.
 PLACELESS_STATES = ("failed", "expired")
@@ -123,7 +124,9 @@ class CheckoutLink(models.Model):
         tracking=True,
         index=True,
     )
-    deactivated_at = fields.Datetime(readonly=True, copy=False)
+    deactivated_at = fields.Datetime(
+        compute="_compute_deactivated_at", store=True, precompute=True
+    )
     closed_hint = fields.Char(compute="_compute_closed_hint")
     access_token = fields.Char(
         required=True,
@@ -204,6 +207,14 @@ class CheckoutLink(models.Model):
             return NotImplemented
         path = value.partition("?")[0].rpartition("/checkout/")[2]
         return [("access_token", operator, path.removesuffix("/return").strip("/ "))]
+
+    @api.depends("active", "state")
+    def _compute_deactivated_at(self):
+        """Since when it is closed, whether by its state or by archiving it."""
+        now = fields.Datetime.now()
+        for link in self:
+            closed_since = link.deactivated_at or now
+            link.deactivated_at = not link._is_offered() and closed_since
 
     @api.depends(
         "state", "gateway_id.active", "expires_at", "max_payments", "payment_ids.state"
@@ -313,7 +324,8 @@ class CheckoutLink(models.Model):
         return links
 
     def write(self, vals):
-        """The currency stays once money came in; changes of price end open checkouts.
+        """The currency stays once money came in; a change of price ends open checkouts,
+        and so does closing the link.
 
         :raise UserError: if the currency of a link with payments is changed.
         :raise AccessError: if it is given to a company that the user isn't in.
@@ -382,12 +394,11 @@ class CheckoutLink(models.Model):
 
     def action_deactivate(self):
         """Take no more payments; open checkouts end, what was paid stays."""
-        self.write({"state": "inactive", "deactivated_at": fields.Datetime.now()})
-        self._expire_open_sessions()
+        self.write({"state": "inactive"})
 
     def action_activate(self):
         """Take payments again, at the same address."""
-        self.write({"state": "active", "deactivated_at": False})
+        self.write({"state": "active"})
 
     def action_view_payments(self):
         """The payments of these links."""
@@ -433,8 +444,11 @@ class CheckoutLink(models.Model):
 
     def _is_payable(self):
         """Whether payments can be made now, not counting places."""
-        offered = self.active and self.state == "active" and self.gateway_id.active
-        return offered and not self._is_past()
+        return self._is_offered() and self.gateway_id.active and not self._is_past()
+
+    def _is_offered(self):
+        """Whether the merchant wants payments by it."""
+        return self.active and self.state == "active"
 
     def _is_past(self):
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())

@@ -1,4 +1,6 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from freezegun import freeze_time
 
 from odoo import Command, fields
 from odoo.exceptions import UserError, ValidationError
@@ -202,6 +204,48 @@ class TestLinkLife(CheckoutCommon):
         self.assertIn("no further payment", full.closed_hint)
         full.action_deactivate()
         self.assertFalse(full.closed_hint)
+
+    def test_a_link_is_closed_by_whatever_writes_its_state(self):
+        for closed, offered in (
+            ({"state": "inactive"}, {"state": "active"}),
+            ({"active": False}, {"active": True}),
+            ({"state": "inactive", "active": False}, {"state": "active", "active": 1}),
+        ):
+            with self.subTest(closed=closed):
+                link = self.create_link()
+                payment = self.begin(link)
+                with freeze_time("2026-03-01 12:00"):
+                    link.write(closed)
+                self.assertEqual(link.deactivated_at, datetime(2026, 3, 1, 12))
+                self.assertTrue(payment.expiry_requested)
+                link.write(offered)
+                self.assertFalse(link.deactivated_at)
+
+    def test_a_closed_link_stays_closed_since_the_first_time(self):
+        link = self.create_link()
+        with freeze_time("2026-03-01 12:00"):
+            link.action_deactivate()
+        link.action_archive()
+        link.action_deactivate()
+        link.action_unarchive()
+        self.assertEqual(link.deactivated_at, datetime(2026, 3, 1, 12))
+
+    def test_a_link_that_is_made_or_imported_inactive_is_closed_since_then(self):
+        imported = self.env["checkout.link"].load(
+            ["name", "amount", "state"],
+            [["Old", "5", "Inactive"], ["New", "5", "Active"]],
+        )
+        self.assertFalse(imported["messages"])
+        old, new = self.env["checkout.link"].browse(imported["ids"])
+        self.assertFalse(new.deactivated_at)
+        for link in (
+            old,
+            self.create_link(state="inactive"),
+            self.create_link(active=False),
+        ):
+            self.assertAlmostEqual(
+                link.deactivated_at, fields.Datetime.now(), delta=timedelta(minutes=1)
+            )
 
     def test_a_link_of_an_archived_gateway_says_so(self):
         link = self.create_link()
