@@ -369,7 +369,15 @@ class CheckoutLink(models.Model):
     def unlink(self):
         """Delete for good. Payments and entries stay, with the link's title."""
         self._expire_open_sessions()
+        self._note_deletion()
         return super().unlink()
+
+    def _note_deletion(self):
+        """Leave the moment of closing with payments whose money may still come."""
+        now = fields.Datetime.now()
+        for link_sudo in self.sudo():  # payments are read-only for merchants
+            unpaid = link_sudo.payment_ids.filtered(lambda payment: not payment.paid_at)
+            unpaid.link_deleted_at = min(link_sudo._get_end() or now, now)
 
     # === ACTION METHODS === #
 
@@ -449,6 +457,10 @@ class CheckoutLink(models.Model):
     def _is_offered(self):
         """Whether the merchant wants payments by it."""
         return self.active and self.state == "active"
+
+    def _get_end(self):
+        """Since when, or from when on, nobody should pay; nothing if for ever."""
+        return min(filter(None, (self.deactivated_at, self.expires_at)), default=False)
 
     def _is_past(self):
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())

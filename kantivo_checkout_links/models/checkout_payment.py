@@ -36,6 +36,10 @@ class CheckoutPayment(models.Model):
     link_id = fields.Many2one(
         "checkout.link", ondelete="set null", index=True, readonly=True
     )
+    link_deleted_at = fields.Datetime(
+        readonly=True,
+        help="Since when nobody should have paid any more, if the link is gone.",
+    )
     link_name = fields.Char("Title", readonly=True)
     description = fields.Text(readonly=True)
     gateway_id = fields.Many2one(
@@ -361,10 +365,19 @@ class CheckoutPayment(models.Model):
         return "over_limit" if self._is_over_limit() else False
 
     def _is_late(self, charged_at):
-        """Whether the link was closed by then, or is archived or gone."""
-        link = self.link_id
-        ends = filter(None, (link.deactivated_at, link.expires_at))
-        return not link.active or any(end < charged_at for end in ends)
+        """Whether nobody should have been able to pay any more by then.
+
+        Stripe tells whole seconds, so the second of closing counts as late: better a
+        merchant looks once too often. So does a payment that knows of no link at all.
+        """
+        if not self.link_id and not self.link_deleted_at:
+            return True
+        ends = (
+            self.link_id._get_end(),
+            self.link_deleted_at,
+            self.gateway_id.archived_at,
+        )
+        return any(end and end <= charged_at for end in ends)
 
     def _is_over_limit(self):
         """Whether the link's places were all taken by others who paid."""

@@ -61,7 +61,7 @@ class CheckoutPayment(models.Model):
         """What a payment takes from its link and keeps, come what may."""
         gateway = link.gateway_id
         return {
-            "link_id": link.id,
+            "link_id": link._origin.id,  # none of a link that is in memory only
             "link_name": link.name,
             "description": link.description,
             "gateway_id": gateway.id,

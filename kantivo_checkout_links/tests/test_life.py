@@ -6,10 +6,18 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.tools import mute_logger
 
+from ..moments import to_datetime
 from .common import CLIENT_LOGGER, DECLINED_CARD, CheckoutCommon, SandboxError
 from .test_pay_page import PayPageCase
 
 BANK_DEBIT = "debit"
+CLOSINGS = {
+    "deactivating": lambda link: link.action_deactivate(),
+    "archiving": lambda link: link.action_archive(),
+    "deleting": lambda link: link.unlink(),
+    "expiring": lambda link: link.write({"expires_at": fields.Datetime.now()}),
+    "archiving the gateway": lambda link: link.gateway_id.action_archive(),  # for all
+}
 
 
 class TestPaymentLife(CheckoutCommon):
@@ -139,25 +147,53 @@ class TestClosing(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER)
     def test_money_paid_after_closing_is_booked_and_flagged(self):
-        link = self.create_link()
-        payment = self.begin(link)
-        with freeze_time(fields.Datetime.now() - timedelta(minutes=1)):
-            link.action_deactivate()
-        self.sandbox.pay(payment.stripe_checkout_session_id)
-        self.process()
-        self.deliver()
-        self.assertEqual(payment.state, "paid")
-        self.assertEqual(payment.flag, "late")
-        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+        for how in CLOSINGS:
+            with self.subTest(how=how):
+                payment = self.begin(self.create_link())
+                self.close(payment.link_id, how, timedelta(minutes=-1))
+                self.sandbox.pay(payment.stripe_checkout_session_id)
+                self.process()
+                self.deliver()
+                self.assertEqual(payment.state, "paid")
+                self.assertEqual(payment.flag, "late")
+                self.assertEqual(self.get_movement(payment, "charge").state, "posted")
 
-    def test_money_paid_after_archiving_is_booked_and_flagged(self):
-        link = self.create_link()
-        payment = self.begin(link)
-        link.action_archive()
-        self.sandbox.pay(payment.stripe_checkout_session_id)
+    def test_money_paid_before_closing_is_not_late_however_late_the_news(self):
+        for how in CLOSINGS:
+            with self.subTest(how=how):
+                payment = self.pay(self.create_link())
+                self.close(payment.link_id, how, timedelta(minutes=1))
+                self.deliver()
+                self.assertEqual(payment.state, "paid")
+                self.assertFalse(payment.flag)
+
+    def test_money_paid_in_the_second_of_closing_is_flagged(self):
+        self.sandbox.set_clock(frozen=True)
+        now = to_datetime(int(self.sandbox.clock()["now"]))
+        payment = self.pay(self.create_link())
+        with freeze_time(now):
+            payment.link_id.action_deactivate()
         self.deliver()
         self.assertEqual(payment.flag, "late")
-        self.assertEqual(self.get_movement(payment, "charge").state, "posted")
+
+    def close(self, link, how, since_now):
+        """Close a link in one of some ways, at another moment than now."""
+        with freeze_time(fields.Datetime.now() + since_now):
+            CLOSINGS[how](link)
+
+    def test_deleting_a_closed_link_makes_no_late_money_timely(self):
+        now = fields.Datetime.now()
+        closed = self.create_link()
+        expired = self.create_link(expires_at=now + timedelta(minutes=1))
+        payments = [self.begin(closed), self.begin(expired)]
+        closed.action_deactivate()
+        self.sandbox.advance(120)
+        for payment in payments:
+            self.sandbox.pay(payment.stripe_checkout_session_id)
+        with freeze_time(now + timedelta(minutes=3)):
+            (closed | expired).unlink()
+        self.deliver()
+        self.assertEqual([payment.flag for payment in payments], ["late", "late"])
 
     def test_deleted_link_leaves_payment_entry_and_title(self):
         link = self.create_link()
@@ -177,11 +213,13 @@ class TestClosing(CheckoutCommon):
         self.process()
         self.assertEqual(payment.state, "expired")
 
-    def test_payment_of_a_link_deleted_meanwhile_is_booked_and_flagged(self):
+    def test_payment_whose_row_and_link_are_gone_is_booked_and_flagged(self):
         link = self.create_link()
-        payment = self.pay(link)
+        lost = self.pay(link)
+        lost.sudo().unlink()
         link.unlink()
         self.deliver()
+        payment = self.env["checkout.payment"].search([])
         self.assertEqual(payment.flag, "late")
         self.assertEqual(self.get_movement(payment, "charge").state, "posted")
 

@@ -360,8 +360,8 @@ class TestRefund(CheckoutCommon):
     def test_accepting_a_flag_says_who_did(self):
         link = self.create_link(110)
         payment = self.begin(link)
-        self.sandbox.pay(payment.stripe_checkout_session_id)
         link.unlink()
+        self.sandbox.pay(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.flag, "late")
         payment.action_accept_flag()
