@@ -162,19 +162,25 @@ class CheckoutLink(models.Model):
     )
 
     def _default_gateway_id(self):
-        return self.env["checkout.gateway"].search(
-            self.env["checkout.gateway"]._check_company_domain(self.env.company),
-            limit=1,
-        )
+        """The company's first gateway that is connected, else has a key, else any."""
+        gateways = self.env["checkout.gateway"]
+        found = gateways.search(gateways._check_company_domain(self.env.company))
+        return found.sorted(
+            lambda g: (not g.secret_key, g.connection_state != "connected")
+        )[:1]
 
     # === COMPUTE METHODS === #
 
-    @api.depends("gateway_id", "company_id")
+    @api.depends_context("company", "lang", "uid")
+    @api.depends("gateway_id.secret_key", "company_id")
     def _compute_gateway_hint(self):
         for link in self:
-            link.gateway_hint = (
-                False if link.gateway_id else self._describe_missing_gateway()
-            )
+            if not link.gateway_id:
+                link.gateway_hint = self._describe_missing_gateway()
+            elif not link.gateway_id.secret_key:
+                link.gateway_hint = self._describe_missing_key(link.gateway_id)
+            else:
+                link.gateway_hint = False
 
     @api.depends("gateway_id")
     def _compute_currency_id(self):
@@ -586,8 +592,29 @@ class CheckoutLink(models.Model):
             )
         return self.env._(
             "Checkout links need a Stripe gateway. Ask to have one set up: %s.",
-            format_list(self.env, self._get_gateway_makers().mapped("name"), "or"),
+            self._name_gateway_makers(),
         )
+
+    @api.model
+    def _describe_missing_key(self, gateway):
+        """What to do before a gateway takes money, in words for this very user."""
+        if self.env.user.has_group(GATEWAY_MAKERS):
+            return self.env._(
+                "Nobody can pay through this link yet: the gateway “%s” has no key. "
+                "Paste one from Stripe there, or choose another gateway here.",
+                gateway.name,
+            )
+        return self.env._(
+            "Nobody can pay through this link yet: the gateway “%(gateway)s” has no "
+            "key. Choose another gateway, or ask to have the key entered: %(people)s.",
+            gateway=gateway.name,
+            people=self._name_gateway_makers(),
+        )
+
+    @api.model
+    def _name_gateway_makers(self):
+        names = self._get_gateway_makers().mapped("name")
+        return format_list(self.env, names, "or")
 
     @api.model
     def _get_gateway_makers(self):

@@ -139,6 +139,35 @@ class TestLinkForm(CheckoutCommon):
             links.with_user(manager).get_empty_list_help("Usual"),
         )
 
+    def test_a_new_link_prefers_a_gateway_that_can_take_money(self):
+        links = self.env["checkout.link"].with_user(self.merchant)
+        first = self.env["checkout.gateway"].create({"name": "New", "sequence": 1})
+        last = self.create_gateway(sequence=20, secret_key="sk_test_at_other")
+        self.assertEqual(Form(links).gateway_id, self.gateway)
+        last.action_test_connection()
+        self.assertEqual(Form(links).gateway_id, last)
+        self.gateway.action_test_connection()
+        self.assertEqual(Form(links).gateway_id, self.gateway)
+        (self.gateway | last).action_archive()
+        self.assertEqual(Form(links).gateway_id, first)
+
+    def test_a_gateway_without_a_key_is_told_with_what_to_do(self):
+        manager = new_test_user(
+            self.env, "chief", "base.group_user,account.group_account_manager"
+        )
+        gateway = self.env["checkout.gateway"].create({"name": "Stripe in francs"})
+        link = self.create_link(gateway_id=gateway.id)
+        for user, words in ((manager, "Paste one"), (self.merchant, manager.name)):
+            with Form(link.with_user(user)) as form:
+                self.assertIn("Nobody can pay", form.gateway_hint)
+                self.assertIn(gateway.name, form.gateway_hint)
+                self.assertIn(words, form.gateway_hint)
+                form.gateway_id = self.gateway
+                self.assertFalse(form.gateway_hint)
+                form.gateway_id = gateway
+        gateway.secret_key = "sk_test_at_francs"
+        self.assertFalse(link.gateway_hint)
+
     def test_with_a_gateway_the_empty_list_tells_how_to_begin(self):
         self.assertEqual(
             self.env["checkout.link"].get_empty_list_help("Usual"), "Usual"
