@@ -127,6 +127,17 @@ class CheckoutLink(models.Model):
     deactivated_at = fields.Datetime(
         compute="_compute_deactivated_at", store=True, precompute=True
     )
+    availability = fields.Selection(
+        [
+            ("active", "Active"),
+            ("inactive", "Inactive"),
+            ("expired", "Expired"),
+            ("full", "Full"),
+            ("stopped", "Gateway Archived"),
+        ],
+        compute="_compute_availability",
+        help="Whether customers can pay now, or why not.",
+    )
     closed_hint = fields.Char(compute="_compute_closed_hint")
     access_token = fields.Char(
         required=True,
@@ -223,8 +234,21 @@ class CheckoutLink(models.Model):
             link.deactivated_at = not link._is_offered() and closed_since
 
     @api.depends(
-        "state", "gateway_id.active", "expires_at", "max_payments", "payment_ids.state"
+        "active",
+        "state",
+        "gateway_id.active",
+        "expires_at",
+        "max_payments",
+        "payment_ids.state",
     )
+    def _compute_availability(self):
+        full = self._filter_full()
+        for link in self:
+            link.availability = link._get_obstacle() or (
+                "full" if link._origin in full else "active"
+            )
+
+    @api.depends("availability")
     def _compute_closed_hint(self):
         for link in self:
             link.closed_hint = link._origin._describe_closed()
@@ -458,7 +482,17 @@ class CheckoutLink(models.Model):
 
     def _is_payable(self):
         """Whether payments can be made now, not counting places."""
-        return self._is_offered() and self.gateway_id.active and not self._is_past()
+        return not self._get_obstacle()
+
+    def _get_obstacle(self):
+        """What keeps payments from being made now, places aside, as `availability`
+        names it; nothing if nothing does.
+        """
+        if not self._is_offered():
+            return "inactive"
+        if not self.gateway_id.active:
+            return "stopped"
+        return self._is_past() and "expired"
 
     def _is_offered(self):
         """Whether the merchant wants payments by it."""
@@ -472,16 +506,20 @@ class CheckoutLink(models.Model):
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
 
     def _has_place(self):
-        """Open sessions keep their place until they expire."""
-        if not self.max_payments:
-            return True
-        taken = self.env["checkout.payment"].search_count(
-            [
-                ("link_id", "=", self.id),
-                ("state", "not in", PLACELESS_STATES),
-            ]
+        return not self._filter_full()
+
+    def _filter_full(self):
+        """The links whose places are all taken. Open sessions keep theirs until they
+        expire.
+        """
+        limited = self._origin.filtered("max_payments")
+        groups = self.env["checkout.payment"]._read_group(
+            [("link_id", "in", limited.ids), ("state", "not in", PLACELESS_STATES)],
+            ["link_id"],
+            ["__count"],
         )
-        return taken < self.max_payments
+        taken = dict(groups)
+        return limited.filtered(lambda link: taken.get(link, 0) >= link.max_payments)
 
     def _lock_places(self):
         """Let no two payers take the last place.
@@ -636,23 +674,20 @@ class CheckoutLink(models.Model):
 
     def _describe_closed(self):
         """Why customers can't pay although the link is active; nothing if they can."""
-        if self.state != "active":
-            return False
-        if self._is_past():
-            return self.env._(
+        sentences = {
+            "expired": self.env._(
                 "This link has expired: customers read that it is no longer available."
-            )
-        if not self.gateway_id.active:
-            return self.env._(
-                "This link's gateway is archived: customers read that the link is no "
-                "longer available. Unarchive the gateway, or choose another one."
-            )
-        if not self._has_place():
-            return self.env._(
+            ),
+            "full": self.env._(
                 "This link takes no further payment: all that it allows are made or "
                 "under way."
-            )
-        return False
+            ),
+            "stopped": self.env._(
+                "This link's gateway is archived: customers read that the link is no "
+                "longer available. Unarchive the gateway, or choose another one."
+            ),
+        }
+        return sentences.get(self.availability, False)
 
     def _format(self, amount):
         return self.currency_id.format(float(amount))

@@ -337,6 +337,38 @@ class TestLinkLists(CheckoutCommon):
             self.count_queries(few, specification),
         )
 
+    def test_a_list_says_which_links_can_be_paid_and_why_others_cannot(self):
+        closed = self.create_gateway(secret_key="sk_test_at_other")
+        links = {
+            "active": self.create_link(max_payments=2),
+            "inactive": self.create_link(state="inactive", max_payments=1),
+            "expired": self.create_link(expires_at=fields.Datetime.now()),
+            "full": self.create_link(max_payments=1),
+            "stopped": self.create_link(gateway_id=closed.id),
+        }
+        for name in ("active", "full"):
+            self.begin(links[name])
+        closed.action_archive()
+        for name, link in links.items():
+            self.assertEqual(link.availability, name)
+            self.assertEqual(link._is_open(), name == "active")
+        links["full"].payment_ids.sudo()._set_abandoned()
+        self.assertEqual(links["full"].availability, "active")
+        links["active"].action_archive()
+        self.assertEqual(links["active"].availability, "inactive")
+
+    def test_places_of_a_whole_list_are_counted_by_one_query(self):
+        unlimited = self.create_links(5)
+        limited = self.create_links(80)
+        limited.max_payments = 1
+        for links, queries in ((unlimited, 0), (limited, 1)):
+            known = {"state": {}, "gateway_id": {"fields": {"active": {}}}}
+            asked = known | {"availability": {}, "closed_hint": {}}
+            self.assertEqual(
+                self.count_queries(links, asked),
+                self.count_queries(links, known) + queries,
+            )
+
     def create_links(self, number):
         return self.env["checkout.link"].create(
             [

@@ -108,6 +108,13 @@ class TestScreens(CheckoutCommon):
             screen = self.get_screen("checkout.link", kind, self.merchant)
             self.assertEqual(screen.get("delete"), "0")
 
+    def test_badges_of_links_say_whether_customers_can_pay(self):
+        for kind in ("list", "kanban"):
+            screen = self.get_screen("checkout.link", kind, self.merchant)
+            [badge] = screen.xpath("//field[@name='availability']")
+            self.assertEqual(badge.get("widget"), "badge")
+            self.assertFalse(screen.xpath("//field[@name='state']"))
+
     def test_the_menus_of_a_list_offer_what_a_merchant_may(self):
         bindings = self.env["ir.actions.actions"]
         names = {
@@ -159,12 +166,14 @@ class TestFilters(CheckoutCommon):
         fixed, tips = self.create_link(), self.create_open_link(user_id=other.id)
         archived = self.create_link(active=False)
         tips.action_deactivate()
+        past = self.create_open_link(user_id=other.id, expires_at=fields.Datetime.now())
         for name, links in (
             ("mine", fixed),
             ("state_active", fixed),
             ("state_inactive", tips),
             ("fixed", fixed),
-            ("open", tips),
+            ("open", tips | past),
+            ("expired", past),
             ("archived", archived),
         ):
             with self.subTest(filter=name):
