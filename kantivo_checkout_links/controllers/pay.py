@@ -2,6 +2,7 @@ from odoo import http
 from odoo.exceptions import UserError
 
 from .pay_page import PayPage
+from .sent import as_text
 
 
 class CheckoutPay(http.Controller):
@@ -35,6 +36,7 @@ class CheckoutPay(http.Controller):
     def pay(self, token, nonce="", amount="", **_kwargs):
         """Begin a payment and send the payer to Stripe with a 303."""
         page = PayPage(token)
+        nonce, amount = as_text(nonce), as_text(amount)
         if not page.link_sudo:
             return page.render_not_found()
         if not (payment_uuid := page.read_nonce(nonce)):
@@ -56,7 +58,7 @@ class CheckoutPay(http.Controller):
     def return_page(self, token, session_id="", **_kwargs):
         """Where Stripe sends the payer back to: what Stripe says of this payment."""
         page = PayPage(token)
-        payment_sudo = page.find_payment(session_id)
+        payment_sudo = page.find_payment(as_text(session_id))
         if not payment_sudo:
             return page.render_not_found()
         return page.render_return(payment_sudo)

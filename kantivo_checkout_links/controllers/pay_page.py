@@ -10,6 +10,7 @@ from odoo.tools import misc
 from ..brand import get_palette
 from ..const import NONCE_HOURS
 from ..stripe_client import StripeError
+from .sent import as_text
 
 ADDON = "kantivo_checkout_links"
 NONCE_SCOPE = f"{ADDON}.nonce"
@@ -40,11 +41,11 @@ class PayPage:
     """
 
     def __init__(self, token):
-        self.token = token
+        self.token = as_text(token)
         self.lang = self._pick_lang()
         request.update_context(lang=self.lang.code)
         self.env = request.env
-        self.link_sudo = self.env["checkout.link"]._find_by_token(token)
+        self.link_sudo = self.env["checkout.link"]._find_by_token(self.token)
         self.csp_nonce = secrets.token_urlsafe(12)
 
     # === PAYING === #

@@ -8,6 +8,7 @@ from odoo.http import Response, request
 
 from ..const import MAX_EVENT_BYTES
 from ..stripe_client import SignatureError, verify_event
+from .sent import as_text
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class CheckoutWebhook(http.Controller):
         gateway_sudo = (
             request.env["checkout.gateway"]
             .sudo()  # Stripe has no user here; the signature is its proof
-            ._search_served([("webhook_token", "=", token)])
+            ._search_served([("webhook_token", "=", as_text(token))])
         )
         return gateway_sudo.filtered("webhook_secret_value")
 

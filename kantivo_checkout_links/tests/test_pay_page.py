@@ -90,6 +90,20 @@ class TestPayPage(PayPageCase):
             self.assertEqual(answer.status_code, 404)
             self.assertIn('data-state="not_found"', answer.text)
 
+    def test_address_that_no_database_can_hold_is_a_friendly_404(self):
+        token = self.create_link().access_token
+        for path, data in (
+            ("/checkout/%00", None),
+            ("/checkout/%00", {"amount": "5"}),
+            ("/checkout/%00/return?session_id=cs_test_nothing", None),
+            (f"/checkout/{token}/return?session_id=%00", None),
+        ):
+            with self.subTest(path=path, data=data):
+                with self.assertNoLogs("odoo", "WARNING"):
+                    answer = self.url_open(path, data=data)
+                self.assertEqual(answer.status_code, 404)
+                self.assertIn('data-state="not_found"', answer.text)
+
     # === LOOKING === #
 
     def test_two_hundred_visits_make_nothing(self):
@@ -235,6 +249,21 @@ class TestPayPage(PayPageCase):
         for nonce in (self.get_nonce(other), "", "forged", "é", "A" * 300, "AQ=="):
             with self.subTest(nonce=nonce):
                 self.assert_refused_kindly(self.send(link, nonce=nonce))
+        self.assertFalse(link.payment_ids)
+
+    def test_form_with_a_file_or_a_nul_in_it_is_asked_again(self):
+        link = self.create_open_link()
+        nonce = self.get_nonce(link)
+        for sent in (
+            {"data": {"amount": "5"}, "files": {"nonce": ("a.txt", nonce)}},
+            {"data": {"nonce": nonce}, "files": {"amount": ("a.txt", "5")}},
+            {"data": {"nonce": f"{nonce}\0", "amount": "5"}},
+            {"data": {"nonce": nonce, "amount": "5\0"}},
+        ):
+            with self.subTest(sent=sent):
+                with self.assertNoLogs("odoo", "WARNING"):
+                    answer = self.url_open(f"/checkout/{link.access_token}", **sent)
+                self.assert_refused_kindly(answer)
         self.assertFalse(link.payment_ids)
 
     def test_form_older_than_a_day_is_asked_again(self):
