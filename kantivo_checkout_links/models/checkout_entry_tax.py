@@ -59,7 +59,7 @@ class CheckoutEntryTax(models.AbstractModel):
     @api.model
     def _is_neutral(self, tax_items):
         """Whether taxes are nothing together, as in a reverse charge: then none of them
-        is what Stripe states. Amounts don't tell: a small one may be rounded to nothing.
+        is what Stripe states. Amounts don't tell: small ones may be rounded away.
         """
         lines = self.env["account.tax.repartition.line"].browse(
             [item["tax_repartition_line_id"] for item in tax_items]
