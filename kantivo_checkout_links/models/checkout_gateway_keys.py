@@ -60,6 +60,8 @@ class CheckoutGateway(models.Model):
     def _inverse_secret_key(self):
         for gateway in self:
             gateway._set_secret_key((gateway.secret_key or "").strip())
+        # What is being written stays in the cache, and the answer would show it.
+        self.invalidate_recordset(["secret_key"])
 
     @api.depends("webhook_secret_value")
     def _compute_webhook_secret(self):
@@ -71,6 +73,7 @@ class CheckoutGateway(models.Model):
     def _inverse_webhook_secret(self):
         for gateway in self:
             gateway._set_webhook_secrets((gateway.webhook_secret or "").split())
+        self.invalidate_recordset(["webhook_secret"])  # see above
 
     @api.depends("webhook_token")
     def _compute_webhook_url(self):

@@ -73,6 +73,17 @@ class TestGatewayKeys(KeysCommon):
             self.assertEqual(gateway.webhook_secret, "whsec_ke…6789")
             self.assertNotIn(KEY, gateway.read(["secret_key"])[0]["secret_key"])
 
+    def test_answer_to_saving_keys_shows_masks_only(self):
+        vals = {"secret_key": f"{KEY}_new", "webhook_secret": f"{WEBHOOK_SECRET}_new"}
+        specification = {"secret_key": {}, "webhook_secret": {}}
+        for login in ("accounting", "system"):
+            gateways = self.env["checkout.gateway"].with_user(self.users[login])
+            for records in (gateways, self.gateway.with_user(self.users[login])):
+                with self.subTest(user=login, records=records):
+                    [answer] = records.web_save({"name": "G", **vals}, specification)
+                    self.assertEqual(answer["secret_key"], "sk_test_…_new")
+                    self.assertEqual(answer["webhook_secret"], "whsec_ke…_new")
+
     def test_hidden_fields_cannot_be_read(self):
         for gateway in self.each_user():
             for name in HIDDEN_FIELDS:
