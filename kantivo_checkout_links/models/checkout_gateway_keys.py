@@ -87,6 +87,18 @@ class CheckoutGateway(models.Model):
         for gateway in self:
             gateway.livemode = stripe_client.is_live_key(gateway.secret_key_value or "")
 
+    # === ONCHANGE METHODS === #
+
+    @api.onchange("secret_key")
+    def _onchange_secret_key(self):
+        """A form saves what it shows, so it must show whether the new key posts."""
+        key, saved = (self.secret_key or "").strip(), self._origin
+        if not stripe_client.is_key(key):
+            return
+        is_live = stripe_client.is_live_key(key)
+        changes_mode = is_live != saved.livemode
+        self.post_entries = is_live if changes_mode else saved.post_entries
+
     # === BUSINESS METHODS === #
 
     @api.model

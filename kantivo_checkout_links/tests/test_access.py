@@ -182,6 +182,12 @@ class TestAccess(CheckoutCommon):
         gateway.search_read([], ["name", "journal_id", "currency_id", "last_event_at"])
         gateway.web_search_read([], {"journal_id": {"fields": {"display_name": {}}}})
 
+    def test_live_gateway_of_a_system_administrator_posts(self):
+        gateways = self.as_user("system", self.env["checkout.gateway"])
+        with Form(gateways) as form:
+            form.secret_key = "sk_live_second"
+        self.assertTrue(form.record.post_entries)
+
     def test_system_administrator_opens_a_gateway_that_books(self):
         self.make_payment()
         gateway = self.as_user("system", self.gateway)

@@ -209,6 +209,41 @@ class TestGateway(CheckoutCommon):
         gateways[2].write({"secret_key": "sk_test_b", "post_entries": True})
         self.assertTrue(gateways[2].post_entries)
 
+    def save_form(self, gateway=None, **vals):
+        """A gateway as a form leaves it, which sends all that it shows."""
+        with Form(gateway or self.env["checkout.gateway"]) as form:
+            for name, value in {"name": "By form", **vals}.items():
+                form[name] = value
+        return form.record
+
+    def test_form_posts_by_the_mode_of_the_key_that_is_pasted(self):
+        live = self.save_form(secret_key=" sk_live_a_at_form ")
+        self.assertTrue(live.post_entries)
+        self.assertFalse(self.save_form(live, secret_key="sk_test_a").post_entries)
+        self.assertTrue(self.save_form(live, secret_key="rk_live_b").post_entries)
+        self.assertFalse(self.save_form(secret_key="sk_test_a").post_entries)
+        self.assertFalse(self.save_form().post_entries)
+
+    def test_form_of_a_live_key_can_still_be_told_not_to_post(self):
+        live = self.save_form(secret_key="sk_live_a", post_entries=False)
+        self.assertFalse(live.post_entries)
+        self.assertFalse(self.save_form(live, name="Renamed").post_entries)
+        self.assertFalse(self.save_form(live, secret_key="sk_live_b").post_entries)
+
+    def test_form_takes_back_what_it_showed_for_a_key_that_was_pasted_first(self):
+        with Form(self.env["checkout.gateway"]) as form:
+            form.secret_key = "sk_live_a"
+            self.assertTrue(form.post_entries)
+            form.secret_key = "sk_test_a"
+        self.assertFalse(form.record.post_entries)
+
+    def test_form_leaves_posting_alone_for_what_is_no_key(self):
+        with Form(self.gateway) as form:
+            for key in (form.secret_key, "pk_live_a", "sk_live_", ""):
+                form.secret_key = key
+                self.assertTrue(form.post_entries)
+            form.secret_key = "sk_test_kit"
+
     # === ODOO'S OWN STRIPE PROVIDER === #
 
     def test_sync_waits_until_the_merchant_chose_about_a_shared_account(self):

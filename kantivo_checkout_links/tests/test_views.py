@@ -103,6 +103,22 @@ class TestScreens(CheckoutCommon):
             screen = self.get_screen("checkout.link", "form", user)
             self.assertEqual(len(screen.xpath(way)), count)
 
+    def test_live_gateway_that_does_not_post_is_warned_of(self):
+        gateway = self.env["checkout.gateway"].create(
+            {"name": "Live", "secret_key": "sk_live_a", "post_entries": False}
+        )
+        self.assertTrue(self.is_warned_of(gateway))
+        gateway.post_entries = True
+        self.assertFalse(self.is_warned_of(gateway))
+        self.gateway.post_entries = False
+        self.assertFalse(self.is_warned_of(self.gateway))
+
+    def is_warned_of(self, gateway):
+        screen = self.get_screen("checkout.gateway", "form", self.manager)
+        [hidden] = screen.xpath("//div[@name='not_posting']/@invisible")
+        names = ("id", "secret_key", "livemode", "post_entries")
+        return not safe_eval(hidden, {name: gateway[name] for name in names})
+
     def test_our_words_replace_the_usual_deletion(self):
         for kind in ("list", "kanban", "form"):
             screen = self.get_screen("checkout.link", kind, self.merchant)
