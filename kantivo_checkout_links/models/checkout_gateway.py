@@ -167,6 +167,7 @@ class CheckoutGateway(models.Model):
     )
     post_entries = fields.Boolean(
         "Post Journal Entries",
+        copy=False,
         help="Off for test keys, so that tests don't get into the books.",
     )
     sync_from = fields.Datetime(

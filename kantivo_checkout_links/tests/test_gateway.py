@@ -244,6 +244,16 @@ class TestGateway(CheckoutCommon):
                 self.assertTrue(form.post_entries)
             form.secret_key = "sk_test_kit"
 
+    def test_copy_of_a_live_gateway_does_not_post_until_its_own_key_says_so(self):
+        live = self.env["checkout.gateway"].create(
+            {"name": "Live", "secret_key": "sk_live_a"}
+        )
+        copies = live.copy() | live.copy()
+        self.assertEqual(copies.mapped("post_entries"), [False, False])
+        copies[0].secret_key = "sk_test_a_at_copy"
+        copies[1].secret_key = "sk_live_a_at_copy"
+        self.assertEqual(copies.mapped("post_entries"), [False, True])
+
     # === ODOO'S OWN STRIPE PROVIDER === #
 
     def test_sync_waits_until_the_merchant_chose_about_a_shared_account(self):
