@@ -84,8 +84,12 @@ class CheckoutGateway(models.Model):
 
     @api.depends("secret_key_value")
     def _compute_livemode(self):
+        """Without a key, the mode stays: it is that of the payments that are here."""
         for gateway in self:
-            gateway.livemode = stripe_client.is_live_key(gateway.secret_key_value or "")
+            key = gateway.secret_key_value
+            gateway.livemode = (
+                stripe_client.is_live_key(key) if key else gateway.livemode
+            )
 
     # === ONCHANGE METHODS === #
 

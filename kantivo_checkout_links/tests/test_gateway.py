@@ -1,3 +1,5 @@
+from uuid import uuid4
+
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form
 from odoo.tools import mute_logger
@@ -172,6 +174,27 @@ class TestGateway(CheckoutCommon):
             self.gateway.secret_key = "sk_live_kit"
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
+
+    def test_gateway_whose_key_is_taken_out_stays_in_its_mode(self):
+        live = self.env["checkout.gateway"].create(
+            {"name": "Live", "secret_key": "sk_live_kit"}
+        )
+        link = self.create_link(gateway_id=live.id).sudo()
+        link._begin_payment(str(uuid4()), link.amount, "en_US")
+        for key in (False, "", " "):
+            live.secret_key = key
+            self.assertFalse(live.secret_key)
+            self.assertTrue(live.livemode)
+        with self.assertRaisesRegex(ValidationError, "another mode"):
+            live.secret_key = "sk_test_kit"
+
+    def test_mode_follows_the_next_key_where_nothing_is_paid_yet(self):
+        gateway = self.env["checkout.gateway"].create({"name": "New"})
+        self.assertFalse(gateway.livemode)
+        for key, live in (("sk_live_a", True), ("", True), ("sk_test_a", False)):
+            gateway.secret_key = key
+            self.assertEqual(gateway.livemode, live)
+            self.assertEqual(gateway.post_entries, live)
 
     def test_new_key_that_cannot_be_checked_is_refused_once_there_are_payments(self):
         self.gateway.action_test_connection()
