@@ -154,13 +154,45 @@ class CheckoutGateway(models.Model):
                     "this key, so that test and live money stay apart."
                 )
             )
-        if self._get_account_id(key) not in (False, self.stripe_account_id):
+        if not self._fits_account(key):
             raise ValidationError(
                 self.env._(
                     "This key belongs to another Stripe account than this gateway's "
                     "payments. Make a new gateway for it."
                 )
             )
+
+    def _fits_account(self, key):
+        """Whether a key may be of the account that this gateway's payments are in.
+
+        :raise UserError: if the key is no good or Stripe can't be asked.
+        """
+        if not self.stripe_account_id:
+            return self._shows_last_session(key)
+        return self._get_account_id(key) in (False, self.stripe_account_id)
+
+    def _shows_last_session(self, key):
+        """Whether Stripe shows a key the newest session here, as only its own account
+        sees it. What can't be told is taken for good.
+        """
+        session_id = self._get_last_session_id()
+        try:
+            if session_id:
+                stripe_client.StripeClient(key).retrieve_session(session_id)
+        except stripe_client.StripeError as error:
+            if error.kind in ("missing", "permission"):
+                return error.kind == "permission"
+            raise UserError(self._describe_failure(error)) from error
+        return True
+
+    def _get_last_session_id(self):
+        domain = [
+            ("gateway_id", "=", self.id),
+            ("stripe_checkout_session_id", "!=", False),
+        ]
+        payments = self.env["checkout.payment"]
+        last = payments.search(domain, order="id desc", limit=1)
+        return last.stripe_checkout_session_id
 
     def _get_account_id(self, key):
         """The account of a key, False where Stripe doesn't tell.

@@ -175,18 +175,57 @@ class TestGateway(CheckoutCommon):
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
 
+    def test_account_that_was_never_learnt_is_told_by_its_newest_session(self):
+        self.begin(self.create_link())
+        self.begin_without_session()
+        with self.assertRaisesRegex(ValidationError, "another Stripe account"):
+            self.gateway.secret_key = "sk_test_at_other"
+        with self.assertRaisesRegex(UserError, "doesn't accept the key"):
+            self.gateway.secret_key = "sk_test_invalid"
+        self.gateway.secret_key = "sk_test_rolled"
+        self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
+        self.assertFalse(self.gateway.stripe_account_id)
+
+    def begin_without_session(self, gateway=None):
+        """A payer whose checkout Stripe hasn't answered to."""
+        link = self.create_link(gateway_id=(gateway or self.gateway).id).sudo()
+        return link._begin_payment(str(uuid4()), link.amount, "en_US")
+
+    def test_key_that_may_not_read_sessions_is_taken_on_trust(self):
+        denied = {"denied": ["rak_checkout_session_read"]}
+        self.sandbox.configure(keys={"rk_test_at_other": denied})
+        self.begin(self.create_link())
+        self.gateway.secret_key = "rk_test_at_other"
+        self.assertEqual(self.gateway.sudo().secret_key_value, "rk_test_at_other")
+
+    def test_any_key_of_the_mode_is_good_while_nothing_tells_the_account(self):
+        self.begin_without_session()
+        self.gateway.secret_key = "sk_test_at_other"
+        self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_at_other")
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_new_key_waits_for_stripe_to_answer_whose_it_is(self):
+        self.begin(self.create_link())
+        path = "GET /v1/checkout/sessions"
+        self.sandbox.api_fault("status", path, status=500, times=9)
+        with self.assertRaises(UserError) as caught:
+            self.gateway.secret_key = "sk_test_rolled"
+        self.assertNotIn("another Stripe account", str(caught.exception))
+        self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_kit")
+
     def test_gateway_whose_key_is_taken_out_stays_in_its_mode(self):
         live = self.env["checkout.gateway"].create(
             {"name": "Live", "secret_key": "sk_live_kit"}
         )
-        link = self.create_link(gateway_id=live.id).sudo()
-        link._begin_payment(str(uuid4()), link.amount, "en_US")
+        self.begin_without_session(live)
         for key in (False, "", " "):
             live.secret_key = key
             self.assertFalse(live.secret_key)
             self.assertTrue(live.livemode)
         with self.assertRaisesRegex(ValidationError, "another mode"):
             live.secret_key = "sk_test_kit"
+        live.secret_key = "sk_live_new"
+        self.assertEqual(live.secret_key, "sk_live_…_new")
 
     def test_mode_follows_the_next_key_where_nothing_is_paid_yet(self):
         gateway = self.env["checkout.gateway"].create({"name": "New"})
