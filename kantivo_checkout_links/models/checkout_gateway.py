@@ -171,6 +171,7 @@ class CheckoutGateway(models.Model):
         help="Off for test keys, so that tests don't get into the books.",
     )
     sync_from = fields.Datetime(
+        required=True,
         default=fields.Datetime.now,
         copy=False,
         help="Money that moved before is one opening entry.",
@@ -348,6 +349,8 @@ class CheckoutGateway(models.Model):
     def create(self, vals_list):
         """Posting starts out on for live keys and off for test keys."""
         for vals in vals_list:
+            if not vals.get("sync_from", True):
+                del vals["sync_from"]  # it is now, then
             key = (vals.get("secret_key") or "").strip()
             vals.setdefault("post_entries", stripe_client.is_live_key(key))
         return super().create(vals_list)
@@ -357,11 +360,12 @@ class CheckoutGateway(models.Model):
         Archiving ends the checkouts that are open.
 
         :raise UserError: if journal, company or currency of booked payments are
-            changed.
+            changed, or the begin of a gateway that has its opening balance.
         :raise AccessError: if it is given to a company that the user isn't in.
         """
         self.check_access("write")
         self._check_frozen(vals)
+        self._check_begin(vals)
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         archived = self.filtered("archived_at")
         res = super().write(vals)
@@ -386,6 +390,22 @@ class CheckoutGateway(models.Model):
                 self.env._(
                     "Payments are booked here already, so journal, company and "
                     "currency stay. Make a new gateway instead."
+                )
+            )
+
+    def _check_begin(self, vals):
+        """The opening balance is that of one moment; another would book money twice or
+        never.
+        """
+        if "sync_from" not in vals:
+            return
+        begin = fields.Datetime.to_datetime(vals["sync_from"])
+        if any(gateway.sync_from != begin for gateway in self.filtered("opening_done")):
+            raise UserError(
+                self.env._(
+                    "Everything since “Sync From” has been read, so that moment stays. "
+                    "What was on the account before is in the opening entry: clear it "
+                    "from the review account."
                 )
             )
 

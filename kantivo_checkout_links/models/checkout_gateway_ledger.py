@@ -172,8 +172,7 @@ class CheckoutGateway(models.Model):
 
     def _is_before(self, transaction):
         """Whether a balance transaction is part of the opening balance."""
-        created = to_datetime(transaction["created"])
-        return bool(self.sync_from) and created < self.sync_from
+        return to_datetime(transaction["created"]) < self.sync_from
 
     def _read_balance(self, client):
         """Stripe's balance in the journal's currency, in minor units, all of it."""

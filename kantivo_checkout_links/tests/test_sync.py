@@ -1,8 +1,11 @@
 from datetime import datetime, timedelta, timezone
 
 from freezegun import freeze_time
+from psycopg2.errors import NotNullViolation
 
 from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import Form
 from odoo.tools import mute_logger
 
 from ..const import SYNC_OVERLAP_HOURS
@@ -155,6 +158,34 @@ class TestSync(CheckoutCommon):
         self.sync()
         self.assertEqual(self.find_movements("payout").amount, -106.51)
         self.assert_agrees()
+
+    def test_begin_stays_once_the_balance_from_before_is_known(self):
+        begin = self.gateway.sync_from
+        self.sync()
+        self.assertTrue(self.gateway.opening_done)
+        for other in (begin - timedelta(days=1), begin + timedelta(days=1), False):
+            with self.assertRaisesRegex(UserError, "opening entry"):
+                self.gateway.sync_from = other
+        self.gateway.write({"sync_from": fields.Datetime.to_string(begin)})
+        self.assertEqual(self.gateway.sync_from, begin)
+
+    def test_begin_can_be_chosen_until_the_first_sync(self):
+        begin = fields.Datetime.now() - timedelta(days=2)
+        with Form(self.gateway) as form:
+            form.sync_from = begin
+        self.assertEqual(self.gateway.sync_from, begin)
+        self.sync()
+        with Form(self.gateway) as form, self.assertRaisesRegex(AssertionError, "read"):
+            form.sync_from = begin - timedelta(days=1)
+
+    @mute_logger("odoo.sql_db")
+    def test_gateway_always_has_a_begin(self):
+        for vals in ({}, {"sync_from": False}, {"sync_from": ""}):
+            gateway = self.env["checkout.gateway"].create({"name": "New", **vals})
+            self.assertTrue(gateway.sync_from)
+        with self.assertRaises(NotNullViolation), self.env.cr.savepoint():
+            self.gateway.sync_from = False
+            self.gateway.flush_recordset()
 
     def test_late_fee_is_found(self):
         self.sandbox.settings(balance_transactions="held")
