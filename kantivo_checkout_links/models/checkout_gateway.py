@@ -436,6 +436,18 @@ class CheckoutGateway(models.Model):
         domain = [("gateway_id", "in", self.ids)]
         return bool(payments_sudo.search_count(domain, limit=1))
 
+    def _is_used(self):
+        """Whether payments or booked movements are here: those are of one account.
+
+        So are another gateway's payments that settled in this one's currency.
+        """
+        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
+        own = Domain("gateway_id", "in", self.ids)
+        kept = Domain("move_id", "!=", False) | Domain("payment_id", "!=", False)
+        return self._has_payments() or bool(
+            movements_sudo.search_count(own & kept, limit=1)
+        )
+
     # === BUSINESS METHODS - STRIPE === #
 
     @api.model

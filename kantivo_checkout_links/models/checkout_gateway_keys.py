@@ -116,9 +116,10 @@ class CheckoutGateway(models.Model):
         """Take a new key; the masked one, written back by a form, changes nothing.
 
         :raise ValidationError: if it is no server-side key, or belongs to another
-            account or mode while this gateway has payments.
+            account or mode while this gateway has payments or booked movements.
         """
-        if "…" in key:
+        self_sudo = self.sudo()  # the value is out of everybody's reach
+        if "…" in key or key == (self_sudo.secret_key_value or ""):
             return
         if key and not stripe_client.is_key(key):
             raise ValidationError(
@@ -127,43 +128,43 @@ class CheckoutGateway(models.Model):
                     "rk_test_ or rk_live_; keys that start with pk_ are for browsers."
                 )
             )
-        self_sudo = self.sudo()  # the value is out of everybody's reach
         self_sudo._check_same_account(key)
-        if key != self_sudo.secret_key_value:
-            self_sudo._write_secrets(self_sudo._prepare_new_key_vals(key))
+        same = self_sudo._is_used() or bool(key and self_sudo._has_same_account(key))
+        if key and not same:
+            self_sudo._start_anew()
+        self_sudo._write_secrets(self_sudo._prepare_new_key_vals(key, same))
 
-    def _prepare_new_key_vals(self, key):
-        """A new key's account isn't known yet, except where there are payments."""
-        account = self.stripe_account_id if self._has_payments() else False
+    def _prepare_new_key_vals(self, key, same_account):
         return {
             "secret_key_value": key,
-            "stripe_account_id": account,
+            "stripe_account_id": self.stripe_account_id if same_account else False,
             "connection_state": "untested",
             "connection_message": False,
             "shared_account": False,
         }
 
     def _check_same_account(self, key):
-        """Payments stay with the account they were paid into."""
-        if not key or not self._has_payments():
+        """Payments, and what is booked, stay with the account that they are of."""
+        if not key or not self._is_used():
             return
         if stripe_client.is_live_key(key) != self.livemode:
             raise ValidationError(
                 self.env._(
-                    "This gateway has payments in another mode. Make a new gateway for "
-                    "this key, so that test and live money stay apart."
+                    "This gateway has payments or booked movements in another mode. "
+                    "Make a new gateway for this key, so that test and live money stay "
+                    "apart."
                 )
             )
         if not self._fits_account(key):
             raise ValidationError(
                 self.env._(
                     "This key belongs to another Stripe account than this gateway's "
-                    "payments. Make a new gateway for it."
+                    "payments or booked movements. Make a new gateway for it."
                 )
             )
 
     def _fits_account(self, key):
-        """Whether a key may be of the account that this gateway's payments are in.
+        """Whether a key may be of the account that this gateway's money is in.
 
         :raise UserError: if the key is no good or Stripe can't be asked.
         """

@@ -10,6 +10,29 @@ from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
 
+# What a gateway keeps of what it reads, as it is before anything was read.
+UNREAD = {
+    "last_sync_at": False,
+    "sync_error": False,
+    "sync_note": False,
+    "opening_done": False,
+    "transactions_read_to": False,
+    "settlement_codes": False,
+    "closed_until": False,
+    "closed_balance": 0,
+    "agreement_state": "grey",
+    "agreement_checked_at": False,
+    "agreement_stripe_balance": 0,
+    "agreement_journal_balance": 0,
+    "agreement_in_transit": 0,
+    "agreement_waiting": 0,
+    "agreement_left_out": 0,
+    "agreement_difference": 0,
+    "endpoint_problem": False,
+    "recovered_last": 0,
+    "recovered_total": 0,
+}
+
 
 class CheckoutGateway(models.Model):
     """What the books need to know of a gateway."""
@@ -112,6 +135,24 @@ class CheckoutGateway(models.Model):
         return states[self.agreement_state]
 
     # === BUSINESS METHODS === #
+
+    def _start_anew(self):
+        """Forget what was read of one account, since another one's key comes. Nothing
+        of it is paid or booked here. As superuser.
+
+        What another account held until now is its opening balance.
+
+        :raise UserError: if the old account is being read at this moment.
+        """
+        self._take_lock(self.env.cr)  # or a sync would go on with the old key
+        for model in ("checkout.movement", "checkout.payout", "checkout.event"):
+            self.env[model].search([("gateway_id", "=", self.id)]).unlink()
+        has_read = self.transactions_read_to
+        self.write(UNREAD)
+        if has_read:
+            self.sync_from = max(self.sync_from, fields.Datetime.now())
+        self.env["checkout.agreement"]._update_alarm(self)
+        self._update_health_activity()
 
     def _get_siblings(self):
         """The company's gateways of the same account and mode, this one first, with

@@ -180,23 +180,29 @@ class CheckoutGateway(models.Model):
         """Keep whose the key is.
 
         :param account_id: Stripe's id, or nothing where a restricted key doesn't tell.
-        :raise UserError: if it isn't the account of the payments that are here.
+        :raise UserError: if it isn't the account of what is paid or booked here.
         """
         if not account_id:
             return
-        if self._has_payments() and self.stripe_account_id not in (False, account_id):
+        if self._is_used() and self.stripe_account_id not in (False, account_id):
             raise UserError(
-                self.env._("The key belongs to another account than the payments here.")
+                self.env._(
+                    "The key belongs to another account than the payments or booked "
+                    "movements here."
+                )
             )
         self._check_no_twin(account_id)
         self.stripe_account_id = account_id
 
     def _has_same_account(self, key):
-        """Whether a key opens the balance that this gateway books. As superuser."""
-        if stripe_client.is_live_key(key) != self.livemode:
-            return False
+        """Whether a key is known to open the balance that this gateway books. As
+        superuser.
+        """
         if key == self.secret_key_value:
             return True
+        is_other_mode = stripe_client.is_live_key(key) != self.livemode
+        if is_other_mode or not self.stripe_account_id:
+            return False
         try:
             account_id = stripe_client.StripeClient(key).retrieve_account()["id"]
         except stripe_client.StripeError:

@@ -19,6 +19,7 @@ from . import (
     test_link,
     test_money,
     test_obstacles,
+    test_other_account,
     test_outsiders,
     test_partner,
     test_pay_look,
