@@ -365,7 +365,8 @@ class CheckoutGateway(models.Model):
         """
         self.check_access("write")
         self._check_frozen(vals)
-        self._check_begin(vals)
+        reread = self._filter_other_begin(vals)
+        reread._check_begin(vals["sync_from"] if reread else False)
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         archived = self.filtered("archived_at")
         res = super().write(vals)
@@ -373,6 +374,7 @@ class CheckoutGateway(models.Model):
         if changed and "post_entries" not in vals:
             changed.write({"post_entries": changed[0].livemode})
         (self.filtered("archived_at") - archived)._expire_open_sessions()
+        reread.transactions_read_to = False
         return res
 
     def _check_frozen(self, vals):
@@ -393,14 +395,28 @@ class CheckoutGateway(models.Model):
                 )
             )
 
-    def _check_begin(self, vals):
+    def _filter_other_begin(self, vals):
+        """The gateways that have their opening balance and are to begin elsewhere."""
+        begin = fields.Datetime.to_datetime(vals.get("sync_from"))
+        return self.filtered(
+            lambda gateway: (
+                "sync_from" in vals
+                and gateway.opening_done
+                and gateway.sync_from != begin
+            )
+        )
+
+    def _check_begin(self, begin):
         """The opening balance is that of one moment; another would book money twice or
-        never.
+        never. Where it was nothing, so was all that moved before: it may be read too.
+
+        :raise UserError: if that moment has to stay.
         """
-        if "sync_from" not in vals:
-            return
-        begin = fields.Datetime.to_datetime(vals["sync_from"])
-        if any(gateway.sync_from != begin for gateway in self.filtered("opening_done")):
+        begin = fields.Datetime.to_datetime(begin)
+        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
+        opening = [("gateway_id", "in", self.ids), ("kind", "=", "opening")]
+        is_later = any(not begin or begin > gateway.sync_from for gateway in self)
+        if is_later or movements_sudo.search_count(opening, limit=1):
             raise UserError(
                 self.env._(
                     "Everything since “Sync From” has been read, so that moment stays. "

@@ -201,10 +201,8 @@ class CheckoutGateway(models.Model):
         :raise UserError: if the key is no good or Stripe can't be asked.
         """
         try:
-            return stripe_client.StripeClient(key).retrieve_account()["id"]
+            return self._read_account_id(stripe_client.StripeClient(key))
         except stripe_client.StripeError as error:
-            if error.kind == "permission":
-                return False
             raise UserError(self._describe_failure(error)) from error
 
     def _set_webhook_secrets(self, lines):

@@ -160,14 +160,39 @@ class TestSync(CheckoutCommon):
         self.assert_agrees()
 
     def test_begin_stays_once_the_balance_from_before_is_known(self):
-        begin = self.gateway.sync_from
+        self.sandbox.create_balance_transaction(5000)
+        begin = self.gateway.sync_from = fields.Datetime.now() + timedelta(minutes=1)
         self.sync()
-        self.assertTrue(self.gateway.opening_done)
+        self.assertEqual(self.find_movements("opening").amount, 50)
         for other in (begin - timedelta(days=1), begin + timedelta(days=1), False):
             with self.assertRaisesRegex(UserError, "opening entry"):
                 self.gateway.sync_from = other
         self.gateway.write({"sync_from": fields.Datetime.to_string(begin)})
         self.assertEqual(self.gateway.sync_from, begin)
+
+    def test_begin_moves_back_where_there_was_nothing_before(self):
+        self.pay(self.create_link(110))
+        self.deliver()
+        self.sync()
+        moves = self.env["account.move"].search_count([])
+        self.gateway.sync_from -= timedelta(days=30)
+        self.sync()
+        self.assertEqual(self.env["account.move"].search_count([]), moves)
+        self.assert_agrees()
+        with self.assertRaisesRegex(UserError, "opening entry"):
+            self.gateway.sync_from += timedelta(days=1)
+
+    def test_money_that_came_and_went_before_the_begin_can_be_read_later(self):
+        self.sandbox.create_balance_transaction(5000)
+        self.sandbox.create_balance_transaction(-5000)
+        begin = self.gateway.sync_from
+        self.gateway.sync_from = fields.Datetime.now() + timedelta(minutes=1)
+        self.sync()
+        self.assertFalse(self.find_movements("fee"))
+        self.gateway.sync_from = begin
+        self.sync()
+        self.assertCountEqual(self.find_movements("fee").mapped("amount"), [-50, 50])
+        self.assert_agrees()
 
     def test_begin_can_be_chosen_until_the_first_sync(self):
         begin = fields.Datetime.now() - timedelta(days=2)
