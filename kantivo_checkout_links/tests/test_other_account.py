@@ -93,8 +93,9 @@ class TestOtherAccount(CheckoutCommon):
         self.assertFalse(self.gateway.opening_done)
         self.assertFalse(self.sandbox.requests())
 
-    def test_account_that_nobody_asked_for_is_taken_for_another(self):
+    def test_account_that_is_not_known_is_taken_for_another(self):
         self.read_without_booking()
+        self.gateway.sudo().stripe_account_id = False
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.count_rows(), [0, 0, 0])
 
