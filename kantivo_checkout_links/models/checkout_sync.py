@@ -227,7 +227,7 @@ class CheckoutSync(models.AbstractModel):
     @api.model
     def _get_pieces(self, gateway, until):
         """Stripe's `created` filters; the last piece has no end."""
-        start = gateway.sync_from or until
+        start = gateway.sync_from
         if gateway.transactions_read_to:
             overlap = timedelta(hours=SYNC_OVERLAP_HOURS)
             start = max(start, gateway.transactions_read_to - overlap)
@@ -303,7 +303,7 @@ class CheckoutSync(models.AbstractModel):
         if gateway.opening_done:
             return
         balance = gateway._read_balance(client)
-        since = to_timestamp(gateway.sync_from or fields.Datetime.now())
+        since = to_timestamp(gateway.sync_from)
         rows = gateway._list_transactions(client, {"gte": since})
         if gateway._read_balance(client) != balance:
             return
