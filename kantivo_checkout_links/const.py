@@ -18,6 +18,7 @@ API_RETRIES = 1
 # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
 SESSION_MINUTES = 60
 LIMITED_SESSION_MINUTES = 31
+LEAST_SESSION_MINUTES = 30
 
 # A payer may read the page for long; the form is worth a day.
 NONCE_HOURS = 24

@@ -47,9 +47,9 @@ class StripeError(Exception):
 
     `kind` is one of: `unreachable` (no answer, so Stripe may have acted), `broken` (an
     answer that Stripe itself failed, which it repeats for the same idempotency key),
-    `busy` (429), `auth`, `permission`, `missing` (404), `refused` (Stripe says why),
-    `blocked` (we made no call). `code` and `param` are Stripe's own, empty where it
-    gave none.
+    `clash` (409: a call with the same key is still being worked on), `busy` (429),
+    `auth`, `permission`, `missing` (404), `refused` (Stripe says why), `blocked` (we
+    made no call). `code` and `param` are Stripe's own, empty where it gave none.
     """
 
     def __init__(self, message, kind, code="", param=""):
@@ -61,12 +61,12 @@ class StripeError(Exception):
     @property
     def may_have_acted(self):
         """Whether Stripe may have acted: then the same key must be used again."""
-        return self.kind == "unreachable"
+        return self.kind in ("unreachable", "clash")
 
     @property
     def is_passing(self):
         """Whether the same may go well a little later, with nobody mending anything."""
-        return self.kind in ("unreachable", "broken", "busy")
+        return self.kind in ("unreachable", "clash", "broken", "busy")
 
 
 class SignatureError(Exception):
@@ -320,6 +320,8 @@ class StripeClient:
                 return kind
         if error.http_status == 404:
             return "missing"
+        if error.http_status == 409:
+            return "clash"
         if not error.http_status:
             return "unreachable"
         return "broken" if error.http_status >= 500 else "refused"
@@ -351,9 +353,11 @@ def verify_event(body, header, secrets, now=None):
 
 def _check_freshness(header, now):
     """The package takes times to come, which would make a delivery eternal."""
-    parts = dict(part.partition("=")[::2] for part in (header or "").split(","))
+    parts = [part.partition("=")[::2] for part in (header or "").split(",")]
+    times = [value for name, value in parts if name == "t"]
     try:
-        age = now - int(parts.get("t", ""))
+        [moment] = times  # of two, one would be checked and the other one signed
+        age = now - int(moment)
     except ValueError as error:
         raise SignatureError("no timestamp") from error
     if abs(age) > SIGNATURE_TOLERANCE:

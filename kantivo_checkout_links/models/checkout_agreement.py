@@ -164,7 +164,7 @@ class CheckoutAgreement(models.AbstractModel):
             gateway.activity_schedule(
                 ALARM,
                 note=self._describe_difference(gateway),
-                user_id=gateway.user_id.id or self.env.uid,
+                user_id=gateway._get_responsible().id,
             )
         else:
             gateway.activity_feedback([ALARM], feedback=gateway._describe_agreement())

@@ -126,7 +126,7 @@ class CheckoutDispute(models.Model):
                 date_deadline=(self.evidence_due_at or fields.Datetime.now()).date(),
                 summary=summary,
                 note=self._describe_deadline(),
-                user_id=self.gateway_id.user_id.id or self.env.uid,
+                user_id=self.gateway_id._get_responsible().id,
             )
             return
         self.payment_id.activity_ids.filtered(

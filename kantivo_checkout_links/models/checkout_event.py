@@ -225,7 +225,9 @@ class CheckoutEvent(models.Model):
 
         https://docs.stripe.com/connect/webhooks
         """
-        account = event.get("account")
+        # Thin events name it in their context, after the organisation if there is one.
+        named = event.get("account") or event.get("context")
+        account = named.rpartition("/")[2] if isinstance(named, str) else False
         known = gateway.stripe_account_id
         return bool(account) and bool(known) and account != known
 
@@ -313,6 +315,7 @@ class CheckoutEvent(models.Model):
             "checkout.movement": [("state", "=", "to_post")],
             "checkout.payment": [
                 ("expiry_requested", "=", True),
+                ("stripe_checkout_session_id", "!=", False),
                 ("state", "=", "open"),
             ],
         }
@@ -366,7 +369,7 @@ class CheckoutEvent(models.Model):
         :param dict outcomes: What came of the objects that were applied until now.
         """
         if isinstance(answer, Exception):
-            self._set_waiting(str(answer))
+            self._set_unread(answer)
             return
         for stripe_object in answer:
             if stripe_object["id"] not in outcomes:
@@ -456,6 +459,16 @@ class CheckoutEvent(models.Model):
 
     def _set_ignored(self):
         self.write({"state": "ignored", "error": False, "payload": False})
+
+    def _set_unread(self, error):
+        """Try again later. What Stripe doesn't have, even after the last try, is gone,
+        and nobody can mend that.
+        """
+        is_missing = getattr(error, "kind", False) == "missing"
+        if is_missing and self.attempts >= len(RETRY_MINUTES):
+            self._set_ignored()
+        else:
+            self._set_waiting(str(error))
 
     def _set_waiting(self, reason):
         """Try again later, ever more seldom; in the end it has failed, for a person."""

@@ -374,7 +374,8 @@ class CheckoutGateway(models.Model):
         if changed and "post_entries" not in vals:
             changed.write({"post_entries": changed[0].livemode})
         (self.filtered("archived_at") - archived)._expire_open_sessions()
-        reread.transactions_read_to = False
+        if reread:
+            reread.write({"transactions_read_to": False, "opening_done": False})
         return res
 
     def _check_frozen(self, vals):
@@ -551,6 +552,7 @@ class CheckoutGateway(models.Model):
             [
                 ("gateway_id", "=", self.id),
                 ("expiry_requested", "=", True),
+                ("stripe_checkout_session_id", "!=", False),
                 ("state", "=", "open"),
             ]
         )
@@ -612,8 +614,26 @@ class CheckoutGateway(models.Model):
         raise UserError(self._describe_busy())
 
     def _note_sync_error(self, reason):
-        """Show why Stripe couldn't be read, in a transaction that sees what is now."""
-        self._work_exclusively(lambda gateway: gateway.write({"sync_error": reason}))
+        """Show why Stripe couldn't be read, and have somebody see to it, in a
+        transaction that sees what is now. Nothing may leave this method: other gateways
+        come after this one.
+        """
+        try:
+            self._work_exclusively(lambda gateway: gateway._set_sync_error(reason))
+        except Exception as error:
+            _logger.warning("Gateway %s: %s", self.id, error)
+
+    def _set_sync_error(self, reason):
+        self.sync_error = reason
+        self._update_health_activity()
+
+    def _get_responsible(self):
+        """Whom to tell: the responsible user or, once that one has left, somebody who
+        may set the gateway up.
+        """
+        if self.user_id.active:
+            return self.user_id
+        return self.env["checkout.link"]._get_gateway_makers()[:1]
 
     def _describe_busy(self):
         return self.env._("This gateway is being worked on. Try again in a minute.")

@@ -135,7 +135,9 @@ class CheckoutGateway(models.Model):
             [("gateway_id", "in", self.ids), ("state", "=", "failed")]
         )
         events.action_process()
-        self._update_health_activity()
+        for gateway_sudo in self.sudo():  # activities of a gateway are the manager's
+            # Apart, since this transaction goes on seeing what had failed before.
+            gateway_sudo._work_exclusively(lambda g: g._update_health_activity())
 
     # === BUSINESS METHODS === #
 
@@ -187,7 +189,7 @@ class CheckoutGateway(models.Model):
         self.activity_schedule(
             "kantivo_checkout_links.mail_activity_health",
             note=self.health_message,
-            user_id=self.user_id.id or self.env.uid,
+            user_id=self._get_responsible().id,
         )
 
     def _count_paid(self):

@@ -93,11 +93,12 @@ class CheckoutGateway(models.Model):
     # === ACTION METHODS === #
 
     def action_check_agreement(self):
-        """Compare the journal with Stripe now.
+        """Compare the journal with Stripe now; what differs is read and booked first.
 
         :raise UserError: if Stripe can't be read.
         """
         self.ensure_one()
+        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
         self.check_access("read")
         try:
             state = self._check_agreement()

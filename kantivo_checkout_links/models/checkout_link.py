@@ -544,9 +544,7 @@ class CheckoutLink(models.Model):
             return payments
         self._lock_places()
         begun = payments.search([("uuid", "=", payment_uuid)])
-        if begun and begun.amount != amount:
-            # The payer went back and wants to pay another amount: that is another
-            # payment.
+        while begun and not begun._may_go_on(amount):
             payment_uuid = str(uuid5(UUID(payment_uuid), str(amount)))
             begun = payments.search([("uuid", "=", payment_uuid)])
         if begun and begun.state not in PLACELESS_STATES:

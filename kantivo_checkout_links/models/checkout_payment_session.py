@@ -8,6 +8,7 @@ from odoo.tools import mute_logger
 
 from ..const import (
     CHECKOUT_LOCALES,
+    LEAST_SESSION_MINUTES,
     LIMITED_SESSION_MINUTES,
     RETURN_PAGE_INTERVAL,
     SESSION_MINUTES,
@@ -44,6 +45,22 @@ class CheckoutPayment(models.Model):
         except UniqueViolation as error:
             # The same form came twice at once. Tried again, it finds the other's row.
             raise ConcurrencyError("The payment was begun elsewhere.") from error
+
+    def _may_go_on(self, amount):
+        """Whether this payment is what its form asks for once more. The payer may have
+        gone back to pay another amount, or come so late that Stripe makes no session of
+        it any more: that is another payment.
+        """
+        if self.amount != amount:
+            return False
+        if self.stripe_checkout_session_id or not self._is_too_late():
+            return True
+        self._set_abandoned()
+        return False
+
+    def _is_too_late(self):
+        least = timedelta(minutes=LEAST_SESSION_MINUTES)
+        return self.session_expires_at < fields.Datetime.now() + least
 
     @api.model
     def _prepare_begin_vals(self, link, uuid, amount, lang):
@@ -102,6 +119,9 @@ class CheckoutPayment(models.Model):
             self._set_failed(str(error))
             raise
         self._set_open(session)
+        if self.expiry_requested:  # the link was closed while we asked
+            self._request_expiry()
+            return False
         return session["url"]
 
     def _prepare_session_params(self):
@@ -158,9 +178,8 @@ class CheckoutPayment(models.Model):
 
     def _request_expiry(self):
         """Have the sessions ended at Stripe soon, by the processor."""
-        waiting = self.filtered("stripe_checkout_session_id")
-        if waiting:
-            waiting.write({"expiry_requested": True})
+        if self:
+            self.write({"expiry_requested": True})
             self.env["checkout.event"]._trigger_processing()
 
     def _expire_at_stripe(self):
@@ -172,7 +191,7 @@ class CheckoutPayment(models.Model):
             if error.kind not in ("refused", "missing"):
                 return  # no answer: the request stays, and the next run asks again
             session = self._retrieve_session(client)
-            self.expiry_requested = False
+            self.expiry_requested = bool(session) and session["status"] == "open"
             if session:
                 self._apply_session(session)
 

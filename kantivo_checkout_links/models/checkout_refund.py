@@ -123,8 +123,12 @@ class CheckoutRefund(models.Model):
                     self.currency_id.format(self.amount),
                 )
             )
-        if self.state == "failed" and not self.stripe_id:
+        if self._was_refused():
             raise UserError(self._describe_failure(self.error))
+
+    def _was_refused(self):
+        """Whether Stripe never made it: nothing went back, or will."""
+        return self.state == "failed" and not self.stripe_id
 
     @api.model
     def _check_amount(self, payment, amount):
@@ -211,8 +215,11 @@ class CheckoutRefund(models.Model):
             raise
 
     def _may_exist(self, error):
-        """Whether the refund may have been made, or may be yet."""
-        return error.is_passing
+        """Whether the refund may have been made, or may be yet: also where an earlier
+        try had no answer, and now the key is no good.
+        """
+        unanswered = self.state == "requested" and bool(self.error)
+        return error.is_passing or (unanswered and error.kind != "refused")
 
     def _find_at_stripe(self, client):
         """The refund, if an earlier try has made it; keys are only kept for a day."""

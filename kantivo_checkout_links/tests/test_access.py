@@ -143,6 +143,7 @@ class TestAccess(CheckoutCommon):
                     attempt()
         for attempt in (
             self.as_user("reader", gateway).action_sync,
+            self.as_user("reader", gateway).action_check_agreement,
             self.as_user("reader", gateway).action_test_connection,
             self.as_user("reader", link).action_deactivate,
             self.as_user("reader", movement).action_post,

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
@@ -153,6 +154,27 @@ class TestHealth(CheckoutCommon):
         self.sandbox.clear_faults()
         self.sync()
         self.assertEqual(self.get_health(), "good")
+
+    def test_key_that_stripe_takes_no_more_is_told_once_until_it_is_mended(self):
+        self.sandbox.api_fault("status", "GET /v1", status=401, times=999)
+        with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
+            for _sync in range(3):
+                self.env["checkout.sync"]._cron_sync()
+        self.assertEqual(len(self.gateway._get_health_activities()), 1)
+        self.sandbox.clear_faults()
+        self.sync()
+        self.assertFalse(self.gateway._get_health_activities())
+
+    def test_somebody_else_is_told_where_the_responsible_user_has_left(self):
+        gone = new_test_user(self.env, "gone", groups="account.group_account_manager")
+        self.gateway.user_id = gone
+        gone.active = False
+        self.sandbox.api_fault("status", "GET /v1", status=401, times=999)
+        with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
+            self.env["checkout.sync"]._cron_sync()
+        told = self.gateway._get_health_activities().user_id
+        self.assertTrue(told.active)
+        self.assertTrue(told.has_group("account.group_account_manager"))
 
     # === CONTENTS === #
 

@@ -5,6 +5,7 @@ import psycopg2
 from odoo import fields
 from odoo.tools import mute_logger
 
+from ..const import RETRY_MINUTES
 from .common import CLIENT_LOGGER, CheckoutCommon
 
 
@@ -138,3 +139,18 @@ class TestInbox(CheckoutCommon):
             inbox._insert(
                 self.gateway.sudo(), "evt_1", "charge.updated", "pending", payload
             )
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_what_stripe_does_not_have_is_given_up_in_the_end(self):
+        inbox = self.env["checkout.event"].sudo()
+        inbox._receive_object(
+            self.gateway.sudo(), {"id": "re_gone", "object": "refund"}
+        )
+        event = inbox.search([])
+        for _try in range(len(RETRY_MINUTES)):
+            event.next_attempt_at = fields.Datetime.now()
+            self.process()
+            self.assertEqual(event.state, "pending")
+        event.next_attempt_at = fields.Datetime.now()
+        self.process()
+        self.assertEqual(event.state, "ignored")

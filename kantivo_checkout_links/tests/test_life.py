@@ -114,6 +114,17 @@ class TestClosing(CheckoutCommon):
         self.assertTrue(payment.stripe_payment_intent_id.startswith("pi_"))
 
     @mute_logger(CLIENT_LOGGER)
+    def test_checkout_that_stripe_is_busy_with_is_ended_later(self):
+        link = self.create_link()
+        payment = self.begin(link)
+        self.sandbox.api_fault("status", "/expire", status=409, times=2)
+        link.action_deactivate()
+        self.process()
+        self.assertEqual(payment.state, "open")
+        self.process()
+        self.assertEqual(payment.state, "expired")
+
+    @mute_logger(CLIENT_LOGGER)
     def test_checkout_that_stripe_no_longer_has_is_over(self):
         link = self.create_link()
         lost, payment = self.begin(link), self.pay(self.create_link())

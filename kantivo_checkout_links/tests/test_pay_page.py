@@ -388,6 +388,27 @@ class TestStripeTrouble(PayPageCase):
         self.assert_retry_pays_once(link, self.send(link))
 
     @mute_logger(CLIENT_LOGGER)
+    def test_same_form_still_being_worked_on(self):
+        link = self.create_link()
+        self.sandbox.api_fault("status", "/v1/checkout", status=409, times=2)
+        answer = self.send(link)
+        self.assertNotIn("tell the merchant", answer.text)
+        self.assert_retry_pays_once(link, answer)
+        self.assertEqual(len(link.payment_ids), 1)
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_second_try_that_comes_too_late_for_the_first_session(self):
+        link = self.create_link(max_payments=1)
+        self.sandbox.api_fault("hang", "/v1/checkout", seconds=0, times=2)
+        answer = self.send(link)
+        first = link.payment_ids
+        first.sudo().session_expires_at -= timedelta(minutes=3)  # as three minutes on
+        for _try in range(2):
+            self.assert_to_stripe(self.retry(link, answer))
+        self.assertEqual(first.state, "expired")
+        self.assertEqual(len(link.payment_ids), 2)
+
+    @mute_logger(CLIENT_LOGGER)
     def test_failing(self):
         link = self.create_link()
         self.sandbox.api_fault("status", "/v1/checkout", status=500, times=5)

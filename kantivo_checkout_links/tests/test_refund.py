@@ -1,7 +1,7 @@
 from odoo.exceptions import UserError
 from odoo.tools import mute_logger
 
-from .common import CLIENT_LOGGER, CheckoutCommon
+from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
 class TestRefund(CheckoutCommon):
@@ -82,6 +82,42 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(first, second)
         self.assertEqual(payment.amount_refunded, 10)
         self.assertEqual(len(self.sandbox.requests("POST /v1/refunds")), 1)
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_refund_that_is_still_being_made_is_not_refused(self):
+        payment = self.pay_and_book(110)
+        self.sandbox.api_fault("status", "POST /v1/refunds", status=409, times=2)
+        with self.assertRaisesRegex(UserError, "asked for again by itself"):
+            payment.action_refund(40)
+        self.assertEqual(payment.refund_ids.state, "requested")
+        self.assertEqual(payment._get_amount_left(), 70)
+        self.sync()
+        self.assertEqual(payment.amount_refunded, 40)
+
+    @mute_logger(CLIENT_LOGGER, SYNC_LOGGER)
+    def test_refund_without_an_answer_isnt_refused_by_a_bad_key(self):
+        payment = self.pay_and_book(110)
+        self.sandbox.api_fault("status", "POST /v1/refunds", status=503, times=2)
+        with self.assertRaisesRegex(UserError, "didn't answer"):
+            payment.action_refund(40)
+        self.sandbox.api_fault("status", "GET /v1/refunds", status=401)
+        self.sync()
+        self.assertEqual(payment.refund_ids.state, "requested")
+        self.assertEqual(payment._get_amount_left(), 70)
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_dialog_goes_on_after_a_refusal(self):
+        payment = self.pay_and_book(110)
+        wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
+        self.sandbox.api_fault("status", "POST /v1/refunds", status=400, times=2)
+        for amount in (40, 50):
+            wizard.amount = amount
+            with self.assertRaisesRegex(UserError, "Stripe refused"):
+                wizard.action_refund()
+        wizard.amount = 30
+        for _press in range(2):
+            wizard.action_refund()
+        self.assertEqual(payment.amount_refunded, 30)
 
     def test_same_key_is_of_one_amount(self):
         payment = self.pay_and_book(110)

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from psycopg2.errors import NotNullViolation
@@ -9,6 +10,7 @@ from odoo.tests import Form
 from odoo.tools import mute_logger
 
 from ..const import SYNC_OVERLAP_HOURS
+from ..moments import to_timestamp
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
@@ -193,6 +195,42 @@ class TestSync(CheckoutCommon):
         self.sync()
         self.assertCountEqual(self.find_movements("fee").mapped("amount"), [-50, 50])
         self.assert_agrees()
+
+    def test_begin_that_moves_into_the_past_opens_with_what_was_there_then(self):
+        now = fields.Datetime.now()
+        for days, amount in ((3, 5000), (1, -5000)):
+            self.set_clock(now - timedelta(days=days))
+            self.sandbox.create_balance_transaction(amount)
+        self.set_clock(now + timedelta(seconds=5))
+        self.gateway.sync_from = now
+        self.sync()
+        self.gateway.sync_from = now - timedelta(days=2)
+        self.sync()
+        self.assertEqual(self.find_movements("opening").amount, 50)
+        self.assertEqual(self.find_movements("fee").amount, -50)
+        self.assert_agrees()
+
+    def set_clock(self, moment):
+        self.sandbox.set_clock(now=to_timestamp(moment))
+
+    def test_one_that_is_busy_keeps_no_other_gateway_from_its_sync(self):
+        other = self.create_gateway(secret_key="sk_test_at_other")
+        work = type(other)._work_exclusively
+
+        def work_where_free(gateway, task):
+            """As where another process holds the first gateway's lock."""
+            if gateway == self.gateway:
+                raise UserError(gateway._describe_busy())
+            return work(gateway, task)
+
+        with (
+            patch.object(type(other), "_work_exclusively", work_where_free),
+            mute_logger(SYNC_LOGGER),
+            mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_gateway"),
+        ):
+            self.env["checkout.sync"]._cron_sync()
+        self.assertTrue(other.last_sync_at)
+        self.assertFalse(self.gateway.last_sync_at)
 
     def test_begin_can_be_chosen_until_the_first_sync(self):
         begin = fields.Datetime.now() - timedelta(days=2)

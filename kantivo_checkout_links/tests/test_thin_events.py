@@ -115,6 +115,14 @@ class TestThinEvents(CheckoutHttpCommon):
         self.assertFalse(any(events.mapped("payload")))
         self.assertFalse(self.env["checkout.payment"].search([]))
 
+    def test_other_accounts_of_a_platform_are_ignored(self):
+        self.gateway.action_test_connection()
+        self.pay(self.link)
+        event = {**self.take_thin_events()[0], "context": "org_1/acct_of_another"}
+        self.tell([event])
+        kept = self.env["checkout.event"].search([])
+        self.assertEqual((kept.state, kept.payload), ("ignored", False))
+
     def test_unknown_types_are_ignored_and_nothing_of_them_is_kept(self):
         event = {
             "id": "evt_test_651",

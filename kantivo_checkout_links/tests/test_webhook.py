@@ -122,6 +122,14 @@ class TestWebhook(CheckoutHttpCommon):
             with self.subTest(away=away):
                 self.assert_refused(self.post_event(self.event, timestamp=now + away))
 
+    @mute_logger(WEBHOOK_LOGGER)
+    def test_old_delivery_with_a_new_timestamp_beside_its_own_is_refused(self):
+        body = json.dumps(self.event).encode()
+        now = int(time.time())
+        old = sign(body, timestamp=now - 86400)
+        for header in (f"{old},t={now}", f"t={now},{old}"):
+            self.assert_refused(self.post(body, header))
+
     def test_timestamp_within_five_minutes_is_taken(self):
         now = int(time.time())
         for away in (-280, 280):

@@ -52,8 +52,21 @@ class CheckoutRefundWizard(models.TransientModel):
         self.ensure_one()
         self.payment_id.action_refund(
             amount=self.amount,
-            idempotency_key=self.idempotency_key,
+            idempotency_key=self._get_key(),
             reason=self.reason,
             note=self.note,
         )
         return {"type": "ir.actions.act_window_close"}
+
+    def _get_key(self):
+        """The dialog's own, another one after each refusal. It is counted and not kept,
+        since a refusal also takes back what the dialog has written.
+        """
+        refused = self.payment_id.refund_ids.filtered(
+            lambda refund: (
+                refund._was_refused()
+                and (refund.idempotency_key or "").startswith(self.idempotency_key)
+            )
+        )
+        tries = len(refused)
+        return f"{self.idempotency_key}/{tries}" if tries else self.idempotency_key
