@@ -32,6 +32,23 @@ class AccountMove(models.Model):
         for move in self:
             move.checkout_payment_ids = move.checkout_movement_ids.payment_id
 
+    def _compute_fiscal_position_id(self):
+        """Override of `account`: an entry of ours is reported where its taxes are of,
+        whoever its contact is by then.
+        """
+        res = super()._compute_fiscal_position_id()
+        entries = self.filtered(lambda move: move.move_type == "entry")
+        is_new = self.env.context.get("checkout_entry")
+        for move in entries if is_new else entries._filter_checkout():
+            position = move._find_checkout_registration()
+            if position:
+                move.fiscal_position_id = position
+        return res
+
+    def _find_checkout_registration(self):
+        taxes = self.line_ids.tax_ids | self.line_ids.tax_line_id
+        return self.env["checkout.entry.tax"]._find_registration(taxes, self.company_id)
+
     def _compute_show_reset_to_draft_button(self):
         """Override of `account`: no button for what is refused anyway."""
         res = super()._compute_show_reset_to_draft_button()

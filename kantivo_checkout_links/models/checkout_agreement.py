@@ -199,6 +199,7 @@ class CheckoutAgreement(models.AbstractModel):
                 ("account_id", "=", gateway.journal_id.default_account_id.id),
                 ("parent_state", "=", "posted"),
                 ("move_id.checkout_movement_ids", "=", False),
+                ("amount_currency", "!=", 0),
             ],
             order="date, id",
             limit=1,

@@ -143,7 +143,11 @@ class CheckoutEntry(models.AbstractModel):
     def _get_receivable_account(self, payment):
         partner = payment.partner_id.commercial_partner_id
         own = partner.with_company(payment.company_id).property_account_receivable_id
-        return payment.receivable_account_id or own
+        return (
+            payment.receivable_account_id
+            or own
+            or payment.gateway_id.receivable_account_id
+        )
 
     # === FEES === #
 
@@ -225,7 +229,12 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _prepare_payout_failure_items(self, movement, value):
-        return self._prepare_payout_items(movement, value)
+        """Back from where it was on its way."""
+        sent = movement._get_same_source().filtered(lambda m: m.kind == "payout")
+        account = sent._get_booked_lines().account_id[:1]
+        if not account:
+            return self._prepare_payout_items(movement, value)
+        return [self._prepare_settled_item(movement, value, account)]
 
     # === REVIEW === #
 

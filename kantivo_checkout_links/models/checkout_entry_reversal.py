@@ -88,6 +88,9 @@ class CheckoutEntryReversal(models.AbstractModel):
             for item in items:
                 item[name] = currency.round(item[name] * share)
             items[0][name] += total - sum(item[name] for item in items)
+        for item in items:
+            base = item["tax_base_amount"] * share
+            item["tax_base_amount"] = lines.company_currency_id.round(base)
         return items
 
     # === WHAT WAS POSTED === #
@@ -180,8 +183,20 @@ class CheckoutEntryReversal(models.AbstractModel):
             )
             part = self._get_part(line, before, share)
             if part["amount_currency"] or part["balance"]:
-                items.append({**self._prepare_tax_item(line, repartition), **part})
+                item = self._prepare_tax_item(line, repartition)
+                base = self._get_base_part(line, before, share)
+                items.append({**item, **part, "tax_base_amount": base})
         return items
+
+    @api.model
+    def _get_base_part(self, line, earlier, share):
+        """What of a tax item's base is taken back now, for reports that read it there.
+
+        The base of what was taken back comes with the other sign.
+        """
+        currency = line.company_currency_id
+        base = currency.round(line.tax_base_amount * share)
+        return currency.round(-base - sum(earlier.mapped("tax_base_amount")))
 
     @api.model
     def _get_refund_repartition(self, repartition):
@@ -244,6 +259,7 @@ class CheckoutEntryReversal(models.AbstractModel):
             "tax_tag_ids": [Command.set(line.tax_tag_ids.ids)],
             "amount_currency": -line.amount_currency,
             "balance": -line.balance,
+            "tax_base_amount": -line.tax_base_amount,
         }
 
     @api.model

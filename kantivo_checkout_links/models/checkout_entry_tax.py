@@ -19,8 +19,9 @@ class CheckoutEntryTax(models.AbstractModel):
             **item,
             "account_id": self.env["checkout.entry"]._get_income_account(payment).id,
             "partner_id": payment.partner_id.id,
-            "analytic_distribution": payment.analytic_distribution,
         }
+        if payment.analytic_distribution:  # else Odoo's distribution models decide
+            base["analytic_distribution"] = payment.analytic_distribution
         return self._split(
             base, self._get_taxes(payment), movement.company_id, {"sign": -1}
         )
@@ -36,6 +37,35 @@ class CheckoutEntryTax(models.AbstractModel):
         return position.map_tax(payment.tax_ids)
 
     @api.model
+    def _find_registration(self, taxes, company):
+        """The fiscal position of a registration abroad that taxes are of, if they are:
+        Odoo takes them on an entry of that position only (account.move,
+        `_validate_taxes_country`).
+        """
+        countries = taxes.country_id
+        positions = self.env["account.fiscal.position"].with_context(active_test=False)
+        if not countries or countries == company.account_fiscal_country_id:
+            return positions
+        return positions.search(
+            [
+                *positions._check_company_domain(company),
+                ("foreign_vat", "!=", False),
+                ("country_id", "in", countries.ids),
+            ],
+            limit=1,
+        )
+
+    @api.model
+    def _get_taxes_in(self, items):
+        """The taxes that are on items, or that items are of."""
+        shares = self.env["account.tax.repartition.line"].browse(
+            filter(None, (item.get("tax_repartition_line_id") for item in items))
+        )
+        commands = [item["tax_ids"][0] for item in items if item.get("tax_ids")]
+        ids = [tax_id for _command, _id, tax_ids in commands for tax_id in tax_ids]
+        return shares.tax_id | shares.tax_id.browse(ids)
+
+    @api.model
     def _get_stranger(self, payment):
         """A contact in memory, of whom nothing but the country is known."""
         country = payment.customer_country_id
@@ -47,6 +77,10 @@ class CheckoutEntryTax(models.AbstractModel):
         returned = movement.amount > 0
         direction = {"sign": -1 if returned else 1, "is_refund": returned}
         taxes = movement.gateway_id.fee_tax_ids
+        return self._prepare_taxed_fee_items(item, movement, taxes, direction)
+
+    @api.model
+    def _prepare_taxed_fee_items(self, item, movement, taxes, direction):
         base, *tax_items = self._split(item, taxes, movement.company_id, direction)
         if movement.tax_amount and not self._is_neutral(tax_items):
             stated = movement.tax_amount

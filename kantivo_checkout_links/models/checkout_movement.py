@@ -215,6 +215,14 @@ class CheckoutMovement(models.Model):
         accountants = ("account.group_account_user", "account.group_account_manager")
         if not any(self.env.user.has_group(group) for group in accountants):
             raise AccessError(self.env._("Only accountants book a movement anew."))
+        if self._is_of_stripe(account):
+            raise UserError(
+                self.env._(
+                    "“%s” holds what is at Stripe, so only movements are booked there. "
+                    "Choose another account.",
+                    account.display_name,
+                )
+            )
         for records in (account, taxes):
             records.check_access("read")
             domain = records._check_company_domain(self.company_id)
@@ -224,6 +232,12 @@ class CheckoutMovement(models.Model):
                         "Choose an account and taxes of %s.", self.company_id.name
                     )
                 )
+
+    def _is_of_stripe(self, account):
+        """Whether an account is that of any gateway's journal."""
+        gateways_sudo = self.env["checkout.gateway"].sudo()  # of any company
+        own = [("journal_id.default_account_id", "=", account.id)]
+        return bool(gateways_sudo._search_served(own))
 
     def _rebook(self, account_id, tax_ids):
         """:return: The id of the entry, since the caller's transaction is another."""

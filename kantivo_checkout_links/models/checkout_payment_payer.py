@@ -49,7 +49,7 @@ class CheckoutPayment(models.Model):
     def _set_contact(self, partner):
         self.partner_id = partner
         movements = self.movement_ids.filtered(lambda m: m.kind not in FEE_KINDS)
-        lines = movements.move_id.line_ids
+        lines = movements.move_id.line_ids | movements.rebooked_line_ids
         owed = lines.filtered(lambda line: line.account_type == "asset_receivable")
         owed.write({"partner_id": partner.commercial_partner_id.id})
         (lines - owed).write({"partner_id": partner.id})

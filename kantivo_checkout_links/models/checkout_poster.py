@@ -129,7 +129,10 @@ class CheckoutPoster(models.AbstractModel):
         Odoo would compute taxes anew where it sees no tax item, as with 0 %: then what
         undoes a refund would count as a sale.
         """
-        records = self.env[model].with_context(skip_invoice_sync=True).create(vals_list)
+        model = self.env[model].with_context(
+            skip_invoice_sync=True, checkout_entry=True
+        )
+        records = model.create(vals_list)
         return records.with_env(self.env)
 
     @api.model
@@ -218,17 +221,29 @@ class CheckoutPoster(models.AbstractModel):
         journal = self._get_journal(movement)
         items = self.env["checkout.entry"]._prepare_items(movement)
         self._check_balanced(movement.company_id, items)
-        has_tax = any(item.get("tax_ids") for item in items)
         vals = {
-            "journal_id": journal.id,
-            "company_id": movement.company_id.id,
-            "date": self._get_entry_date(movement, journal, has_tax),
+            **self._prepare_move_vals(movement, journal, items),
             "ref": movement.balance_transaction_id or movement.stripe_source_id,
-            "line_ids": [Command.create(item) for item in items],
         }
         if not movement.amount:
             return vals
         return {**vals, **self._prepare_statement_vals(movement)}
+
+    @api.model
+    def _prepare_move_vals(self, movement, journal, items):
+        """What any entry of a movement is made with. Its taxes decide how late it may
+        be, and under which registration it is reported.
+        """
+        company, tax_entry = movement.company_id, self.env["checkout.entry.tax"]
+        taxes = tax_entry._get_taxes_in(items)
+        position = tax_entry._find_registration(taxes, company)
+        vals = {
+            "journal_id": journal.id,
+            "company_id": company.id,
+            "date": self._get_entry_date(movement, journal, bool(taxes)),
+            "line_ids": [Command.create(item) for item in items],
+        }
+        return {**vals, "fiscal_position_id": position.id} if position else vals
 
     @api.model
     def _prepare_statement_vals(self, movement):

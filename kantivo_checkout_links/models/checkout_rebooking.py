@@ -1,4 +1,4 @@
-from odoo import Command, api, models
+from odoo import api, models
 from odoo.exceptions import UserError
 
 # Others hold money that is on its way; what decides where it goes books them.
@@ -93,7 +93,7 @@ class CheckoutRebooking(models.AbstractModel):
         item = {
             "name": movement._get_label(),
             "account_id": account.id,
-            "partner_id": base.partner_id.id,
+            "partner_id": self._get_partner(base, account).id,
             "currency_id": base.currency_id.id,
             "analytic_distribution": base.analytic_distribution,
             "amount_currency": sum(lines.mapped("amount_currency")),
@@ -102,9 +102,17 @@ class CheckoutRebooking(models.AbstractModel):
         if not taxes:
             return [item]
         direction = self._get_direction(item, taxes)
-        return self.env["checkout.entry.tax"]._split(
-            item, taxes, movement.company_id, direction
-        )
+        tax_entry = self.env["checkout.entry.tax"]
+        if movement.kind in ("fee", "dispute_fee"):
+            return tax_entry._prepare_taxed_fee_items(item, movement, taxes, direction)
+        return tax_entry._split(item, taxes, movement.company_id, direction)
+
+    @api.model
+    def _get_partner(self, base, account):
+        """Who owes is the firm, as on its invoices."""
+        if account.account_type in ("asset_receivable", "liability_payable"):
+            return base.partner_id.commercial_partner_id
+        return base.partner_id
 
     @api.model
     def _get_direction(self, item, taxes):
@@ -121,13 +129,9 @@ class CheckoutRebooking(models.AbstractModel):
         journal = poster._get_general_journal(movement)
         items = [*mirror, *new_items]
         poster._check_balanced(movement.company_id, items)
-        has_tax = any(item.get("tax_ids") for item in items)
         vals = {
-            "journal_id": journal.id,
-            "company_id": movement.company_id.id,
-            "date": poster._get_entry_date(movement, journal, has_tax),
+            **poster._prepare_move_vals(movement, journal, items),
             "ref": self.env._("Re-booking of %s", movement.move_id.name),
-            "line_ids": [Command.create(item) for item in items],
         }
         move = poster._create_unchanged("account.move", [vals])
         move.action_post()

@@ -57,6 +57,30 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(notice["next"]["res_model"], "account.move")
         self.assertEqual(notice["next"]["res_id"], move.id)
 
+    def test_revaluation_is_no_difference(self):
+        fee = self.get_movement(self.payment, "fee")
+        self.change_in_the_database(fee)
+        self.revalue()
+        self.assertEqual(self.check(), "red")
+        notice = self.gateway.action_view_difference()["params"]
+        self.assertEqual(notice["next"]["res_id"], fee.id)
+
+    def revalue(self):
+        """Company currency alone changes, as where rates did."""
+        euro = self.setup_other_currency("EUR")
+        account = self.gateway.journal_id.default_account_id
+        other = self.company_data["default_account_expense"]
+        line = {"account_id": account.id, "currency_id": euro.id, "amount_currency": 0}
+        move = self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create({**line, "balance": 5}),
+                    Command.create({"account_id": other.id, "balance": -5}),
+                ]
+            }
+        )
+        move.action_post()
+
     def test_red_for_an_entry_that_was_changed_in_the_database(self):
         fee = self.get_movement(self.payment, "fee")
         self.change_in_the_database(fee)

@@ -82,3 +82,37 @@ class TestChargeEntry(CheckoutCommon):
         )
         self.assertEqual(item.partner_id.email, "rosa@example.com")
         self.assertFalse(item.reconciled)
+
+    def test_receivable_account_that_is_chosen_later_books_what_waited(self):
+        self.gateway.write({"credit_to": "receivable", "partner_policy": "match"})
+        payment = self.pay(self.create_link(110), email="rosa@example.com")
+        self.deliver()
+        charge = self.get_movement(payment, "charge")
+        self.assertIn("Choose a receivable account", charge.error)
+        receivable = self.company_data["default_account_receivable"]
+        self.gateway.receivable_account_id = receivable
+        self.process()
+        self.assertEqual(charge.state, "posted")
+        self.assertIn(receivable, charge.move_id.line_ids.account_id)
+
+    def test_distribution_models_of_the_company_reach_sales(self):
+        plan = self.env["account.analytic.plan"].create({"name": "Seasons"})
+        summer, own = self.env["account.analytic.account"].create(
+            [{"name": name, "plan_id": plan.id} for name in ("Summer", "Own")]
+        )
+        self.env["account.analytic.distribution.model"].create(
+            {
+                "account_prefix": self.gateway.income_account_id.code,
+                "analytic_distribution": {summer.id: 100},
+                "company_id": self.env.company.id,
+            }
+        )
+        for vals, expected in (
+            ({}, {str(summer.id): 100}),
+            ({"analytic_distribution": {own.id: 100}}, {str(own.id): 100}),
+        ):
+            payment = self.pay(self.create_link(110, **vals))
+            self.deliver()
+            payment.action_refund(11)
+            bases = payment.move_ids.line_ids.filtered("tax_ids")
+            self.assertEqual(bases.mapped("analytic_distribution"), [expected] * 2)

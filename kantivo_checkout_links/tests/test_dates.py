@@ -2,7 +2,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from freezegun import freeze_time
 
-from odoo import fields
+from odoo import Command, fields
 
 from .common import CheckoutCommon
 
@@ -20,15 +20,15 @@ class TestDates(CheckoutCommon):
         now = int(datetime(*moment, tzinfo=timezone.utc).timestamp())
         self.sandbox.set_clock(now=now, frozen=True)
 
-    def pay_at(self, *moment):
+    def pay_at(self, *moment, **vals):
         self.at(*moment)
-        payment = self.pay_then(*moment)
+        payment = self.pay_then(*moment, **vals)
         self.deliver()
         return payment
 
-    def pay_then(self, *moment):
+    def pay_then(self, *moment, **vals):
         with freeze_time(datetime(*moment), tick=True):
-            return self.pay(self.create_link(110))
+            return self.pay(self.create_link(110, **vals), email="rosa@example.com")
 
     def get_dates(self, payment):
         return {movement.move_id.date for movement in payment.movement_ids}
@@ -166,3 +166,16 @@ class TestDates(CheckoutCommon):
         )
         self.assert_shifted(movement, date(2026, 3, 10), date(2026, 4, 1))
         self.assert_agrees()
+
+    def test_closed_tax_period_moves_nothing_that_has_no_tax(self):
+        self.env.company.tax_lock_date = date(2026, 3, 31)
+        payment = self.pay_at(2026, 3, 10, 12, tax_ids=[Command.clear()])
+        payment.action_refund(33)
+        self.assertEqual(self.get_dates(payment), {date(2026, 3, 10)})
+
+    def test_closed_tax_period_moves_no_receivable(self):
+        self.env.company.tax_lock_date = date(2026, 3, 31)
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_at(2026, 3, 10, 12)
+        payment.action_refund(33)
+        self.assertEqual(self.get_dates(payment), {date(2026, 3, 10)})

@@ -114,6 +114,18 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(self.get_journal_balance(), 106.51)
         self.assert_agrees()
 
+    def test_payout_comes_back_from_the_account_it_went_to(self):
+        self.pay_and_book(110)
+        payout = self.pay_out()
+        account = self.gateway.transfer_account_id
+        self.gateway.transfer_account_id = account.copy({"name": "Other transfers"})
+        self.act(payout, "fail")
+        lines = payout.move_ids.line_ids.filtered(
+            lambda line: line.account_id == account
+        )
+        self.assertCountEqual(lines.mapped("balance"), [106.51, -106.51])
+        self.assertTrue(all(lines.mapped("reconciled")))
+
     def test_next_payout_lists_the_money_that_came_back(self):
         self.pay_and_book(110)
         failed = self.pay_out()

@@ -247,3 +247,42 @@ class TestRebooking(CheckoutCommon):
             form.account_id = self.other_income
         form.record.action_rebook()
         self.assertEqual(self.charge._get_booked_lines().account_id, self.other_income)
+
+    def test_account_of_a_stripe_journal_is_refused(self):
+        with self.assertRaisesRegex(UserError, "holds what is at Stripe"):
+            self.charge.action_rebook(self.gateway.journal_id.default_account_id)
+        self.assertFalse(self.charge.rebooking_move_ids)
+
+    def test_firm_of_the_payer_owes_what_is_rebooked_as_a_receivable(self):
+        firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
+        self.env["res.partner"].create(
+            {"name": "Ann", "email": "ann@example.com", "parent_id": firm.id}
+        )
+        payment = self.pay(self.create_link(110), email="ann@example.com")
+        self.deliver()
+        charge = self.get_movement(payment, "charge")
+        charge.action_rebook(self.company_data["default_account_receivable"])
+        self.assertEqual(charge._get_booked_lines().partner_id, firm)
+
+    def test_contact_found_after_a_rebooking_is_on_what_is_in_force(self):
+        self.gateway.partner_policy = "match"
+        payment = self.pay(self.create_link(110), email="rosa@example.com")
+        self.deliver()
+        charge = self.get_movement(payment, "charge")
+        charge.action_rebook(self.company_data["default_account_receivable"])
+        rosa = self.env["res.partner"].create({"name": "Rosa"})
+        payment.action_set_contact(rosa)
+        self.assertEqual(charge._get_booked_lines().partner_id, rosa)
+
+    def test_tax_that_stripe_states_stays_when_only_the_account_changes(self):
+        tax = self.company_data["default_tax_purchase"]
+        self.gateway.fee_tax_ids = tax
+        self.sandbox.create_balance_transaction(-66, type="tax_fee", category="tax")
+        self.sync()
+        fee = self.env["checkout.movement"].search([("amount", "=", -0.66)])
+        before = fee._get_booked_lines().mapped("balance")
+        other = self.gateway.fee_account_id.copy({"name": "Other fees"})
+        fee.action_rebook(other, tax)
+        after = fee._get_booked_lines()
+        self.assertCountEqual(after.mapped("balance"), before)
+        self.assertIn(other, after.account_id)

@@ -395,3 +395,98 @@ class TestSmallTaxes(TaxCommon):
         self.sync()
         fee = self.env["checkout.movement"].search([("kind", "=", "fee")])
         self.assertEqual(self.get_tags(fee.move_id), {"Untaxed fee refund 0": -5})
+
+
+class TestRegistrationAbroad(TaxCommon):
+    """Taxes of another country, where the company is registered too."""
+
+    def setUp(self):
+        super().setUp()
+        denmark = self.env.ref("base.dk")
+        self.env["account.tax.group"].create(
+            {
+                "name": "Moms",
+                "country_id": denmark.id,
+                "company_id": self.env.company.id,
+            }
+        )
+        self.moms = self.create_sales_tax("Moms", 25, country_id=denmark.id)
+        position = self.env["account.fiscal.position"].create(
+            {
+                "name": "Denmark",
+                "auto_apply": True,
+                "country_id": denmark.id,
+                "foreign_vat": "DK12345674",
+            }
+        )
+        self.moms.write(
+            {
+                "fiscal_position_ids": [Command.set(position.ids)],
+                "original_tax_ids": [Command.set(self.tax.ids)],
+            }
+        )
+
+    def pay_from_denmark(self):
+        payment = self.pay(self.create_link(110), country="DK", email="ada@example.com")
+        self.deliver()
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual((charge.error or "", charge.state), ("", "posted"))
+        self.assertEqual(charge._get_booked_lines().tax_ids, self.moms)
+        return payment
+
+    def test_sale_to_a_contact_and_its_refund_are_booked(self):
+        payment = self.pay_from_denmark()
+        payment.partner_id.country_id = self.env.ref("base.us")
+        payment.action_refund(33)
+        self.assertEqual(self.get_movement(payment, "refund").state, "posted")
+
+    def test_sale_to_a_stranger_is_booked(self):
+        self.gateway.partner_policy = "none"
+        self.pay_from_denmark()
+
+    def test_lost_dispute_and_rebooking_are_booked(self):
+        self.gateway.dispute_loss_account_id = False
+        payment = self.pay_from_denmark()
+        income = self.gateway.income_account_id.copy({"name": "Abroad"})
+        self.get_movement(payment, "charge").action_rebook(income, self.moms)
+        dispute = self.sandbox.dispute(payment.stripe_charge_id)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        loss = self.get_movement(payment, "dispute_loss")
+        self.assertEqual((loss.error or "", loss.state), ("", "posted"))
+
+
+class TestBaseOfTaxItems(TaxCommon):
+    """What a tax item says its base is, for reports that read it there."""
+
+    def get_bases(self, payment):
+        movements = payment.movement_ids
+        moves = movements.move_id | movements.rebooking_move_ids
+        return round(sum(moves.line_ids.mapped("tax_base_amount")), 2)
+
+    def test_refunds_leave_none(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        self.assertEqual(self.get_bases(payment), -100)
+        payment.action_refund(33)
+        self.assertEqual(self.get_bases(payment), -70)
+        payment.action_refund()
+        self.assertEqual(self.get_bases(payment), 0)
+
+    def test_rebooking_takes_the_old_one_back(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        payment.action_refund(33)
+        other = self.gateway.income_account_id.copy({"name": "Courses"})
+        self.get_movement(payment, "charge").action_rebook(other, self.tax)
+        self.assertEqual(self.get_bases(payment), -70)
+        payment.action_refund()
+        self.assertEqual(self.get_bases(payment), 0)
+
+    def test_failed_refund_makes_it_good_again(self):
+        payment = self.pay(self.create_link(110))
+        self.deliver()
+        refund = payment.action_refund(33)
+        self.sandbox.change_refund(refund.stripe_id, "fail")
+        self.deliver()
+        self.assertEqual(self.get_bases(payment), -100)
