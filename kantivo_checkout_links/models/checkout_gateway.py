@@ -1,17 +1,14 @@
 import logging
-from contextlib import contextmanager
 
 from psycopg2 import OperationalError
-from psycopg2.errors import LockNotAvailable, SerializationFailure
 
-from odoo import SUPERUSER_ID, api, fields, models, modules
+from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
-from ..const import ADVISORY_LOCK, LOCK_TIMEOUT, WORK_ATTEMPTS
 from .checkout_base import WITH_ARCHIVED
 
 _logger = logging.getLogger(__name__)
@@ -571,102 +568,6 @@ class CheckoutGateway(models.Model):
             _logger.warning("Payment %s can't be ended: %s", payment.id, error)
         except Exception:
             _logger.exception("Payment %s can't be ended", payment.id)
-
-    # === BUSINESS METHODS - ONE WRITER AT A TIME === #
-
-    @contextmanager
-    def _exclusive(self):
-        """This gateway as superuser in a transaction that starts once nobody else
-        writes.
-
-        The lock is taken in a cursor of its own, *before* the working cursor's
-        snapshot: a lock inside the same transaction would let it work on what was true
-        before the lock. Everything is committed at the end, and by :meth:`_commit` on
-        the way. A test has a single transaction, so there it is the caller's own.
-
-        :raise UserError: if somebody else holds the lock for too long.
-        """
-        self.ensure_one()
-        if modules.module.current_test:
-            yield self._as_superuser(self.env)
-            return
-        with self.env.registry.cursor() as lock_cr:
-            self._take_lock(lock_cr)
-            with self.env.registry.cursor() as cr:
-                yield self._as_superuser(self.env(cr=cr))
-
-    def _work_exclusively(self, work):
-        """Have something done while nobody else writes; see :meth:`_exclusive`.
-
-        Where a payer's request changed one of its rows meanwhile, it is done again.
-
-        :param callable work: Takes this gateway as superuser.
-        :return: What `work` returned. It should say all that the caller wants to know,
-            since the caller's transaction goes on seeing what was true before.
-        :raise UserError: if somebody else goes on writing.
-        """
-        for _attempt in range(WORK_ATTEMPTS):
-            try:
-                with self._exclusive() as gateway_sudo:
-                    return work(gateway_sudo)
-            except SerializationFailure:
-                _logger.info("Gateway %s is worked on once more", self.id)
-        raise UserError(self._describe_busy())
-
-    def _note_sync_error(self, reason):
-        """Show why Stripe couldn't be read, and have somebody see to it, in a
-        transaction that sees what is now. Nothing may leave this method: other gateways
-        come after this one.
-        """
-        try:
-            self._work_exclusively(lambda gateway: gateway._set_sync_error(reason))
-        except Exception as error:
-            _logger.warning("Gateway %s: %s", self.id, error)
-
-    def _set_sync_error(self, reason):
-        self.sync_error = reason
-        self._update_health_activity()
-
-    def _get_responsible(self):
-        """Whom to tell: the responsible user or, once that one has left, somebody who
-        may set the gateway up.
-        """
-        if self.user_id.active:
-            return self.user_id
-        return self.env["checkout.link"]._get_gateway_makers()[:1]
-
-    def _describe_busy(self):
-        return self.env._("This gateway is being worked on. Try again in a minute.")
-
-    def _take_lock(self, lock_cr):
-        try:
-            lock_cr.execute(
-                "SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT]
-            )
-            lock_cr.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [ADVISORY_LOCK, self.id]
-            )
-        except LockNotAvailable as error:
-            raise UserError(self._describe_busy()) from error
-
-    def _as_superuser(self, env):
-        """The gateway with company, time zone and language said, never inherited."""
-        company = self.sudo().company_id  # the caller may be a payer
-        gateway = self.with_env(env(user=SUPERUSER_ID, su=True))
-        return gateway.with_company(company).with_context(
-            allowed_company_ids=company.ids,
-            tz=gateway.tz,
-            lang=company.partner_id.lang or "en_US",
-            tracking_disable=True,
-        )
-
-    @api.model
-    def _commit(self):
-        """Keep what is done so far. In a test the transaction goes on."""
-        if modules.module.current_test:
-            self.env.flush_all()
-        else:
-            self.env.cr.commit()  # pylint: disable=invalid-commit
 
     # === HELPERS === #
 

@@ -1,8 +1,11 @@
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 
 from ..const import LATE_EVENT_SECONDS, PAYLOAD_DAYS
+
+_logger = logging.getLogger(__name__)
 
 
 class CheckoutGateway(models.Model):
@@ -171,6 +174,28 @@ class CheckoutGateway(models.Model):
             }
         )
         self._update_health_activity()
+
+    def _note_sync_error(self, reason):
+        """Show why Stripe couldn't be read, and have somebody see to it, in a
+        transaction that sees what is now. Nothing may leave this method: other gateways
+        come after this one.
+        """
+        try:
+            self._work_exclusively(lambda gateway: gateway._set_sync_error(reason))
+        except Exception as error:
+            _logger.warning("Gateway %s: %s", self.id, error)
+
+    def _set_sync_error(self, reason):
+        self.sync_error = reason
+        self._update_health_activity()
+
+    def _get_responsible(self):
+        """Whom to tell: the responsible user or, once that one has left, somebody who
+        may set the gateway up.
+        """
+        if self.user_id.active:
+            return self.user_id
+        return self.env["checkout.link"]._get_gateway_makers()[:1]
 
     def _update_health_activity(self):
         """Tell the responsible user what needs a person, once until it is mended."""

@@ -226,7 +226,9 @@ class TestSync(CheckoutCommon):
         with (
             patch.object(type(other), "_work_exclusively", work_where_free),
             mute_logger(SYNC_LOGGER),
-            mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_gateway"),
+            mute_logger(
+                "odoo.addons.kantivo_checkout_links.models.checkout_gateway_health"
+            ),
         ):
             self.env["checkout.sync"]._cron_sync()
         self.assertTrue(other.last_sync_at)
