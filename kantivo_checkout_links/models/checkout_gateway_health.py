@@ -134,6 +134,7 @@ class CheckoutGateway(models.Model):
 
         :raise AccessError: if the user isn't one who sees events.
         """
+        self.check_access("read")
         events = self.env["checkout.event"].search(
             [("gateway_id", "in", self.ids), ("state", "=", "failed")]
         )
