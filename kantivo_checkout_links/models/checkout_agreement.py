@@ -26,7 +26,7 @@ class CheckoutAgreement(models.AbstractModel):
     def _cron_check(self):
         """Check all gateways; one that fails says so on itself and stops no other."""
         for gateway in self.env["checkout.gateway"]._search_served([]):
-            if not gateway.secret_key:
+            if not gateway.secret_key or gateway._is_replaced():
                 continue
             try:
                 gateway._check_agreement()

@@ -1,4 +1,5 @@
 from odoo import Command, api, models
+from odoo.tools import float_is_zero
 
 
 class CheckoutEntryTax(models.AbstractModel):
@@ -98,7 +99,8 @@ class CheckoutEntryTax(models.AbstractModel):
         lines = self.env["account.tax.repartition.line"].browse(
             [item["tax_repartition_line_id"] for item in tax_items]
         )
-        return not sum(line.factor * line.tax_id.amount for line in lines)
+        total = sum(line.factor * line.tax_id.amount for line in lines)
+        return float_is_zero(total, precision_digits=6)
 
     @api.model
     def _set_total(self, base, tax_items, name, total, currency):

@@ -417,9 +417,9 @@ class CheckoutGateway(models.Model):
         if is_later or movements_sudo.search_count(opening, limit=1):
             raise UserError(
                 self.env._(
-                    "Everything since “Sync From” has been read, so that moment stays. "
-                    "What was on the account before is in the opening entry: clear it "
-                    "from the review account."
+                    "Everything since “Sync From” has been read, so it can't be later. "
+                    "Nor can it be earlier where an opening entry holds what was on "
+                    "the account before: clear that from the review account."
                 )
             )
 

@@ -46,6 +46,10 @@ class CheckoutGateway(models.Model):
         "Live Mode", compute="_compute_livemode", store=True, compute_sudo=True
     )
 
+    posts_by_key = fields.Boolean(
+        store=False, help="Whether the key that is being entered decided on posting."
+    )
+
     _webhook_token_uniq = models.Constraint(
         "UNIQUE (webhook_token)", "The webhook address is taken."
     )
@@ -95,13 +99,17 @@ class CheckoutGateway(models.Model):
 
     @api.onchange("secret_key")
     def _onchange_secret_key(self):
-        """A form saves what it shows, so it must show whether the new key posts."""
+        """A form saves what it shows, so it must show whether the new key posts. What a
+        person has chosen stays.
+        """
         key, saved = (self.secret_key or "").strip(), self._origin
         if not stripe_client.is_key(key):
             return
         is_live = stripe_client.is_live_key(key)
-        changes_mode = is_live != saved.livemode
-        self.post_entries = is_live if changes_mode else saved.post_entries
+        if is_live != saved.livemode:
+            self.post_entries, self.posts_by_key = is_live, True
+        elif self.posts_by_key:
+            self.post_entries, self.posts_by_key = saved.post_entries, False
 
     # === BUSINESS METHODS === #
 

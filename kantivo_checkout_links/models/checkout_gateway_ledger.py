@@ -3,6 +3,7 @@ from contextlib import contextmanager
 
 from odoo import fields, models, modules
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from ..const import PAYMENTS_BALANCE
 from ..moments import to_datetime
@@ -170,6 +171,21 @@ class CheckoutGateway(models.Model):
             ]
         )
 
+    def _is_replaced(self):
+        """Whether this gateway is archived and another one books the same balance now,
+        as far as keys and accounts tell.
+        """
+        self_sudo = self.sudo()  # the key is out of reach
+        same = Domain("secret_key_value", "=", self_sudo.secret_key_value)
+        if self.stripe_account_id:
+            same |= Domain("stripe_account_id", "=", self.stripe_account_id)
+        balance = [
+            ("currency_id", "=", self.currency_id.id),
+            ("livemode", "=", self.livemode),
+        ]
+        others = same & Domain(balance)
+        return not self.active and bool(self_sudo.search_count(others, limit=1))
+
     def _find_home(self, currency):
         """The gateway whose journal takes what settles in a currency.
 
@@ -178,7 +194,9 @@ class CheckoutGateway(models.Model):
         if currency == self.currency_id:
             return self
         return (
-            self._get_siblings().filtered(lambda g: g.currency_id == currency)[:1]
+            self._get_siblings()
+            .filtered(lambda g: g.currency_id == currency)
+            .sorted("active", reverse=True)[:1]
             or self
         )
 

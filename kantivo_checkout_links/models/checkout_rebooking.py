@@ -32,14 +32,16 @@ class CheckoutRebooking(models.AbstractModel):
         move = self._create_move(movement, self._prepare_mirror(lines), new_items)
         self._close_items(lines, move)
         movement._set_rebooked(move, move.line_ids[len(lines) :])
-        for refund in self._get_refunds(movement):
+        for refund in self._get_refunds(movement, lines):
             self._rebook(refund, account, taxes)
         return move
 
     @api.model
-    def _get_refunds(self, movement):
+    def _get_refunds(self, movement, lines):
         """The refunds of a charge that go where it goes: those that were neither booked
         elsewhere on purpose nor failed.
+
+        :param account.move.line lines: The charge's items until now.
         """
         if movement.kind != "charge":
             return movement.browse()
@@ -49,7 +51,7 @@ class CheckoutRebooking(models.AbstractModel):
             lambda m: (
                 m.kind == "refund"
                 and m.move_id
-                and not m.rebooked_line_ids
+                and m.rebooked_line_ids.account_id <= lines.account_id
                 and m.stripe_source_id not in failed.mapped("stripe_source_id")
             )
         )

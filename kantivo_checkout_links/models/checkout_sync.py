@@ -35,7 +35,7 @@ class CheckoutSync(models.AbstractModel):
     def _cron_sync(self):
         """Sync all gateways; one that fails says so on itself and stops no other."""
         for gateway in self.env["checkout.gateway"]._search_served([]):
-            if not gateway.secret_key:
+            if not gateway.secret_key or gateway._is_replaced():
                 continue
             try:
                 gateway._work_exclusively(self._sync)

@@ -252,6 +252,20 @@ class TestGateway(CheckoutCommon):
             with self.subTest(key=key), self.assertRaises(ValidationError):
                 self.gateway.secret_key = key
 
+    def test_archived_gateway_leaves_the_balance_to_its_successor(self):
+        old, key = self.gateway, self.gateway.sudo().secret_key_value
+        old.active = False
+        new = self.create_gateway(name="Successor", secret_key=key)
+        self.pay(self.create_link(110, gateway_id=new.id))
+        self.sandbox.release()
+        self.sandbox.create_balance_transaction(-500)
+        self.env["checkout.sync"]._cron_sync()
+        self.env.invalidate_all()
+        movements = self.env["checkout.movement"].search([])
+        self.assertEqual(movements.gateway_id, new)
+        self.assertEqual(new.agreement_state, "green")
+        self.assertFalse(old.last_sync_at)
+
     def test_gateway_with_payments_is_archived_not_deleted(self):
         self.begin(self.create_link())
         with self.assertRaisesRegex(UserError, "Archive it"):
@@ -298,6 +312,13 @@ class TestGateway(CheckoutCommon):
             self.assertTrue(form.post_entries)
             form.secret_key = "sk_test_a"
         self.assertFalse(form.record.post_entries)
+
+    def test_form_keeps_what_a_person_chose_when_a_key_of_the_same_mode_comes(self):
+        self.gateway.post_entries = False
+        with Form(self.gateway) as form:
+            form.post_entries = True
+            form.secret_key = "sk_test_kit_rolled"
+        self.assertTrue(self.gateway.post_entries)
 
     def test_form_leaves_posting_alone_for_what_is_no_key(self):
         with Form(self.gateway) as form:

@@ -116,6 +116,14 @@ class TestRebooking(CheckoutCommon):
         )
         self.assert_agrees()
 
+    def test_earlier_refunds_follow_each_rebooking(self):
+        self.payment.action_refund(33)
+        wrong = self.income.copy({"name": "Wrong"})
+        for account in (wrong, self.other_income):
+            self.charge.action_rebook(account, self.tax)
+        result = self.get_result()
+        self.assertEqual((result[wrong], result[self.other_income]), (0, -70))
+
     def test_refund_that_was_booked_elsewhere_on_purpose_stays_there(self):
         self.payment.action_refund(11)
         given_back = self.income.copy({"name": "Given back"})

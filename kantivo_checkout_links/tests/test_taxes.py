@@ -308,6 +308,18 @@ class TestTaxesOnFees(TaxCommon):
         items = self.get_fee_items(self.pay_fee())
         self.assertEqual(items, [(-0.79, 19.0), (0.79, 19.0), (4.15, 0)])
 
+    def test_reverse_charge_that_is_deductible_in_part_is_left_alone(self):
+        account = self.company_data["default_account_tax_purchase"]
+        expense = self.company_data["default_account_expense"]
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            21, [(account, 10), (expense, 90), (self.other_tax_account, -100)]
+        )
+        self.sandbox.settings(fee_tax_rate="0.21")
+        items = self.pay_fee()._get_booked_lines()
+        taxes = items.filtered("tax_line_id")
+        self.assertEqual(len(taxes), 3)
+        self.assertAlmostEqual(sum(taxes.mapped("balance")), 0)
+
     def test_tax_by_itself_is_all_tax(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(19)
         self.sandbox.create_balance_transaction(-66, type="tax_fee", category="tax")
