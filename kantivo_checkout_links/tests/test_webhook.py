@@ -233,6 +233,13 @@ class TestWebhook(CheckoutHttpCommon):
         self.process()
         self.assertEqual(self.payment.state, "open")
 
+    def test_what_the_database_does_not_take_is_asked_for_again_and_in_no_log(self):
+        self.event["data"]["object"]["customer_details"]["name"] = "Ada\N{NULL}"
+        with self.assertLogs(WEBHOOK_LOGGER) as logs, self.assertNoLogs("odoo.sql_db"):
+            answer = self.post_event(self.event)
+        self.assertEqual(answer.status_code, 503)
+        self.assertNotIn("Ada", str(logs.output))
+
     def test_event_of_a_type_we_do_not_know_is_taken_and_ignored(self):
         answer = self.post_event(self.event | {"type": "invoice.paid"})
         self.assertEqual(answer.status_code, 200)
