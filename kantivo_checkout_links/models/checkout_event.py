@@ -211,7 +211,7 @@ class CheckoutEvent(models.Model):
         """Whether an event is of a type we act on and of an object this database made,
         or of the account's own money.
         """
-        if event["type"] not in HANDLED_EVENTS or self._is_of_others(gateway, event):
+        if event["type"] not in HANDLED_EVENTS or self._is_elsewhere(gateway, event):
             return False
         stripe_object = event["data"]["object"]
         kind = stripe_object.get("object")
@@ -220,8 +220,8 @@ class CheckoutEvent(models.Model):
         return kind in PAYMENT_OBJECTS and self._is_of_ours(gateway, stripe_object)
 
     @api.model
-    def _is_of_others(self, gateway, event):
-        """Whether an event is of an account that ours is a platform of.
+    def _is_elsewhere(self, gateway, event):
+        """Whether an event is of another account, one that ours is a platform of.
 
         https://docs.stripe.com/connect/webhooks
         """

@@ -363,7 +363,8 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         self._check_frozen(vals)
         reread = self._filter_other_begin(vals)
-        reread._check_begin(vals["sync_from"] if reread else False)
+        if reread:
+            reread._check_begin(vals["sync_from"])
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         archived = self.filtered("archived_at")
         res = super().write(vals)
@@ -395,14 +396,10 @@ class CheckoutGateway(models.Model):
 
     def _filter_other_begin(self, vals):
         """The gateways that have their opening balance and are to begin elsewhere."""
-        begin = fields.Datetime.to_datetime(vals.get("sync_from"))
-        return self.filtered(
-            lambda gateway: (
-                "sync_from" in vals
-                and gateway.opening_done
-                and gateway.sync_from != begin
-            )
-        )
+        if "sync_from" not in vals:
+            return self.browse()
+        begin = fields.Datetime.to_datetime(vals["sync_from"])
+        return self.filtered(lambda g: g.opening_done and g.sync_from != begin)
 
     def _check_begin(self, begin):
         """The opening balance is that of one moment; another would book money twice or
@@ -539,9 +536,7 @@ class CheckoutGateway(models.Model):
     def _expire_open_sessions(self):
         """Ask Stripe, in the background, to end the checkouts that are still open."""
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
-        payments_sudo.search(
-            [("gateway_id", "in", self.ids), ("state", "=", "open")]
-        )._request_expiry()
+        payments_sudo._expire_open([("gateway_id", "in", self.ids)])
 
     def _expire_requested_sessions(self):
         """End at Stripe the checkouts whose link was closed or changed meanwhile."""

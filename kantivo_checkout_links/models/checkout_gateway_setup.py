@@ -204,7 +204,7 @@ class CheckoutGateway(models.Model):
         if is_other_mode or not self.stripe_account_id:
             return False
         try:
-            account_id = stripe_client.StripeClient(key).retrieve_account()["id"]
+            account_id = self._read_account_id(stripe_client.StripeClient(key))
         except stripe_client.StripeError:
             return False  # it can't take payments either
         return account_id == self.stripe_account_id

@@ -163,6 +163,4 @@ class CheckoutLink(models.Model):
     def _expire_open_sessions(self):
         """Ask Stripe, in the background, to end the checkouts that are still open."""
         payments_sudo = self.env["checkout.payment"].sudo()  # read-only for merchants
-        payments_sudo.search(
-            [("link_id", "in", self.ids), ("state", "=", "open")]
-        )._request_expiry()
+        payments_sudo._expire_open([("link_id", "in", self.ids)])

@@ -176,6 +176,11 @@ class CheckoutPayment(models.Model):
         short = tag.partition("-")[0]
         return next((name for name in (tag, short) if name in CHECKOUT_LOCALES), "auto")
 
+    @api.model
+    def _expire_open(self, domain):
+        """Have the checkouts ended that are open among some payments."""
+        self.search([("state", "=", "open"), *domain])._request_expiry()
+
     def _request_expiry(self):
         """Have the sessions ended at Stripe soon, by the processor."""
         if self:

@@ -471,34 +471,33 @@ class TestRegistrationAbroad(TaxCommon):
 class TestBaseOfTaxItems(TaxCommon):
     """What a tax item says its base is, for reports that read it there."""
 
-    def get_bases(self, payment):
-        movements = payment.movement_ids
+    def setUp(self):
+        super().setUp()
+        self.payment = self.pay(self.create_link(110))
+        self.deliver()
+
+    def get_base(self):
+        movements = self.payment.movement_ids
         moves = movements.move_id | movements.rebooking_move_ids
         return round(sum(moves.line_ids.mapped("tax_base_amount")), 2)
 
     def test_refunds_leave_none(self):
-        payment = self.pay(self.create_link(110))
-        self.deliver()
-        self.assertEqual(self.get_bases(payment), -100)
-        payment.action_refund(33)
-        self.assertEqual(self.get_bases(payment), -70)
-        payment.action_refund()
-        self.assertEqual(self.get_bases(payment), 0)
+        self.assertEqual(self.get_base(), -100)
+        self.payment.action_refund(33)
+        self.assertEqual(self.get_base(), -70)
+        self.payment.action_refund()
+        self.assertEqual(self.get_base(), 0)
 
     def test_rebooking_takes_the_old_one_back(self):
-        payment = self.pay(self.create_link(110))
-        self.deliver()
-        payment.action_refund(33)
+        self.payment.action_refund(33)
         other = self.gateway.income_account_id.copy({"name": "Courses"})
-        self.get_movement(payment, "charge").action_rebook(other, self.tax)
-        self.assertEqual(self.get_bases(payment), -70)
-        payment.action_refund()
-        self.assertEqual(self.get_bases(payment), 0)
+        self.get_movement(self.payment, "charge").action_rebook(other, self.tax)
+        self.assertEqual(self.get_base(), -70)
+        self.payment.action_refund()
+        self.assertEqual(self.get_base(), 0)
 
     def test_failed_refund_makes_it_good_again(self):
-        payment = self.pay(self.create_link(110))
-        self.deliver()
-        refund = payment.action_refund(33)
+        refund = self.payment.action_refund(33)
         self.sandbox.change_refund(refund.stripe_id, "fail")
         self.deliver()
-        self.assertEqual(self.get_bases(payment), -100)
+        self.assertEqual(self.get_base(), -100)
