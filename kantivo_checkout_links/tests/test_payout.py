@@ -1,3 +1,5 @@
+from datetime import datetime, timezone
+
 from lxml import etree
 
 from odoo.exceptions import UserError
@@ -96,8 +98,10 @@ class TestPayout(CheckoutCommon):
         payout = self.pay_out()
         self.act(payout, "send", "pay")
         self.assertEqual(payout.state, "paid")
-        self.assertTrue(payout.trace_id)
-        self.assertTrue(payout.arrival_date)
+        told = self.sandbox.events("payout.paid")[-1]["data"]["object"]
+        self.assertEqual(payout.trace_id, told["trace_id"]["value"])
+        arrival = datetime.fromtimestamp(told["arrival_date"], timezone.utc).date()
+        self.assertEqual(payout.arrival_date, arrival)
 
     def test_payout_that_fails_after_it_was_paid_comes_back(self):
         self.pay_and_book(110)
