@@ -1,7 +1,7 @@
 {
     "name": "Checkout Links",
     "summary": "Payment links on Stripe's page, booked to the cent by themselves",
-    "version": "19.0.2.0.0",
+    "version": "19.0.3.0.0",
     "category": "Accounting/Accounting",
     "license": "LGPL-3",
     "author": "Kantivo",

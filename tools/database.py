@@ -16,7 +16,7 @@ from tools.console import step
 from tools.ground import Odoo
 
 _TEMPLATE = "ckl_template_"
-_KEPT_TEMPLATES = 6
+_KEPT_TEMPLATES = 24
 _REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 
 
