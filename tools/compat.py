@@ -100,8 +100,8 @@ def _judge(log: Path) -> bool:
 
 
 def _test_addon(odoo: Odoo, name: str, arguments: list[str]) -> Result:
-    with step("The addon's own tests beside its neighbours"):
-        options = suites.options_inside_odoo(odoo, name)
+    title = "The addon's own tests beside its neighbours"
+    with step(title), suites.inside_odoo(odoo, name) as options:
         return suites.run_pytest(odoo, [*options, *arguments, *_ADDON_TESTS])
 
 

@@ -1,9 +1,10 @@
 """Databases with the addon installed, made from templates in seconds.
 
-Two kinds of templates are kept: one with the modules that the addon depends on,
-keyed by Odoo's version and the pinned packages; and one with the addon on top,
-keyed by the addon's files too. So a changed test costs a copy (half a second), a
-changed addon one fresh installation of it.
+Templates are kept with the modules that the addon depends on, keyed by Odoo's version
+and the pinned packages, and with the addon on top, keyed by the addon's files too. So a
+changed test costs a copy (half a second), a changed addon one fresh installation of it.
+The addon's own tests have templates of their own, with a company that has a chart of
+accounts: loading one takes seconds, and every test class needs it.
 """
 
 import shutil
@@ -18,12 +19,21 @@ from tools.ground import Odoo
 _TEMPLATE = "ckl_template_"
 _KEPT_TEMPLATES = 24
 _REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+_TESTS_SCRIPT = Path(__file__).parent / "odoo_scripts/company_for_tests.py"
 
 
 @contextmanager
 def passing(odoo: Odoo, purpose: str) -> Iterator[str]:
     """A database with the addon for this process alone, dropped at the end."""
     with _passing_copy(odoo, template(odoo), purpose) as name:
+        yield name
+
+
+@contextmanager
+def passing_for_tests(odoo: Odoo, purpose: str) -> Iterator[str]:
+    """Like ``passing``, with a company whose chart of accounts is loaded."""
+    template_name = _template_on(odoo, _base_template_for_tests(odoo))
+    with _passing_copy(odoo, template_name, purpose) as name:
         yield name
 
 
@@ -54,7 +64,11 @@ def _drop_abandoned(odoo: Odoo) -> None:
 
 def template(odoo: Odoo) -> str:
     """Name of the template with the addon as it is now, built if need be."""
-    base = base_template(odoo)
+    return _template_on(odoo, base_template(odoo))
+
+
+def _template_on(odoo: Odoo, base: str) -> str:
+    """Name of a template with the addon on top of another one, built if need be."""
     name = f"{_TEMPLATE}addon_{project.digest([base, project.addon_digest()])}"
 
     def install(partial: str) -> None:
@@ -75,6 +89,18 @@ def base_template(odoo: Odoo) -> str:
         _install(odoo, partial, modules)
 
     return _kept(odoo, name, install, "Database: installing Odoo's accounting")
+
+
+def _base_template_for_tests(odoo: Odoo) -> str:
+    """Name of the template that the addon's tests are installed on."""
+    base = base_template(odoo)
+    name = f"{_TEMPLATE}base_{project.digest([base, _TESTS_SCRIPT.read_text()])}"
+
+    def prepare(partial: str) -> None:
+        copy(odoo, base, partial)
+        odoo.run_script(partial, _TESTS_SCRIPT, cache.log_file(partial))
+
+    return _kept(odoo, name, prepare, "Database: loading a chart of accounts")
 
 
 def _kept(odoo: Odoo, name: str, make: Callable[[str], None], title: str) -> str:

@@ -87,9 +87,22 @@ class Odoo:
 
         :raise Problem: if it fails, with the end of the log.
         """
+        self._run(arguments, subprocess.DEVNULL, log)
+
+    def run_script(self, database: str, script: Path, log: Path) -> None:
+        """Run a script in Odoo's shell on a database, with its output in a log file.
+
+        :raise Problem: if it fails, with the end of the log.
+        """
+        options = (f"--database={database}", "--no-http", "--log-level=warn")
+        with open(script) as source:
+            self._run(("shell", *options), source, log)
+
+    def _run(self, arguments, source, log: Path) -> None:
         with open(log, "w") as output:
-            status = call(
+            status = talk(
                 self.command(*arguments),
+                stdin=source,
                 env=self.environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -21,8 +21,10 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
     :raise Problem: if the seed is no number.
     """
     os.environ.update(_settings(arguments))
-    with database.passing(odoo, "histories") as name:
-        options = suites.options_inside_odoo(odoo, name)
+    with (
+        database.passing_for_tests(odoo, "histories") as name,
+        suites.inside_odoo(odoo, name) as options,
+    ):
         # The result is printed; and no time limit is meant for so many at once.
         result = suites.run_pytest(odoo, [*options, "-s", "--timeout=0", _TESTS])
     suites.print_verdict(result)

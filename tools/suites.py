@@ -4,6 +4,7 @@ A skipped test counts as a failed one: Odoo's browser tests, for example, skip
 themselves silently where no server or no browser is found.
 """
 
+import os
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
@@ -13,10 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stripe_sandbox.control_client import Sandbox
 from tools import database, project
 from tools.console import Problem, say
 from tools.ground import Odoo, call
 
+# What tests in Odoo's own process read: where Stripe is.
+SANDBOX_VARIABLE = "CHECKOUT_SANDBOX_URL"
 _NOTHING_SELECTED = 5
 _PASSED, _SKIPPED, _FAILED = range(3)
 _TAKES_A_VALUE = {"-k", "-m", "-p", "-o", "-W", "--tb", "--maxfail", "--durations"}
@@ -162,18 +166,30 @@ def _database_options(odoo: Odoo, suite: Suite) -> Iterator[list[str]]:
         # Without this, pytest-odoo would load Odoo into tests that must do without.
         yield ["-p", "no:odoo"]
         return
-    with database.passing(odoo, suite.name) as name:
-        yield options_inside_odoo(odoo, name)
+    with (
+        database.passing_for_tests(odoo, suite.name) as name,
+        inside_odoo(odoo, name) as options,
+    ):
+        yield options
 
 
-def options_inside_odoo(odoo: Odoo, name: str) -> list[str]:
-    """Options for pytest to run tests in Odoo's own process, on that database."""
-    return [
-        "--odoo-http",
-        f"--odoo-config={odoo.config()}",
-        f"--odoo-database={name}",
-        f"--odoo-extra=db-filter=^{name}$",
-    ]
+@contextmanager
+def inside_odoo(odoo: Odoo, name: str) -> Iterator[list[str]]:
+    """Options for pytest to run tests in Odoo's own process, on that database.
+
+    One stand-in for Stripe serves all of them meanwhile: its start takes a second.
+    """
+    with Sandbox.start(python=odoo.python) as sandbox:
+        os.environ[SANDBOX_VARIABLE] = sandbox.url
+        try:
+            yield [
+                "--odoo-http",
+                f"--odoo-config={odoo.config()}",
+                f"--odoo-database={name}",
+                f"--odoo-extra=db-filter=^{name}$",
+            ]
+        finally:
+            del os.environ[SANDBOX_VARIABLE]
 
 
 def run_pytest(odoo: Odoo, arguments: list[str]) -> Result:

@@ -23,6 +23,10 @@ WEBHOOK_SECRET = "whsec_test"
 CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"
 SYNC_LOGGER = "odoo.addons.kantivo_checkout_links.models.checkout_sync"
 DECLINED_CARD = "4000000000000002"
+# A company whose chart of accounts is loaded, where the database was made for tests.
+PREPARED_COMPANY = "Checkout Links Tests"
+# Where a stand-in for Stripe runs that whoever runs all tests has started for them.
+SANDBOX_VARIABLE = "CHECKOUT_SANDBOX_URL"
 
 
 @tagged("post_install", "-at_install")
@@ -36,8 +40,8 @@ class CheckoutCommon(AccountTestInvoicingCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.sandbox = Sandbox.start(webhook_secret=WEBHOOK_SECRET, speed=1000)
-        cls.addClassCleanup(cls.sandbox.stop)
+        cls.sandbox = cls.get_sandbox()
+        cls.sandbox.reset(speed=1000)
         cls.startClassPatcher(
             patch.dict(os.environ, {"STRIPE_API_BASE": cls.sandbox.url})
         )
@@ -46,8 +50,29 @@ class CheckoutCommon(AccountTestInvoicingCommon):
 
     def setUp(self):
         super().setUp()
-        self.sandbox.reset()
+        self.sandbox.reset(speed=1000, webhook_url=None)
         self.taken_events = set()
+
+    @classmethod
+    def get_sandbox(cls):
+        """Stripe: the one that the test run offers, else one of this class alone, since
+        Odoo ends the processes that a class leaves behind.
+        """
+        if url := os.environ.get(SANDBOX_VARIABLE):
+            return Sandbox(url)
+        sandbox = Sandbox.start(webhook_secret=WEBHOOK_SECRET)
+        cls.addClassCleanup(sandbox.stop)
+        return sandbox
+
+    @classmethod
+    def setup_independent_company(cls, **kwargs):
+        """The prepared company if there is one: loading a chart takes seconds."""
+        companies_sudo = cls.env["res.company"].sudo()  # not the user's yet
+        prepared = companies_sudo.search([("name", "=", PREPARED_COMPANY)])
+        if not prepared or cls.chart_template or cls.country_code:
+            return super().setup_independent_company(**kwargs)
+        cls.env.user.company_ids = [Command.link(prepared.id)]
+        return prepared.with_env(cls.env)
 
     # === MERCHANT === #
 
