@@ -52,9 +52,11 @@ MINOR_UNIT_STEP = {
     "TND": 10,
 }
 
-# Eight digits are what every payment method takes.
+# How many digits of minor units an amount may have with every payment method: eight,
+# unless the currency is one of these. Cards alone take more.
 # https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-MAX_MINOR_AMOUNT = 99_999_999
+AMOUNT_DIGITS = 8
+AMOUNT_DIGITS_BY_CURRENCY = {"COP": 10, "IDR": 12, "INR": 9}
 
 # Checkout Session's `payment_status` values that mean "the money is there".
 # https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-payment_status

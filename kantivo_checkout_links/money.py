@@ -7,6 +7,8 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from .const import (
+    AMOUNT_DIGITS,
+    AMOUNT_DIGITS_BY_CURRENCY,
     MINOR_UNIT_STEP,
     THREE_DECIMAL_CURRENCIES,
     ZERO_DECIMAL_CURRENCIES,
@@ -50,6 +52,13 @@ def smallest_step(currency_code: str) -> Decimal:
     """The smallest amount by which two charges in a currency can differ."""
     step = Decimal(MINOR_UNIT_STEP.get(currency_code, 1))
     return step.scaleb(-stripe_decimals(currency_code))
+
+
+def largest_minor(currency_code: str) -> int:
+    """The largest amount that can be paid at once, as Stripe's integer."""
+    digits = AMOUNT_DIGITS_BY_CURRENCY.get(currency_code, AMOUNT_DIGITS)
+    step = MINOR_UNIT_STEP.get(currency_code, 1)
+    return (10**digits - 1) // step * step
 
 
 _PLAIN_NUMBER = re.compile(r"\d+(?:\.\d+)?")

@@ -34,7 +34,9 @@ MINIMUM = {
     "nok": 300, "nzd": 50, "php": 50, "pln": 200, "ron": 200, "rub": 50, "sek": 300,
     "sgd": 50, "thb": 1000, "zar": 50,
 }  # fmt: skip
-MAXIMUM = 99_999_999
+# How many digits a charge may have in minor units, whatever it is paid with.
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+MAXIMUM_DIGITS = {"cop": 10, "idr": 12, "inr": 9}
 
 # The fixed part of a fee, in minor units of the settlement currency.
 FIXED_FEE = {
@@ -49,6 +51,7 @@ USD_RATE = {
     "cad": "0.72", "aud": "0.65", "kwd": "3.25", "bhd": "2.65", "isk": "0.0072",
     "ugx": "0.00027", "sek": "0.094", "dkk": "0.147", "nok": "0.091", "huf": "0.0027",
     "twd": "0.031", "krw": "0.00072", "pln": "0.25", "mxn": "0.054", "inr": "0.012",
+    "cop": "0.00025", "idr": "0.000061",
 }  # fmt: skip
 SYMBOL = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
@@ -119,10 +122,11 @@ def check_limits(amount, currency, settlement, rates, param):
     :param settlement: the currency the least amount is defined in
     :raises StripeError: `amount_too_small` or `amount_too_large`
     """
-    if amount > MAXIMUM:
+    most = 10 ** MAXIMUM_DIGITS.get(currency, 8) - 1
+    if amount > most:
         raise errors.invalid(
             "The Checkout Session's total amount due must be no more than "
-            f"{formatted(MAXIMUM, currency)} {currency}",
+            f"{formatted(most, currency)} {currency}",
             param,
             "amount_too_large",
         )

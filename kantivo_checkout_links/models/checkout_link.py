@@ -7,8 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_compare
 from odoo.tools.i18n import format_list
 
-from ..const import MAX_MINOR_AMOUNT
-from ..money import InvalidAmount, from_minor, smallest_step, to_minor
+from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
 from .checkout_base import WITH_ARCHIVED
 
 AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
@@ -294,7 +293,7 @@ class CheckoutLink(models.Model):
             minor = to_minor(amount, self.currency_id.name)
         except InvalidAmount as error:
             raise ValidationError(self._describe_step()) from error
-        if minor > MAX_MINOR_AMOUNT:
+        if minor > largest_minor(self.currency_id.name):
             raise ValidationError(
                 self.env._(
                     "The most that can be paid at once is %s.", self._format_most()
@@ -536,7 +535,8 @@ class CheckoutLink(models.Model):
         return self.currency_id.format(float(amount))
 
     def _format_most(self):
-        return self._format(from_minor(MAX_MINOR_AMOUNT, self.currency_id.name))
+        code = self.currency_id.name
+        return self._format(from_minor(largest_minor(code), code))
 
     def _format_example(self):
         return self._format(self.minimum_amount or 10)

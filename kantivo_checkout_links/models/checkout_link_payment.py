@@ -4,8 +4,7 @@ from uuid import UUID, uuid5
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..const import MAX_MINOR_AMOUNT
-from ..money import InvalidAmount, from_minor, parse_amount, to_minor
+from ..money import InvalidAmount, from_minor, largest_minor, parse_amount, to_minor
 
 # A payment that ended without money leaves its place to others.
 PLACELESS_STATES = ("failed", "expired")
@@ -141,7 +140,7 @@ class CheckoutLink(models.Model):
             minor = to_minor(wished, self.currency_id.name)
         except InvalidAmount as error:
             raise UserError(self._describe_step()) from error
-        if minor > MAX_MINOR_AMOUNT:
+        if minor > largest_minor(self.currency_id.name):
             raise UserError(
                 self.env._(
                     "The most that can be paid at once is %s.", self._format_most()

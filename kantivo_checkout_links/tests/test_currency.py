@@ -3,6 +3,7 @@ from datetime import timedelta
 from freezegun import freeze_time
 
 from odoo import fields
+from odoo.exceptions import UserError
 
 from .common import CheckoutCommon
 
@@ -290,6 +291,23 @@ class TestCurrency(CheckoutCommon):
                 payment.action_refund()
                 self.assertEqual(payment.state, "refunded")
                 self.assert_agrees()
+
+    def test_a_course_in_rupiah_is_paid_and_posted(self):
+        idr = self.setup_other_currency("IDR", rates=[("2016-01-01", 16000.0)])
+        payment = self.pay_in(idr, 2_500_000)
+        charge = self.get_movement(payment, "charge")
+        self.assertEqual((charge.source_amount, charge.amount), (2_500_000, 152.5))
+        self.assertEqual(charge.state, "posted")
+        self.assert_agrees()
+
+    def test_an_open_amount_in_rupiah_has_stripes_own_maximum(self):
+        idr = self.setup_other_currency("IDR", rates=[("2016-01-01", 16000.0)])
+        link = self.create_open_link(currency_id=idr.id)
+        english = self.env["res.lang"]._lang_get("en_US")
+        for typed, amount in (("2500000", 2_500_000), ("9999999999.99", 9999999999.99)):
+            self.assertEqual(link._get_amount_to_pay(typed, english), amount)
+        with self.assertRaisesRegex(UserError, "9,999,999,999.99"):
+            link._get_amount_to_pay("10000000000", english)
 
     def test_two_gateways_of_one_account_share_the_money_by_currency(self):
         self.sandbox.settings(currencies=["usd", "eur"])

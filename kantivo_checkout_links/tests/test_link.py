@@ -28,6 +28,20 @@ class TestLinkAmounts(CheckoutCommon):
     def test_more_than_stripe_takes_is_refused_with_the_most(self):
         self.assert_refused("999,999.99", amount=1_000_000)
 
+    def test_each_currency_has_the_maximum_that_stripe_has_for_it(self):
+        for code, amount, most in (
+            ("IDR", 2_500_000, "9,999,999,999.99"),
+            ("IDR", 9_999_999_999.99, "9,999,999,999.99"),
+            ("COP", 99_999_999.99, "99,999,999.99"),
+            ("INR", 9_999_999.99, "9,999,999.99"),
+            ("ISK", 999_999, "999,999"),
+        ):
+            with self.subTest(code=code, amount=amount):
+                currency_id = self.get_currency(code)
+                link = self.create_link(amount, currency_id=currency_id)
+                self.assertEqual(link.amount, amount)
+                self.assert_refused(most, amount=10**10, currency_id=currency_id)
+
     def test_an_amount_finer_than_its_currency_is_refused_not_rounded(self):
         for code, amount, step in (
             ("ISK", 1.5, "steps of 1"),

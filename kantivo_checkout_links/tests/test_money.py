@@ -2,7 +2,14 @@ from decimal import Decimal
 
 from odoo.tests import BaseCase
 
-from ..money import InvalidAmount, from_minor, parse_amount, smallest_step, to_minor
+from ..money import (
+    InvalidAmount,
+    from_minor,
+    largest_minor,
+    parse_amount,
+    smallest_step,
+    to_minor,
+)
 
 
 class TestMoney(BaseCase):
@@ -44,6 +51,20 @@ class TestMoney(BaseCase):
             self.assertGreater(to_minor(step, currency), 0)
             with self.assertRaises(InvalidAmount):
                 to_minor(step / 2, currency)
+
+    def test_largest_amount_is_stripes_own(self):
+        cases = [
+            ("USD", 999_999.99),
+            ("JPY", 99_999_999),
+            ("ISK", 999_999),
+            ("KWD", 99_999.99),
+            ("COP", 99_999_999.99),
+            ("IDR", 9_999_999_999.99),
+            ("INR", 9_999_999.99),
+        ]
+        for currency, most in cases:
+            with self.subTest(currency=currency):
+                self.assertEqual(from_minor(largest_minor(currency), currency), most)
 
     def test_payers_amounts_are_read_in_their_own_way_of_writing(self):
         cases = [

@@ -98,6 +98,14 @@ class TestCreate:
             (500_000_00, "ugx", True),
             (500_000_01, "ugx", False),
             (45, "gbp", True),  # 0.56 dollars
+            (10**12 - 1, "idr", True),
+            (10**12, "idr", False),
+            (10**10 - 1, "cop", True),
+            (10**10, "cop", False),
+            (10**9 - 1, "inr", True),
+            (10**9, "inr", False),
+            (10**8 - 1, "jpy", True),
+            (10**8, "jpy", False),
             (39, "gbp", False),  # 0.49 dollars
         ],
     )
