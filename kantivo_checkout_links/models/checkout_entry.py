@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 # Kinds whose journal items are in the currency that was paid in.
 KINDS_IN_SOURCE_CURRENCY = ("charge", "charge_failure", "refund", "refund_failure")
 REVIEWED_KINDS = ("adjustment", "opening")
+FEE_KINDS = ("fee", "dispute_fee")
 
 
 class CheckoutEntry(models.AbstractModel):
@@ -81,7 +82,7 @@ class CheckoutEntry(models.AbstractModel):
         return {
             "name": movement._get_label(),
             "account_id": movement.gateway_id.journal_id.default_account_id.id,
-            "partner_id": movement.payment_id.partner_id.id,
+            "partner_id": self._get_partner(movement).id,
             "currency_id": movement.currency_id.id,
             "amount_currency": movement.amount,
             "balance": value,
@@ -163,11 +164,18 @@ class CheckoutEntry(models.AbstractModel):
             )
         item = {
             **self._prepare_settled_item(movement, value, gateway.fee_account_id),
-            "partner_id": gateway.fee_partner_id.id,
+            **self._prepare_fee_analytics(movement),
+            "partner_id": self._get_partner(movement).id,
         }
-        if not gateway.fee_tax_ids:
-            return [item]
         return self.env["checkout.entry.tax"]._prepare_fee_items(item, movement)
+
+    @api.model
+    def _prepare_fee_analytics(self, movement):
+        """The link's distribution, if fees take it; else Odoo's models decide."""
+        distribution = movement.payment_id.analytic_distribution
+        if not distribution or not movement.gateway_id.fee_analytics:
+            return {}
+        return {"analytic_distribution": distribution}
 
     @api.model
     def _prepare_dispute_fee_items(self, movement, value):
@@ -251,6 +259,19 @@ class CheckoutEntry(models.AbstractModel):
         return [self._prepare_settled_item(movement, value, account)]
 
     # === HELPERS === #
+
+    @api.model
+    def _get_partner(self, movement):
+        """The contact of a bank line: Stripe for a fee, else who paid."""
+        if movement.kind in FEE_KINDS:
+            return movement.gateway_id.fee_partner_id
+        return movement.payment_id.partner_id
+
+    @api.model
+    def _get_partner_name(self, movement):
+        if movement.kind in FEE_KINDS:
+            return movement.gateway_id.fee_partner_id.name or "Stripe"
+        return movement.payment_id.customer_name
 
     @api.model
     def _prepare_source_item(self, movement, value):

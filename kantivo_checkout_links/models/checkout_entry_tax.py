@@ -1,6 +1,11 @@
 from odoo import Command, api, models
 from odoo.tools import float_is_zero
 
+AMOUNTS = ("amount_currency", "balance")
+# The engine rounds the tax of a small fee away; of this many times the fee it tells the
+# proportions.
+LARGE = 10**6
+
 
 class CheckoutEntryTax(models.AbstractModel):
     """Splits an item into base and taxes that are included in it.
@@ -74,45 +79,69 @@ class CheckoutEntryTax(models.AbstractModel):
 
     @api.model
     def _prepare_fee_items(self, item, movement):
-        """Base and tax items of a fee; a tax that Stripe states is just that."""
+        """Base and tax items of a fee."""
+        taxes = self._get_fee_taxes(movement)
+        if not taxes:
+            return [item]
         returned = movement.amount > 0
         direction = {"sign": -1 if returned else 1, "is_refund": returned}
-        taxes = movement.gateway_id.fee_tax_ids
         return self._prepare_taxed_fee_items(item, movement, taxes, direction)
 
     @api.model
+    def _get_fee_taxes(self, movement):
+        """The gateway's taxes that apply to a fee. A plain percentage does only if
+        Stripe states a tax, or the merchant says that Stripe's invoice shows it.
+        """
+        gateway, taxes = movement.gateway_id, movement.gateway_id.fee_tax_ids
+        is_in_fee = movement.tax_amount or gateway.fee_tax_invoiced
+        return taxes if is_in_fee or self._is_neutral(taxes) else taxes.browse()
+
+    @api.model
     def _prepare_taxed_fee_items(self, item, movement, taxes, direction):
-        base, *tax_items = self._split(item, taxes, movement.company_id, direction)
-        if movement.tax_amount and not self._is_neutral(tax_items):
-            stated = movement.tax_amount
-            value = stated * item["balance"] / item["amount_currency"]
-            currencies = movement.currency_id, movement.company_id.currency_id
-            self._set_total(base, tax_items, "amount_currency", stated, currencies[0])
-            self._set_total(base, tax_items, "balance", value, currencies[1])
+        """Base and tax items of a fee; a tax that Stripe states is posted as stated."""
+        company = movement.company_id
+        if not movement.tax_amount or self._is_neutral(taxes):
+            return self._split(item, taxes, company, direction)
+        large = {**item, **{name: item[name] * LARGE for name in AMOUNTS}}
+        large_base, *tax_items = self._split(large, taxes, company, direction)
+        stated = movement.tax_amount
+        value = stated * item["balance"] / item["amount_currency"]
+        base = {**large_base, **{name: item[name] for name in AMOUNTS}}
+        currencies = movement.currency_id, company.currency_id
+        self._set_total(base, tax_items, "amount_currency", stated, currencies[0])
+        self._set_total(base, tax_items, "balance", value, currencies[1])
+        self._set_base_amounts(tax_items, base["balance"], large_base["balance"])
         return [base, *tax_items]
 
     @api.model
-    def _is_neutral(self, tax_items):
+    def _is_neutral(self, taxes):
         """Whether taxes are nothing together, as in a reverse charge: then none of them
         is what Stripe states. Amounts don't tell: small ones may be rounded away.
         """
-        lines = self.env["account.tax.repartition.line"].browse(
-            [item["tax_repartition_line_id"] for item in tax_items]
-        )
-        total = sum(line.factor * line.tax_id.amount for line in lines)
+        lines = taxes.flatten_taxes_hierarchy().invoice_repartition_line_ids
+        shares = lines.filtered(lambda line: line.repartition_type == "tax")
+        total = sum(line.factor * line.tax_id.amount for line in shares)
         return float_is_zero(total, precision_digits=6)
 
     @api.model
     def _set_total(self, base, tax_items, name, total, currency):
-        """Make the taxes together what is stated, in proportion."""
+        """Make the taxes together what is stated, in proportion, and take it out of the
+        base.
+        """
         computed = sum(item[name] for item in tax_items)
         total = currency.round(total)
-        base[name] = currency.round(base[name] + computed - total)
+        base[name] = currency.round(base[name] - total)
         for item in tax_items:
-            item[name] = currency.round(item[name] * total / (computed or 1))
+            item[name] = currency.round(item[name] * total / computed)
         largest = max(tax_items, key=lambda item: abs(item[name]))
         rest = total - sum(item[name] for item in tax_items)
         largest[name] = currency.round(largest[name] + rest)
+
+    @api.model
+    def _set_base_amounts(self, tax_items, base, computed):
+        """Scale what tax items say their base is, for reports that read it there."""
+        for item in tax_items:
+            item["tax_base_amount"] *= base / computed if computed else 0
 
     @api.model
     def _split(self, item, taxes, company, direction):

@@ -116,7 +116,24 @@ class CheckoutGateway(models.Model):
         context=WITH_ARCHIVED,
         check_company=True,
         domain="[('type_tax_use', '=', 'purchase')]",
-        help="Taxes on what Stripe charges, such as a reverse charge.",
+        help=(
+            "A tax that Stripe states with a fee is posted as stated, and a reverse "
+            "charge on each fee."
+        ),
+    )
+    fee_tax_is_added = fields.Boolean(compute="_compute_fee_tax_is_added")
+    fee_tax_invoiced = fields.Boolean(
+        "Tax Is on Stripe's Invoice",
+        help=(
+            "Stripe's monthly invoice shows this tax, although Stripe doesn't state it "
+            "with each fee: it is included in what Stripe charges. Otherwise, a fee "
+            "without a stated tax is posted without tax."
+        ),
+    )
+    fee_analytics = fields.Boolean(
+        "Link's Analytics on Fees",
+        default=True,
+        help="Fees of a payment carry the analytic distribution of its link.",
     )
     fee_partner_id = fields.Many2one(
         "res.partner", "Fee Vendor", check_company=True, help="Stripe, as your vendor."
@@ -261,6 +278,13 @@ class CheckoutGateway(models.Model):
     def _compute_transfer_account_id(self):
         for gateway in self:
             gateway.transfer_account_id = gateway.company_id.transfer_account_id
+
+    @api.depends("fee_tax_ids")
+    def _compute_fee_tax_is_added(self):
+        """Whether the taxes add to a fee, which a reverse charge doesn't."""
+        tax_entry = self.env["checkout.entry.tax"]
+        for gateway in self:
+            gateway.fee_tax_is_added = not tax_entry._is_neutral(gateway.fee_tax_ids)
 
     def _compute_payment_count(self):
         counts = dict(

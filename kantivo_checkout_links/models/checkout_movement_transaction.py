@@ -3,11 +3,11 @@ from odoo import api, models
 from ..const import KIND_BY_CATEGORY
 from ..moments import to_datetime
 from ..money import from_minor
+from .checkout_entry import FEE_KINDS
 from .checkout_entry_dispute import DISPUTE_KINDS
 
 # Kinds that are about one payment, by what they are about.
 PAYMENT_SOURCES = ("charge", "refund", "dispute")
-FEE_KINDS = ("fee", "dispute_fee")
 
 
 class CheckoutMovement(models.Model):

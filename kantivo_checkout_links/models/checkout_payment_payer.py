@@ -1,7 +1,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from .checkout_movement_transaction import FEE_KINDS
+from .checkout_entry import FEE_KINDS
 
 
 class CheckoutPayment(models.Model):

@@ -247,13 +247,14 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _prepare_statement_vals(self, movement):
+        entry = self.env["checkout.entry"]
         vals = {
             "payment_ref": movement._get_label(),
-            "partner_id": movement.payment_id.partner_id.id,
-            "partner_name": movement.payment_id.customer_name,
+            "partner_id": entry._get_partner(movement).id,
+            "partner_name": entry._get_partner_name(movement),
             "amount": movement.amount,
         }
-        if not self.env["checkout.entry"]._is_in_source_currency(movement):
+        if not entry._is_in_source_currency(movement):
             return vals
         return {
             **vals,

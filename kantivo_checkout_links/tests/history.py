@@ -68,6 +68,7 @@ class History(Happenings):
         self.tz = self.random.choice(TIME_ZONES)
         self.keeps_losses_apart = self.random.random() < 0.5
         self.has_fee_tax = self.random.random() < 0.5
+        self.fee_tax_invoiced = self.random.random() < 0.5
 
     def set_up(self, gateway):
         vals = {
@@ -76,6 +77,7 @@ class History(Happenings):
             "credit_to": self.credit_to,
             "foreign_movements": self.foreign_movements,
             "fee_tax_ids": [Command.set(self.test.fee_tax.ids * self.has_fee_tax)],
+            "fee_tax_invoiced": self.fee_tax_invoiced,
         }
         if not self.keeps_losses_apart:
             vals["dispute_loss_account_id"] = False

@@ -116,7 +116,9 @@ class HistoryChecks(PaymentChecks):
         if bt.reporting_category == "tax":
             stated = -bt.amount
         total = -movement.amount
-        tax = from_minor(stated, code) or movement.currency_id.round(total * 19 / 119)
+        tax = from_minor(stated, code)
+        if not tax and self.history.fee_tax_invoiced:
+            tax = movement.currency_id.round(total * 19 / 119)
         self.assert_sum(lines, "amount_currency", tax, bt.id)
         value = -self.get_company_value(movement.amount, movement) * tax / total
         # The tax is rounded in either currency by itself.

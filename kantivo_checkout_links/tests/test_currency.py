@@ -489,6 +489,7 @@ class TestFeeTax(CheckoutCommon):
         vendor = self.env["res.partner"].create({"name": "Stripe Payments"})
         self.gateway.fee_partner_id = vendor
         self.gateway.fee_tax_ids = self.company_data["default_tax_purchase"]
+        self.gateway.fee_tax_invoiced = True
         payment = self.pay(self.create_link(110))
         self.deliver()
         items = self.get_movement(payment, "fee").move_id.line_ids

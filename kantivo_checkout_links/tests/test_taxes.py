@@ -337,8 +337,47 @@ class TestTaxesOnFees(TaxCommon):
             self.get_tags(self.find_fee().move_id)["Purchase 19 refund 1"], -0.66
         )
 
+    def test_percentage_is_no_part_of_a_fee_without_a_stated_tax(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(20)
+        self.assertTrue(self.gateway.fee_tax_is_added)
+        fee = self.pay_fee()
+        self.assertEqual(self.get_fee_items(fee), [(3.49, 0)])
+        self.assertEqual(self.get_tags(fee.move_id), {})
+
+    def test_percentage_is_part_of_a_fee_where_stripe_s_invoice_has_it(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(20)
+        self.gateway.fee_tax_invoiced = True
+        self.assertEqual(self.get_fee_items(self.pay_fee()), [(0.58, 20.0), (2.91, 0)])
+
+    def test_reverse_charge_is_on_each_fee_and_needs_no_setting(self):
+        account = self.company_data["default_account_tax_purchase"]
+        self.gateway.fee_tax_ids = self.create_purchase_tax(
+            19, [(account, 100), (self.other_tax_account, -100)]
+        )
+        self.assertFalse(self.gateway.fee_tax_is_added)
+        items = self.get_fee_items(self.pay_fee())
+        self.assertEqual(items, [(-0.66, 19.0), (0.66, 19.0), (3.49, 0)])
+
+    def test_stated_tax_of_one_cent_is_posted(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(19)
+        self.sandbox.settings(fee_rate="0", fee_fixed={"usd": 1}, fee_tax_rate="1")
+        fee = self.pay_fee()
+        self.assertEqual((fee.amount, fee.tax_amount), (-0.02, 0.01))
+        self.assertEqual(self.get_fee_items(fee), [(0.01, 0), (0.01, 19.0)])
+        tax_item = fee._get_booked_lines().filtered("tax_line_id")
+        self.assertEqual(tax_item.tax_base_amount, 0.01)
+        self.assert_agrees()
+
+    def test_base_of_a_stated_tax_is_what_is_left_of_the_fee(self):
+        self.gateway.fee_tax_ids = self.create_purchase_tax(25)
+        self.sandbox.settings(fee_tax_rate="0.19")  # another rate than the tax's
+        items = self.pay_fee()._get_booked_lines()
+        tax_item = items.filtered("tax_line_id")
+        self.assertEqual((tax_item.balance, tax_item.tax_base_amount), (0.66, 3.49))
+
     def test_fee_that_is_given_back_takes_its_tax_back(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(25)
+        self.gateway.fee_tax_invoiced = True
         self.sandbox.create_balance_transaction(500)
         self.sync()
         self.assertEqual(self.get_fee_items(self.find_fee()), [(-4, 0), (-1, 25.0)])
