@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools.sql import column_exists, create_column
 
 # In the context of our own code only: no remote call can carry an object like this.
 UNPROTECTED = object()
@@ -10,7 +11,16 @@ VIEWERS = "account.group_account_invoice,account.group_account_readonly"
 # What would make an entry say something else than what happened at Stripe. Contacts
 # stay free: Odoo itself moves them on when they are merged or given a company.
 PROTECTED_FIELDS = frozenset(
-    "company_id currency_id date journal_id line_ids statement_line_id".split()
+    "company_id currency_id date journal_id line_ids statement_line_id "
+    "stripe_balance_transaction_id stripe_charge_id stripe_payout_id "
+    "stripe_trace_id".split()
+)
+# By these an entry is found in Stripe's reports, and Stripe's objects in the ledger.
+STRIPE_ID_FIELDS = (
+    "stripe_charge_id",
+    "stripe_balance_transaction_id",
+    "stripe_payout_id",
+    "stripe_trace_id",
 )
 
 
@@ -20,6 +30,14 @@ class AccountMove(models.Model):
     checkout_movement_ids = fields.One2many(
         "checkout.movement", "move_id", readonly=True, groups=VIEWERS
     )
+    checkout_reclassified_ids = fields.Many2many(
+        "checkout.movement",
+        "checkout_movement_rebooking_rel",
+        "account_move_id",
+        "checkout_movement_id",
+        readonly=True,
+        groups=VIEWERS,
+    )
     checkout_payment_ids = fields.Many2many(
         "checkout.payment",
         string="Checkout Payments",
@@ -27,10 +45,65 @@ class AccountMove(models.Model):
         groups=VIEWERS,
     )
 
+    # Computed, so that they are filled when Stripe says them, also on hashed entries.
+    stripe_charge_id = fields.Char(
+        compute="_compute_stripe_ids",
+        store=True,
+        precompute=True,
+        index="btree_not_null",
+    )
+    stripe_balance_transaction_id = fields.Char(
+        compute="_compute_stripe_ids",
+        store=True,
+        precompute=True,
+        index="btree_not_null",
+    )
+    stripe_payout_id = fields.Char(
+        compute="_compute_stripe_ids",
+        store=True,
+        precompute=True,
+        index="btree_not_null",
+        help="The payout that is posted here, or that brought this money to the bank.",
+    )
+    stripe_trace_id = fields.Char(
+        "Payout Trace ID",
+        compute="_compute_stripe_ids",
+        store=True,
+        precompute=True,
+        index="btree_not_null",
+        help="What the bank finds the transfer of a payout by.",
+    )
+
+    def _auto_init(self):
+        """Add the columns ourselves: Odoo would compute them for each entry there is,
+        and none of those is of Stripe.
+        """
+        for name in STRIPE_ID_FIELDS:
+            if not column_exists(self.env.cr, self._table, name):
+                create_column(self.env.cr, self._table, name, "varchar")
+        return super()._auto_init()
+
+    # === COMPUTE METHODS === #
+
     @api.depends("checkout_movement_ids.payment_id")
     def _compute_checkout_payment_ids(self):
         for move in self:
             move.checkout_payment_ids = move.checkout_movement_ids.payment_id
+
+    @api.depends(
+        "checkout_movement_ids.balance_transaction_id",
+        "checkout_movement_ids.payment_id.stripe_charge_id",
+        "checkout_movement_ids.payout_id",
+        "checkout_movement_ids.trace_id",
+        "checkout_reclassified_ids.balance_transaction_id",
+        "checkout_reclassified_ids.payment_id.stripe_charge_id",
+        "checkout_reclassified_ids.payout_id",
+        "checkout_reclassified_ids.trace_id",
+    )
+    def _compute_stripe_ids(self):
+        for move in self:
+            movement = move.checkout_movement_ids or move.checkout_reclassified_ids
+            move.update(movement[:1]._get_stripe_ids())
 
     def _compute_fiscal_position_id(self):
         """Override of `account`: an entry of ours is reported where its taxes are of,

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 
 # What an item books, and what Odoo works it out anew from. Reconciling, analytics and
 # texts stay free.
@@ -11,6 +11,13 @@ PROTECTED_FIELDS = frozenset(
 
 class AccountMoveLine(models.Model):
     _inherit = "account.move.line"
+
+    stripe_charge_id = fields.Char(related="move_id.stripe_charge_id")
+    stripe_balance_transaction_id = fields.Char(
+        related="move_id.stripe_balance_transaction_id"
+    )
+    stripe_payout_id = fields.Char(related="move_id.stripe_payout_id")
+    stripe_trace_id = fields.Char(related="move_id.stripe_trace_id")
 
     @api.model_create_multi
     def create(self, vals_list):

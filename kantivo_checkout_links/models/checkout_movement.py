@@ -6,6 +6,11 @@ from odoo.exceptions import AccessError, UserError
 
 from .checkout_rebooking import REBOOKABLE_KINDS
 
+# A reference that is longer hides the amounts beside it, as on an invoice.
+REF_LENGTH = 40
+# https://docs.stripe.com/api/charges/object#charge_object-id; `py_`: not by card.
+CHARGE_PREFIXES = ("ch_", "py_")
+
 
 class CheckoutMovement(models.Model):
     """One change of the Stripe balance, and the entry that books it."""
@@ -71,6 +76,9 @@ class CheckoutMovement(models.Model):
         ondelete="set null",
         help="The payout that brought this money to the bank.",
     )
+    trace_id = fields.Char(
+        "Trace ID", readonly=True, help="What the bank finds a payout's transfer by."
+    )
     is_foreign = fields.Boolean(
         "Not Ours", readonly=True, help="Other software's money on the same account."
     )
@@ -100,6 +108,8 @@ class CheckoutMovement(models.Model):
     rebooking_move_ids = fields.Many2many(
         "account.move",
         "checkout_movement_rebooking_rel",
+        "checkout_movement_id",
+        "account_move_id",
         string="Re-Bookings",
         readonly=True,
         help="General entries that moved it to another account or tax.",
@@ -323,6 +333,31 @@ class CheckoutMovement(models.Model):
 
     def _get_label(self):
         """What a journal item says: what moved, for what, and Stripe's id."""
-        kind = dict(self._fields["kind"]._description_selection(self.env))[self.kind]
-        parts = (kind, self.payment_id.link_name, self.payment_id.name)
+        parts = (self._get_kind_name(), self.payment_id.link_name, self.payment_id.name)
         return " · ".join(filter(None, (*parts, self.stripe_source_id)))
+
+    def _get_ref(self):
+        """What people know the entry by, short enough to stand beside an amount:
+        "CL00007 · Summer course", or what moved where that is no payment.
+        """
+        parts = (self.payment_id.name, self.payment_id.link_name)
+        ref = " · ".join(filter(None, parts)) or self._get_kind_name()
+        return ref if len(ref) <= REF_LENGTH else f"{ref[: REF_LENGTH - 1].rstrip()}…"
+
+    def _get_stripe_ids(self):
+        """What an entry of this movement is found by, as far as it is known; of no
+        movement: nothing.
+        """
+        own = self.stripe_source_id or ""
+        is_payout = own.startswith("po_")
+        return {
+            "stripe_charge_id": own
+            if own.startswith(CHARGE_PREFIXES)
+            else self.payment_id.stripe_charge_id,
+            "stripe_balance_transaction_id": self.balance_transaction_id,
+            "stripe_payout_id": own if is_payout else self.payout_id.stripe_id,
+            "stripe_trace_id": self.trace_id,
+        }
+
+    def _get_kind_name(self):
+        return dict(self._fields["kind"]._description_selection(self.env))[self.kind]

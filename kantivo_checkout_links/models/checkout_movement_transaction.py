@@ -142,6 +142,7 @@ class CheckoutMovement(models.Model):
             "occurred_at": self._get_moment(kind, transaction, source),
             "stripe_source_id": source["id"] if source else transaction["id"],
             "balance_transaction_id": transaction["id"],
+            "trace_id": self.env["checkout.payout"]._get_trace_id(source),
         }
 
     @api.model

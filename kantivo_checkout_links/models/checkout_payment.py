@@ -29,7 +29,12 @@ class CheckoutPayment(models.Model):
     _check_company_auto = True
     _mail_post_access = "read"
 
-    name = fields.Char("Reference", required=True, readonly=True, copy=False)
+    name = fields.Char(
+        "Reference",
+        readonly=True,
+        copy=False,
+        help="Given when money arrives, so that numbers follow each other.",
+    )
     uuid = fields.Char(
         required=True, readonly=True, copy=False, groups=fields.NO_ACCESS
     )
@@ -152,6 +157,19 @@ class CheckoutPayment(models.Model):
     )
 
     # === COMPUTE METHODS === #
+
+    @api.depends("name", "state")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        """A number is for money: a checkout without any says what it is."""
+        checkouts = {
+            "failed": self.env._("Failed checkout"),
+            "expired": self.env._("Expired checkout"),
+        }
+        for payment in self:
+            payment.display_name = payment.name or checkouts.get(
+                payment.state, self.env._("Open checkout")
+            )
 
     @api.depends("settlement_amount", "fee_amount")
     def _compute_net_amount(self):
@@ -281,6 +299,7 @@ class CheckoutPayment(models.Model):
             {
                 **self._prepare_session_vals(session),
                 **self._prepare_customer_vals(session),
+                **self._prepare_number_vals(),
                 "state": "processing",
             }
         )
@@ -341,6 +360,7 @@ class CheckoutPayment(models.Model):
         customer = self._prepare_customer_vals(session)
         vals = {
             **customer,
+            **self._prepare_number_vals(),
             "state": "paid",
             "failure_message": False,
             "expiry_requested": False,
@@ -353,6 +373,13 @@ class CheckoutPayment(models.Model):
             self.gateway_id, customer, self.company_id
         )
         return {**vals, "partner_id": partner.id}
+
+    def _prepare_number_vals(self):
+        """The next number, unless it has one: nothing is numbered before its money."""
+        if self.name:
+            return {}
+        sequences = self.env["ir.sequence"].with_company(self.company_id)
+        return {"name": sequences.next_by_code("checkout.payment")}
 
     def _get_flag(self, amount, currency, charged_at):
         """Why a merchant should look at this payment, if there is a reason."""

@@ -69,7 +69,6 @@ class CheckoutPayment(models.Model):
             "uuid": uuid,
             "amount": amount,
             "lang": lang,
-            "name": self.env["ir.sequence"].next_by_code("checkout.payment"),
             "session_expires_at": self._get_expiry(link),
         }
 
@@ -139,7 +138,7 @@ class CheckoutPayment(models.Model):
             "metadata": metadata,
             "payment_intent_data": {
                 "metadata": metadata,
-                "description": f"{self.link_name} ({self.name})",
+                "description": self.link_name,
             },
             "adaptive_pricing": {"enabled": False},
             "expires_at": to_timestamp(self.session_expires_at),

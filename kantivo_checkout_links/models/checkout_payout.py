@@ -128,6 +128,7 @@ class CheckoutPayout(models.Model):
         nobody = self.env["checkout.payment"]
         row._write_changes(vals)
         self.env["checkout.movement"]._ensure_transactions(gateway, payout, nobody)
+        row._pass_on_trace()
         row._itemise()
 
     @api.model
@@ -141,7 +142,7 @@ class CheckoutPayout(models.Model):
             "amount": from_minor(payout["amount"], currency.name),
             "created_at": to_datetime(payout["created"]),
             "arrival_date": to_datetime(payout["arrival_date"]).date(),
-            "trace_id": (payout["trace_id"] or {}).get("value"),
+            "trace_id": self._get_trace_id(payout),
             "failure_message": payout["failure_message"],
             "is_automatic": payout["automatic"],
             "is_reconciled": payout["reconciliation_status"] == "completed",
@@ -149,6 +150,18 @@ class CheckoutPayout(models.Model):
         if "transaction_ids" in payout:
             vals["transaction_ids"] = payout["transaction_ids"]
         return vals
+
+    @api.model
+    def _get_trace_id(self, source):
+        """:param dict source: Any object of Stripe's, or nothing."""
+        return ((source or {}).get("trace_id") or {}).get("value") or False
+
+    def _pass_on_trace(self):
+        """Stripe says it days later: it is of the entries that went before, too."""
+        movements = self._get_own_movements()
+        movements.filtered(
+            lambda m: m.trace_id != self.trace_id
+        ).trace_id = self.trace_id
 
     def _itemise(self):
         """Mark the movements that these payouts brought to the bank."""

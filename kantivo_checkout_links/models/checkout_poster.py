@@ -223,7 +223,7 @@ class CheckoutPoster(models.AbstractModel):
         self._check_balanced(movement.company_id, items)
         vals = {
             **self._prepare_move_vals(movement, journal, items),
-            "ref": movement.balance_transaction_id or movement.stripe_source_id,
+            "ref": movement._get_ref(),
         }
         if not movement.amount:
             return vals

@@ -8,6 +8,7 @@ from . import (
     test_dates,
     test_dispute,
     test_dispute_outcome,
+    test_entry_texts,
     test_fees,
     test_gateway,
     test_gateway_accounting,

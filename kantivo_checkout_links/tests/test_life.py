@@ -427,7 +427,7 @@ class TestReturnPage(PayPageCase):
 
     @mute_logger(CLIENT_LOGGER)
     def test_no_session_is_not_that_of_a_payment_without_one(self):
-        link, other = self.create_link(), self.create_link(5)
+        link, other = self.create_link(), self.create_link(5, name="Other")
         self.sandbox.api_fault("status", "/v1/checkout", status=400, times=1)
         self.assertEqual(self.send(link).status_code, 503)
         payment = link.payment_ids
@@ -436,7 +436,7 @@ class TestReturnPage(PayPageCase):
         link.unlink()
         answer = self.get_return(other, "")
         self.assertEqual(answer.status_code, 404)
-        self.assertNotIn(payment.name, answer.text)
+        self.assertNotIn(payment.link_name, answer.text)
 
     def test_expired_checkout_is_over(self):
         link = self.create_link()
