@@ -1,6 +1,9 @@
 """A payer in a real browser, on the pay page, Stripe's page and the return page."""
 
+import re
+from datetime import datetime
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -70,8 +73,56 @@ def test_back_from_stripes_page_leads_to_the_pay_page(shop, page):
     link = shop.make_link("Second thoughts")
     start_paying(page, link.url)
     page.click("#back")
-    expect(page).to_have_url(link.url)
+    expect(page).to_have_url(re.compile(re.escape(f"{link.url}?resume=")))
     expect(page.locator("h1")).to_have_text(link.name)
+
+
+def test_payer_who_comes_back_in_the_same_browser_continues(shop, page, browser):
+    link = shop.make_link("Two", amount=0, amount_type="open", max_payments=2)
+    page.goto(link.url)
+    page.fill("#amount", "12.50")
+    page.click("form button")
+    page.wait_for_url("**/c/pay/**")
+    session = page.url
+    begin_checkout(link, amount="7")
+    page.goto(link.url)
+    expect(page.locator("#amount")).to_have_value("12.50")
+    page.click("form button")
+    page.wait_for_url("**/c/pay/**")
+    assert page.url == session
+    assert page.context.cookies() == []
+    other = browser.new_context(timezone_id="Asia/Kolkata").new_page()
+    other.goto(link.url)
+    expect(other.locator("[data-state=held]")).to_contain_text("Try again at")
+    stamp = other.locator("time").get_attribute("datetime")
+    moment = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+    there = moment.astimezone(ZoneInfo("Asia/Kolkata"))
+    expect(other.locator("time")).to_have_text(f"{there:%H:%M}")
+    other.context.close()
+
+
+def test_payer_whose_payment_is_over_starts_a_new_one(shop, page):
+    link = shop.make_link("Once more")
+    for _time in range(2):
+        start_paying(page, link.url)
+        pay_with(page, GOOD_CARD)
+        expect_paid(page)
+    shop.wait_until_booked(link, payments=2)
+
+
+def test_without_scripts_the_last_place_is_continued_from_the_mail(shop, bare_browser):
+    link = shop.make_link("Bare", amount=0, amount_type="open", max_payments=1)
+    page = bare_browser.new_page()
+    page.goto(link.url)
+    page.fill("#amount", "12.50")
+    page.click("form button")
+    page.wait_for_url("**/c/pay/**")
+    session = page.url
+    page.goto(link.url)
+    expect(page.locator("#amount")).to_have_value("12.50")
+    page.click("form button")
+    page.wait_for_url("**/c/pay/**")
+    assert page.url == session
 
 
 def test_open_amount_is_corrected_and_paid(shop, page):

@@ -18,23 +18,85 @@ def test_same_form_sent_twice_at_once_makes_one_session(shop):
     assert_booked_once(shop, link)
 
 
-def test_last_place_goes_to_one_of_six_payers(shop):
+def test_last_place_is_one_session_for_six_payers(shop):
     link = shop.make_link("One place", max_payments=1)
     pages = at_once(payer.open_page, [link.url] * 6)
     answers = at_once(payer.submit, pages)
-    assert Counter(answer.status for answer in answers) == {200: 1, 410: 5}
+    assert {answer.status for answer in answers} <= {200, 409}
+    assert len({page.url for page in answers if page.status == 200}) == 1
     assert len(shop.sessions_made(link)) == 1
     assert len(shop.payments(link)) == 1
+    again = [payer.submit(payer.open_page(link.url)) for _payer in range(2)]
+    at_once(payer.enter_card, again)
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+    assert payer.open_page(link.url).status == 410
+
+
+def test_three_places_take_three_of_eight_payers_who_come_back(shop):
+    link = shop.make_link("Three places", max_payments=3)
+    pages = at_once(payer.open_page, [link.url] * 8)
+    answers = at_once(payer.submit, pages)
+    assert Counter(answer.status for answer in answers) == {200: 3, 409: 5}
+    hosted = [page for page in answers if page.status == 200]
+    held = payer.open_page(link.url)
+    assert held.status == 409
+    assert "Someone is paying right now. Try again at" in held.text
+    backs = at_once(payer.open_page, [cancel_url(shop, page) for page in hosted])
+    continued = at_once(payer.submit, backs)
+    assert [page.url for page in continued] == [page.url for page in hosted]
+    at_once(payer.enter_card, continued)
+    shop.wait_until_booked(link, payments=3)
+    assert {(row["state"], row["flag"]) for row in shop.payments(link)} == {
+        ("paid", False)
+    }
+    assert payer.open_page(link.url).status == 410
+
+
+def test_other_amounts_at_once_leave_one_session_for_one_place(shop):
+    link = shop.make_link(
+        "One place, any amount", amount=0, amount_type="open", max_payments=1
+    )
+    first = payer.submit(payer.open_page(link.url), amount="10")
+    back = payer.open_page(cancel_url(shop, first))
+    assert back.fields["amount"] == "10.00"
+    amounts = ["20", "30", "40", "50"]
+    answers = at_once(lambda amount: payer.submit(back, amount=amount), amounts)
+    assert {answer.status for answer in answers} <= {200, 409, 422}
+    status = Counter(session["status"] for session in shop.sessions_made(link))
+    assert status["open"] <= 1
+    for page in answers:
+        if "/c/pay/" in page.url:
+            payer.enter_card(page)
+    paid = [row for row in shop.sessions_made(link) if row["status"] == "complete"]
+    assert len(paid) <= 1
+    final = payer.submit(payer.open_page(link.url), amount="20")
+    assert final.status == (410 if paid else 200)
+
+
+def cancel_url(shop, hosted_page):
+    """Where Stripe's own Back leads."""
+    session = shop.stripe.v1.checkout.sessions.retrieve(session_id(hosted_page))
+    return session.cancel_url
 
 
 def test_place_that_was_given_up_is_free_again(shop):
     link = shop.make_link("Place given up", max_payments=1)
     first = payer.submit(payer.open_page(link.url))
-    assert payer.open_page(link.url).status == 410
     shop.sandbox.expire(session_id(first))
     shop.wait_for_state(link, "expired")
-    assert payer.submit(payer.open_page(link.url)).status == 200
+    assert payer.submit(payer.open_page(link.url)).url != first.url
     assert len(shop.sessions_made(link)) == 2
+
+
+def test_released_place_goes_to_the_next_payer(shop):
+    link = shop.make_link("Place released", max_payments=1)
+    first = payer.submit(payer.open_page(link.url))
+    shop.admin.call("checkout.link", "action_release_places", [link.id])
+    second = payer.submit(payer.open_page(link.url))
+    assert second.url != first.url
+    status = Counter(session["status"] for session in shop.sessions_made(link))
+    assert status == {"expired": 1, "open": 1}
 
 
 def test_six_payers_at_once_are_booked_one_by_one(shop):

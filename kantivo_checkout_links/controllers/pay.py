@@ -16,14 +16,12 @@ class CheckoutPay(http.Controller):
         save_session=False,
         sitemap=False,
     )
-    def pay_page(self, token, **_kwargs):
+    def pay_page(self, token, resume="", **_kwargs):
         """The pay page. Makes nothing: previews and crawlers come here too."""
         page = PayPage(token)
         if not page.link_sudo:
             return page.render_not_found()
-        if not page.link_sudo._is_open():
-            return page.render_unavailable()
-        return page.render_form()
+        return page.render_pay_page(as_text(resume))
 
     @http.route(
         "/checkout/<string:token>",
@@ -34,17 +32,18 @@ class CheckoutPay(http.Controller):
         save_session=False,
     )
     def pay(self, token, nonce="", amount="", **_kwargs):
-        """Begin a payment and send the payer to Stripe with a 303."""
+        """Start a payment and send the payer to Stripe with a 303."""
         page = PayPage(token)
         nonce, amount = as_text(nonce), as_text(amount)
         if not page.link_sudo:
             return page.render_not_found()
-        if not (payment_uuid := page.read_nonce(nonce)):
-            return page.render_form(amount, page.env._("Please check and send again."))
+        if not (form_uuid := page.read_nonce(nonce)):
+            error = page.env._("Please check and send again.")
+            return page.render_form(None, amount, error)
         try:
-            payment_sudo = page.begin_payment(payment_uuid, amount)
+            payment_sudo = page.begin_payment(form_uuid, amount)
         except UserError as error:
-            return page.render_form(amount, str(error))
+            return page.render_form(form_uuid, amount, str(error))
         return page.send_to_stripe(payment_sudo, nonce, amount)
 
     @http.route(

@@ -1,19 +1,22 @@
-import binascii
 import hashlib
 import secrets
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
+from markupsafe import Markup
+
+from odoo import fields
 from odoo.http import request
-from odoo.tools import misc
+from odoo.tools import format_time
 
 from ..brand import get_palette
 from ..const import NONCE_HOURS
+from ..models.checkout_link_payment import FORM_SCOPE, RESUME_SCOPE
 from ..stripe_client import StripeError
 from .sent import as_text
 
 ADDON = "kantivo_checkout_links"
-NONCE_SCOPE = f"{ADDON}.nonce"
 STATIC = Path(__file__).resolve().parents[1] / "static/src/pay"
 # In the addresses of the style sheet and the script, which browsers keep for long.
 VERSION = hashlib.sha256(
@@ -46,52 +49,56 @@ class PayPage:
         request.update_context(lang=self.lang.code)
         self.env = request.env
         self.link_sudo = self.env["checkout.link"]._find_by_token(self.token)
+        self.path = f"/checkout/{self.token}"
+        self.resume_state = False
         self.csp_nonce = secrets.token_urlsafe(12)
 
     # === PAYING === #
 
-    def make_nonce(self):
-        """A form's own number, signed: the payment's to be, in place of a cookie."""
-        values = [self.link_sudo.id, str(uuid.uuid4())]
-        return misc.hash_sign(
-            self.env(su=True), NONCE_SCOPE, values, expiration_hours=NONCE_HOURS
-        )
+    def make_nonce(self, form_uuid, scope=FORM_SCOPE):
+        """A form's number, signed: its ticket, or the way back to it."""
+        expires_at = fields.Datetime.now() + timedelta(hours=NONCE_HOURS)
+        return self.link_sudo._sign_nonce(scope, form_uuid, expires_at)
 
-    def read_nonce(self, nonce):
-        """The payment's number in a form of this link; nothing if forged or old."""
-        try:
-            values = misc.verify_hash_signed(self.env(su=True), NONCE_SCOPE, nonce)
-        except (ValueError, binascii.Error):
-            return None
-        if not values or values[0] != self.link_sudo.id:
-            return None
-        return values[1]
+    def make_new_nonce(self):
+        """That of a form which nobody has sent yet."""
+        return self.make_nonce(str(uuid.uuid4()))
 
-    def begin_payment(self, payment_uuid, wish):
+    def read_nonce(self, nonce, scope=FORM_SCOPE):
+        """The form's number in a nonce of this link; nothing if forged or old."""
+        return self.link_sudo._read_nonce(scope, nonce)
+
+    def begin_payment(self, form_uuid, typed_amount):
         """The committed payment of a form; empty if the link takes none now.
 
-        :param str payment_uuid: The form's own number.
-        :param str wish: What the payer typed.
-        :raise UserError: if the wish is no good.
+        :param str form_uuid: The form's own number.
+        :param str typed_amount: What the payer typed.
+        :raise UserError: if that is no good.
         """
-        link_sudo = self.link_sudo
-        amount = link_sudo._get_amount_to_pay(wish, self.lang)
-        payment_sudo = link_sudo._begin_payment(payment_uuid, amount, self.lang.code)
-        # Stripe must not know a payment that a crash could make us forget.
+        amount = self.link_sudo._get_amount_to_pay(typed_amount, self.lang)
+        payment_sudo = self._begin_and_commit(form_uuid, amount)
+        if payment_sudo or not self.link_sudo._free_places():
+            return payment_sudo
+        return self._begin_and_commit(form_uuid, amount)
+
+    def _begin_and_commit(self, form_uuid, amount):
+        payment_sudo = self.link_sudo._begin_payment(form_uuid, amount, self.lang.code)
+        # Stripe must not know a payment that a crash could make us forget, and nobody
+        # waits for a place while Stripe is asked.
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return payment_sudo
 
-    def send_to_stripe(self, payment_sudo, nonce, wish):
+    def send_to_stripe(self, payment_sudo, nonce, typed_amount):
         """The 303 to Stripe's page, or a page that says why not."""
         if not payment_sudo:
-            return self.render_unavailable()
+            return self.render_closed()
         try:
             url = payment_sudo._open_session()
         except StripeError as error:
-            return self.render_retry(error, nonce, wish)
+            return self.render_retry(error, nonce, typed_amount)
         if not url:
-            over = self.env._("That checkout is over. Start a new one here.")
-            return self.render_form(wish, over)
+            over = self.env._("This checkout has expired. Please start again.")
+            return self.render_form(None, typed_amount, over)
         return self._secure(request.redirect(url, code=303, local=False))
 
     def find_payment(self, session_id):
@@ -100,24 +107,74 @@ class PayPage:
 
     # === ANSWERS === #
 
-    def render_form(self, wish="", error=False):
-        """The pay page; with 422 if what was sent needs another look."""
+    def render_pay_page(self, resume):
+        """The pay page as a payer opens it.
+
+        :param str resume: The nonce of a payment that is to be continued; empty if the
+            address has none, which is when the script may know one.
+        """
+        if not resume:
+            self.resume_state = "ask"
+            return self.render_form(None)
+        form_uuid = self.read_nonce(resume, RESUME_SCOPE)
+        found_sudo = self.link_sudo._find_checkout_to_continue(form_uuid)
+        is_own = bool(found_sudo) and found_sudo.form_uuid == form_uuid
+        self.resume_state = "taken" if is_own else "refused"
+        return self.render_form(form_uuid)
+
+    def render_form(self, form_uuid, typed_amount="", error=False):
+        """The pay page; with 422 if what was sent needs another look.
+
+        :param str form_uuid: The number of the payer's form before, if any: it may
+            have a payment that holds a place, and is continued.
+        """
         link_sudo = self.link_sudo
-        if not link_sudo._is_open():
-            return self.render_unavailable()
+        open_sudo = link_sudo._find_checkout_to_continue(form_uuid)
+        if not link_sudo._is_payable() or not (open_sudo or link_sudo._is_open()):
+            return self.render_closed()
+        number = open_sudo.form_uuid or str(uuid.uuid4())
         values = {
             **self._get_link_values(),
-            "amount_input": wish,
+            "amount_input": typed_amount or self._format_typed(open_sudo),
             "error": error,
-            "nonce": self.make_nonce(),
-            "action": f"/checkout/{self.token}",
+            "nonce": self.make_nonce(number),
+            "resume_nonce": self.make_nonce(number, RESUME_SCOPE),
+            "action": self.path,
+            "resume_state": self.resume_state,
         }
         return self._render(
             "pay_page", link_sudo.company_id, values, 422 if error else 200
         )
 
-    def render_unavailable(self):
-        """The link takes no payment now: in the merchant's words, if any."""
+    def render_closed(self):
+        """The link takes no payment now: for good, or until a place is free."""
+        link_sudo = self.link_sudo
+        crowd, _until = link_sudo._get_crowds().get(link_sudo, ("held", False))
+        if crowd == "held" and link_sudo._is_payable():
+            return self._render_held()
+        return self._render_unavailable()
+
+    def _render_held(self):
+        """Somebody else is paying: from when on there may be a place."""
+        link_sudo = self.link_sudo
+        moment, zone = link_sudo._get_retry_moment(), link_sudo.gateway_id.tz
+        clock = Markup("<time datetime='%sZ'>%s</time>") % (
+            moment.isoformat(),
+            format_time(self.env, moment, zone, "HH:mm", self.lang.code),
+        )
+        values = {
+            "kind": "held",
+            "heading": link_sudo.name,
+            "text": self.env._("Someone is paying right now. Try again at %s.", clock),
+            "zone": zone,
+            "resume_state": self.resume_state,
+            "again_url": self.path,
+            "retry": False,
+        }
+        return self._render("message_page", link_sudo.company_id, values, 409)
+
+    def _render_unavailable(self):
+        """In the merchant's words, if any."""
         link_sudo = self.link_sudo
         text = link_sudo.inactive_message or self.env._(
             "This payment link is no longer available."
@@ -137,8 +194,8 @@ class PayPage:
             "heading": self.env._("That didn't go through"),
             "text": self._describe_trouble(error),
             "retry": {
-                "action": f"/checkout/{self.token}",
-                "nonce": nonce if error.may_have_acted else self.make_nonce(),
+                "action": self.path,
+                "nonce": nonce if error.may_have_acted else self.make_new_nonce(),
                 "amount_input": wish,
             },
         }
@@ -209,8 +266,17 @@ class PayPage:
         return refunded and payment_sudo.currency_id.format(refunded)
 
     def _get_placeholder(self):
+        return self._format_plain(0)
+
+    def _format_typed(self, payment_sudo):
+        """The amount that a payer chose before, as they could have typed it."""
+        if not payment_sudo or self.link_sudo.amount_type == "fixed":
+            return ""
+        return self._format_plain(payment_sudo.amount)
+
+    def _format_plain(self, amount):
         digits = self.link_sudo.currency_id.decimal_places
-        return self.lang.format(f"%.{digits}f", 0)
+        return self.lang.format(f"%.{digits}f", amount)
 
     def _pick_lang(self):
         """The installed language that the payer's browser likes best."""
@@ -242,6 +308,7 @@ class PayPage:
             "company_name": company_sudo.name,
             "logo": company_sudo._get_checkout_logo() if company_sudo else False,
             "canonical_url": link_sudo.url,
+            "path": link_sudo and self.path,
         }
 
     def _secure(self, response):

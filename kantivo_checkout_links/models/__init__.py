@@ -24,6 +24,7 @@ from . import (
     checkout_link,
     checkout_link_ledger,
     checkout_link_payment,
+    checkout_link_places,
     checkout_movement,
     checkout_movement_dashboard,
     checkout_movement_transaction,

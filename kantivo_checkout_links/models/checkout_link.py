@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import float_compare
+from odoo.tools import float_compare, format_datetime
 from odoo.tools.i18n import format_list
 
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
@@ -128,10 +128,15 @@ class CheckoutLink(models.Model):
             ("inactive", "Inactive"),
             ("expired", "Expired"),
             ("full", "Full"),
+            ("held", "Payment in Progress"),
             ("stopped", "Gateway Archived"),
         ],
         compute="_compute_availability",
         help="Whether customers can pay now, or why not.",
+    )
+    held_until = fields.Datetime(
+        compute="_compute_availability",
+        help="When the first of the open checkouts that hold all places expires.",
     )
     closed_hint = fields.Char(compute="_compute_closed_hint")
     access_token = fields.Char(
@@ -237,13 +242,13 @@ class CheckoutLink(models.Model):
         "payment_ids.state",
     )
     def _compute_availability(self):
-        full = self._filter_full()
+        crowds = self._get_crowds()
         for link in self:
-            link.availability = link._get_obstacle() or (
-                "full" if link._origin in full else "active"
-            )
+            crowd, until = crowds.get(link._origin, ("active", False))
+            link.availability = link._get_obstacle() or crowd
+            link.held_until = until
 
-    @api.depends("availability")
+    @api.depends("availability", "held_until")
     def _compute_closed_hint(self):
         for link in self:
             link.closed_hint = link._origin._describe_closed()
@@ -524,12 +529,21 @@ class CheckoutLink(models.Model):
                 "This link takes no further payment: all that it allows are made or "
                 "under way."
             ),
+            "held": self._describe_hold(),
             "stopped": self.env._(
                 "This link's gateway is archived: customers read that the link is no "
                 "longer available. Unarchive the gateway, or choose another one."
             ),
         }
         return sentences.get(self.availability, False)
+
+    def _describe_hold(self):
+        return self.env._(
+            "Every place is held by a customer who is paying right now, the first one "
+            "until %s. Others are asked to try again then. Release ends these "
+            "checkouts.",
+            format_datetime(self.env, self.held_until, dt_format="short"),
+        )
 
     def _format(self, amount):
         return self.currency_id.format(float(amount))

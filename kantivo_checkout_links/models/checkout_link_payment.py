@@ -1,13 +1,19 @@
+import binascii
 from decimal import Decimal
 from uuid import UUID, uuid5
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import misc
 
 from ..money import InvalidAmount, from_minor, largest_minor, parse_amount, to_minor
+from .checkout_link_places import PLACELESS_STATES
 
-# A payment that ended without money leaves its place to others.
-PLACELESS_STATES = ("failed", "expired")
+# What a payer may do with a nonce: send the form that it is in, or have that form shown
+# again. The latter stands in addresses, so it pays nothing by itself.
+FORM_SCOPE = "kantivo_checkout_links.nonce"
+RESUME_SCOPE = "kantivo_checkout_links.resume"
 
 
 class CheckoutLink(models.Model):
@@ -28,7 +34,7 @@ class CheckoutLink(models.Model):
 
     def _is_open(self):
         """Whether a new payment can start now."""
-        return self._is_payable() and self._has_place()
+        return self._is_payable() and self not in self._get_crowds()
 
     def _is_payable(self):
         """Whether payments can be made now, not counting places."""
@@ -55,53 +61,58 @@ class CheckoutLink(models.Model):
     def _is_past(self):
         return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
 
-    def _has_place(self):
-        return not self._filter_full()
+    def _sign_nonce(self, scope, form_uuid, expires_at):
+        """A form's number, signed, in place of a cookie. The same values give the same
+        nonce.
 
-    def _filter_full(self):
-        """The links whose places are all taken. Open sessions keep theirs until they
-        expire.
+        :param str scope: `FORM_SCOPE` or `RESUME_SCOPE`.
+        :param datetime expires_at: Until when it is worth anything, in UTC.
         """
-        limited = self._origin.filtered("max_payments")
-        groups = self.env["checkout.payment"]._read_group(
-            [("link_id", "in", limited.ids), ("state", "not in", PLACELESS_STATES)],
-            ["link_id"],
-            ["__count"],
-        )
-        taken = dict(groups)
-        return limited.filtered(lambda link: taken.get(link, 0) >= link.max_payments)
+        values = [self.id, form_uuid]
+        return misc.hash_sign(self.env(su=True), scope, values, expiration=expires_at)
 
-    def _lock_places(self):
-        """Let no two payers take the last place.
+    def _read_nonce(self, scope, nonce):
+        """The form's number in a nonce of this link; nothing if forged or old."""
+        try:
+            values = misc.verify_hash_signed(self.env(su=True), scope, nonce)
+        except (ValueError, binascii.Error):
+            return None
+        return values[1] if values and values[0] == self.id else None
 
-        An update, since a mere lock would go on with a count from before it: of two at
-        once, the second fails to serialise, and is tried again with what is true then.
-        """
-        if self.max_payments:
-            self.places_lock += 1
-            self.flush_recordset(["places_lock"])
-
-    def _begin_payment(self, payment_uuid, amount, lang):
+    def _begin_payment(self, form_uuid, amount, lang):
         """The payment of one form of the pay page, however often the form is sent.
 
-        :param str payment_uuid: The form's own number.
+        :param str form_uuid: The form's own number.
         :param float amount: What is to be paid, in the link's currency.
         :param str lang: The payer's language code.
-        :return: The payment, new or begun before; empty if the link takes none now.
+        :return: The payment, new or started before; where only one place is left, the
+            one that holds it, if it is of the same amount; empty if there is none.
         """
         payments = self.env["checkout.payment"]
         if not self._is_payable():
             return payments
         self._lock_places()
-        begun = payments.search([("uuid", "=", payment_uuid)])
-        while begun and not begun._may_go_on(amount):
-            payment_uuid = str(uuid5(UUID(payment_uuid), str(amount)))
-            begun = payments.search([("uuid", "=", payment_uuid)])
-        if begun and begun.state not in PLACELESS_STATES:
-            return begun
-        if not self._has_place():
-            return payments
-        return begun or payments._begin(self, payment_uuid, amount, lang)
+        started, uuid = self._find_started(form_uuid, amount)
+        self._search_checkouts(
+            Domain("form_uuid", "=", form_uuid) & Domain("id", "!=", started.id)
+        )._give_up()
+        if started and started.state not in PLACELESS_STATES:
+            return started
+        if self._has_place():
+            return started or payments._begin(self, uuid, amount, lang, form_uuid)
+        shared = self._find_checkout_to_continue(False).filtered("session_url")
+        return shared.filtered(lambda payment: payment.amount == amount)
+
+    def _find_started(self, form_uuid, amount):
+        """A form's payment of an amount that can go on; and its number, or that of a
+        new one if there is none.
+        """
+        payments, uuid = self.env["checkout.payment"], form_uuid
+        started = payments.search([("uuid", "=", uuid)])
+        while started and not started._may_continue(amount):
+            uuid = str(uuid5(UUID(uuid), str(amount)))
+            started = payments.search([("uuid", "=", uuid)])
+        return started, uuid
 
     def _get_amount_to_pay(self, wish, lang):
         """The amount of a new payment.

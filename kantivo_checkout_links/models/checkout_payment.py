@@ -38,6 +38,12 @@ class CheckoutPayment(models.Model):
     uuid = fields.Char(
         required=True, readonly=True, copy=False, groups=fields.NO_ACCESS
     )
+    form_uuid = fields.Char(
+        readonly=True,
+        copy=False,
+        groups=fields.NO_ACCESS,
+        help="The number of the payer's form, from which several payments may come.",
+    )
     link_id = fields.Many2one(
         "checkout.link", ondelete="set null", index=True, readonly=True
     )
@@ -148,6 +154,7 @@ class CheckoutPayment(models.Model):
         "WHERE stripe_checkout_session_id IS NOT NULL",
         "This Checkout Session has a payment already.",
     )
+    _form_idx = models.Index("(form_uuid) WHERE state = 'open'")
     _intent_idx = models.Index(
         "(stripe_payment_intent_id) WHERE stripe_payment_intent_id IS NOT NULL"
     )

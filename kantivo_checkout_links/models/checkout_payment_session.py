@@ -16,6 +16,7 @@ from ..const import (
 from ..moments import to_timestamp
 from ..money import to_minor
 from ..stripe_client import StripeError
+from .checkout_link_payment import RESUME_SCOPE
 from .checkout_payment import UNFINISHED_STATES
 
 # Stripe fills this in itself, so it has to reach Stripe as it stands.
@@ -30,33 +31,41 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - BEGINNING === #
 
     @api.model
-    def _begin(self, link, uuid, amount, lang):
+    def _begin(self, link, uuid, amount, lang, form_uuid):
         """A new payment, in no session yet.
 
         :param checkout.link link: The link, as superuser.
-        :param str uuid: The form's own number, whatever how often it is sent.
+        :param str uuid: Its own number, the same however often its form is sent.
         :param float amount: What is to be paid, in the link's currency.
         :param str lang: The payer's language code.
+        :param str form_uuid: The number of the payer's form.
         """
         vals = self._prepare_begin_vals(link, uuid, amount, lang)
+        vals["form_uuid"] = form_uuid
         try:
             with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
                 return self.create(vals)
         except UniqueViolation as error:
             # The same form came twice at once. Tried again, it finds the other's row.
-            raise ConcurrencyError("The payment was begun elsewhere.") from error
+            raise ConcurrencyError("The payment was started elsewhere.") from error
 
-    def _may_go_on(self, amount):
-        """Whether this payment is what its form asks for once more. The payer may have
-        gone back to pay another amount, or come so late that Stripe makes no session of
-        it any more: that is another payment.
+    def _may_continue(self, amount):
+        """Whether this payment is what its form asks for once more, and Stripe still
+        takes it.
         """
         if self.amount != amount:
             return False
-        if self.stripe_checkout_session_id or not self._is_too_late():
-            return True
-        self._set_abandoned()
-        return False
+        if self.stripe_checkout_session_id:
+            return self.state != "expired" and not self.expiry_requested
+        return not self._is_too_late()
+
+    def _give_up(self):
+        """Have these ended, whose payer pays in another one; at once where nobody was
+        sent to Stripe, as far as their time is over.
+        """
+        unsent = self.filtered(lambda p: not p.stripe_checkout_session_id)
+        unsent.filtered(lambda p: p._is_too_late())._set_abandoned()
+        self._expire_open([("id", "in", self.ids)])
 
     def _is_too_late(self):
         least = timedelta(minutes=LEAST_SESSION_MINUTES)
@@ -133,7 +142,7 @@ class CheckoutPayment(models.Model):
             "mode": "payment",
             "line_items": [self._prepare_line_item()],
             "success_url": f"{self.link_id.url}/return?{RETURN_QUERY}",
-            "cancel_url": self.link_id.url,
+            "cancel_url": self._get_resume_url(),
             "client_reference_id": self.uuid,
             "metadata": metadata,
             "payment_intent_data": {
@@ -144,6 +153,16 @@ class CheckoutPayment(models.Model):
             "expires_at": to_timestamp(self.session_expires_at),
             "locale": self._get_checkout_locale(),
         }
+
+    def _get_resume_url(self):
+        """The pay page with the nonce of this payment's form: its payer continues it.
+
+        Made of frozen values only, since it goes to Stripe with each repetition.
+        """
+        link = self.link_id
+        number = self.form_uuid or self.uuid
+        nonce = link._sign_nonce(RESUME_SCOPE, number, self.session_expires_at)
+        return f"{link.url}?resume={nonce}"
 
     def _prepare_line_item(self):
         product = {"name": self.link_name}
@@ -187,17 +206,47 @@ class CheckoutPayment(models.Model):
             self.env["checkout.event"]._trigger_processing()
 
     def _expire_at_stripe(self):
-        """End the session; one that was paid meanwhile is read again instead."""
+        """End the session; one that was paid meanwhile is read again instead.
+
+        For the processor alone: it may have to keep a payment.
+        """
+        try:
+            session = self._ask_to_expire()
+        except StripeError:
+            return  # no answer: the request stays, and the next run asks again
+        self.expiry_requested = bool(session) and session["status"] == "open"
+        if session:
+            self._apply_session(session)
+
+    def _end_at_once(self):
+        """End the checkout in a request of a payer or merchant, who wait for its place.
+
+        :return: Whether nobody can pay it any more, by Stripe's own word.
+        :raise StripeError: if Stripe doesn't answer.
+        """
+        if not self.stripe_checkout_session_id:
+            self._set_abandoned()  # nobody was sent to Stripe
+            return True
+        session = self._ask_to_expire()
+        if session and session["status"] == "expired":
+            self._set_expired(session)
+        elif session:  # paid: a matter of the processor
+            self.env["checkout.event"]._receive_session(self)
+        return self.state == "expired"
+
+    def _ask_to_expire(self):
+        """The session as it is once Stripe was asked to end it; nothing if Stripe
+        doesn't have it any more.
+
+        :raise StripeError: if Stripe doesn't answer.
+        """
         client = self.gateway_id._get_client()
         try:
-            self._apply_session(client.expire_session(self.stripe_checkout_session_id))
+            return client.expire_session(self.stripe_checkout_session_id)
         except StripeError as error:
             if error.kind not in ("refused", "missing"):
-                return  # no answer: the request stays, and the next run asks again
-            session = self._retrieve_session(client)
-            self.expiry_requested = bool(session) and session["status"] == "open"
-            if session:
-                self._apply_session(session)
+                raise
+        return self._retrieve_session(client)
 
     def _retrieve_session(self, client):
         """The session as it is at Stripe; nothing if Stripe doesn't have it any more,

@@ -28,6 +28,7 @@ from . import (
     test_pay_page,
     test_payout,
     test_permutations,
+    test_places,
     test_protection,
     test_queries,
     test_rebooking,

@@ -241,8 +241,8 @@ class TestLinkLife(CheckoutCommon):
         expired = self.create_link(expires_at=fields.Datetime.now())
         full = self.create_link(max_payments=1)
         self.assertFalse(full.closed_hint)
-        self.begin(full)
-        full.invalidate_recordset()
+        self.pay(full)
+        self.deliver()
         self.assertIn("has expired", expired.closed_hint)
         self.assertIn("no further payment", full.closed_hint)
         full.action_deactivate()
@@ -358,16 +358,19 @@ class TestLinkLists(CheckoutCommon):
             "inactive": self.create_link(state="inactive", max_payments=1),
             "expired": self.create_link(expires_at=fields.Datetime.now()),
             "full": self.create_link(max_payments=1),
+            "held": self.create_link(max_payments=1),
             "stopped": self.create_link(gateway_id=closed.id),
         }
-        for name in ("active", "full"):
+        for name in ("active", "held"):
             self.begin(links[name])
+        self.pay(links["full"])
+        self.deliver()
         closed.action_archive()
         for name, link in links.items():
             self.assertEqual(link.availability, name)
             self.assertEqual(link._is_open(), name == "active")
-        links["full"].payment_ids.sudo()._set_abandoned()
-        self.assertEqual(links["full"].availability, "active")
+        links["held"].payment_ids.sudo()._set_abandoned()
+        self.assertEqual(links["held"].availability, "active")
         links["active"].action_archive()
         self.assertEqual(links["active"].availability, "inactive")
 
@@ -377,7 +380,7 @@ class TestLinkLists(CheckoutCommon):
         limited.max_payments = 1
         for links, queries in ((unlimited, 0), (limited, 1)):
             known = {"state": {}, "gateway_id": {"fields": {"active": {}}}}
-            asked = known | {"availability": {}, "closed_hint": {}}
+            asked = known | {"availability": {}, "held_until": {}, "closed_hint": {}}
             self.assertEqual(
                 self.count_queries(links, asked),
                 self.count_queries(links, known) + queries,

@@ -15,8 +15,36 @@ function setBusy(form, busy) {
         : "";
 }
 
+/* The browser's own storage; blocked where it takes no cookies either. */
+function recall(path) {
+    try {
+        return localStorage.getItem(path);
+    } catch {
+        return null;
+    }
+}
+
+function keep(path, nonce) {
+    try {
+        localStorage.setItem(path, nonce);
+    } catch {
+        // Comfort only.
+    }
+}
+
+/* Leads a payer who opens the link once more to the payment that they have started. */
+function resume({resume: state, path}) {
+    const nonce = recall(path);
+    if (state === "refused") {
+        keep(path, "");
+    } else if (state === "ask" && nonce) {
+        location.replace(`${path}?resume=${encodeURIComponent(nonce)}`);
+    }
+}
+
 function watchForm(form) {
     form.addEventListener("submit", () => {
+        keep(new URL(form.action).pathname, form.dataset.resume ?? "");
         setBusy(form, true);
         // The payer may have stopped the loading: give the button back.
         setTimeout(() => setBusy(form, false), BUSY_AT_MOST_MS);
@@ -42,7 +70,17 @@ function poll(seconds) {
 }
 
 document.querySelectorAll("form").forEach(watchForm);
-const pollSeconds = Number(document.querySelector("main").dataset.pollSeconds);
+for (const time of document.querySelectorAll("time")) {
+    time.textContent = new Date(time.dateTime).toLocaleTimeString(
+        document.documentElement.lang,
+        {hour: "2-digit", minute: "2-digit", hourCycle: "h23"}
+    );
+}
+const main = document.querySelector("main");
+if (main.dataset.resume) {
+    resume(main.dataset);
+}
+const pollSeconds = Number(main.dataset.pollSeconds);
 if (pollSeconds) {
     poll(pollSeconds);
 }
