@@ -206,6 +206,11 @@ def test_what_was_left_open_is_said(upgraded):
     assert all(row["sync_from"] for row in upgraded.after["checkout_gateway"])
 
 
+def test_links_and_payments_go_on_mapping_taxes(upgraded):
+    payments = upgraded.after["checkout_payment"]
+    assert all(row["map_taxes"] for row in [*_links(upgraded.after), *payments])
+
+
 def _links(tables):
     return tables["checkout_link"]
 

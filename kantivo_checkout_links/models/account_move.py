@@ -11,9 +11,9 @@ VIEWERS = "account.group_account_invoice,account.group_account_readonly"
 # What would make an entry say something else than what happened at Stripe. Contacts
 # stay free: Odoo itself moves them on when they are merged or given a company.
 PROTECTED_FIELDS = frozenset(
-    "company_id currency_id date journal_id line_ids statement_line_id "
-    "stripe_balance_transaction_id stripe_charge_id stripe_payout_id "
-    "stripe_trace_id".split()
+    "company_id currency_id date fiscal_position_id journal_id line_ids "
+    "statement_line_id stripe_balance_transaction_id stripe_charge_id "
+    "stripe_payout_id stripe_trace_id".split()
 )
 # By these an entry is found in Stripe's reports, and Stripe's objects in the ledger.
 STRIPE_ID_FIELDS = (
@@ -106,21 +106,15 @@ class AccountMove(models.Model):
             move.update(movement[:1]._get_stripe_ids())
 
     def _compute_fiscal_position_id(self):
-        """Override of `account`: an entry of ours is reported where its taxes are of,
-        whoever its contact is by then.
+        """Override of `account`: an entry of ours keeps the position that it was posted
+        with, whoever its contact is by then.
         """
-        res = super()._compute_fiscal_position_id()
         entries = self.filtered(lambda move: move.move_type == "entry")
         is_new = self.env.context.get("checkout_entry")
-        for move in entries if is_new else entries._filter_checkout():
-            position = move._find_checkout_registration()
-            if position:
-                move.fiscal_position_id = position
-        return res
-
-    def _find_checkout_registration(self):
-        taxes = self.line_ids.tax_ids | self.line_ids.tax_line_id
-        return self.env["checkout.entry.tax"]._find_registration(taxes, self.company_id)
+        kept = entries if is_new else entries._filter_checkout()
+        for move in kept:
+            move.fiscal_position_id = move.fiscal_position_id
+        return super(AccountMove, self - kept)._compute_fiscal_position_id()
 
     def _compute_show_reset_to_draft_button(self):
         """Override of `account`: no button for what is refused anyway."""

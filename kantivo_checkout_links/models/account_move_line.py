@@ -35,3 +35,9 @@ class AccountMoveLine(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_checkout(self):
         self.move_id._check_no_checkout_movement()
+
+    # === BUSINESS METHODS === #
+
+    def _filter_checkout_base(self):
+        """The item that says what the money of a Stripe movement was, taxes aside."""
+        return self.filtered(lambda line: not line.tax_repartition_line_id)[:1]

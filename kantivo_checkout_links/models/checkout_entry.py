@@ -142,13 +142,15 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _get_receivable_account(self, payment):
+        """What the customer owes is on, mapped like that of an invoice."""
         partner = payment.partner_id.commercial_partner_id
         own = partner.with_company(payment.company_id).property_account_receivable_id
-        return (
+        account = (
             payment.receivable_account_id
             or own
             or payment.gateway_id.receivable_account_id
         )
+        return payment.fiscal_position_id.map_account(account)
 
     # === FEES === #
 

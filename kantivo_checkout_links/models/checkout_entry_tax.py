@@ -1,10 +1,14 @@
 from odoo import Command, api, models
 from odoo.tools import float_is_zero
 
+from .checkout_entry_reversal import REVERSING_KINDS
+
 AMOUNTS = ("amount_currency", "balance")
 # The engine rounds the tax of a small fee away; of this many times the fee it tells the
 # proportions.
 LARGE = 10**6
+# Entries of these kinds are a sale, or take it back: they carry its fiscal position.
+SALE_KINDS = ("charge", *REVERSING_KINDS)
 
 
 class CheckoutEntryTax(models.AbstractModel):
@@ -19,28 +23,43 @@ class CheckoutEntryTax(models.AbstractModel):
 
     @api.model
     def _prepare_sale_items(self, item, movement):
-        """Base and tax items of a sale whose total is what was paid."""
+        """Base and tax items of a sale whose total is what was paid: on the account and
+        with the taxes that the fiscal position maps them to, as on an invoice.
+        """
         payment = movement.payment_id
+        position = payment.fiscal_position_id
+        account = self.env["checkout.entry"]._get_income_account(payment)
         base = {
             **item,
-            "account_id": self.env["checkout.entry"]._get_income_account(payment).id,
+            "account_id": position.map_account(account).id,
             "partner_id": payment.partner_id.id,
         }
         if payment.analytic_distribution:  # else Odoo's distribution models decide
             base["analytic_distribution"] = payment.analytic_distribution
-        return self._split(
-            base, self._get_taxes(payment), movement.company_id, {"sign": -1}
-        )
+        taxes = position.map_tax(payment.tax_ids)
+        return self._split(base, taxes, movement.company_id, {"sign": -1})
 
     @api.model
-    def _get_taxes(self, payment):
-        """The payment's taxes, mapped by the payer's fiscal position, if known."""
-        partner = payment.partner_id
-        positions = self.env["account.fiscal.position"].with_company(payment.company_id)
-        position = positions._get_fiscal_position(partner)
-        if not partner.country_id and not position:
-            position = positions._get_fiscal_position(self._get_stranger(payment))
-        return position.map_tax(payment.tax_ids)
+    def _get_position(self, movement, taxes):
+        """The fiscal position that an entry carries: its sale's.
+
+        Where Odoo doesn't take these taxes with it (account.move,
+        `_validate_taxes_country`): that of the registration which they belong to, or
+        none.
+        """
+        position = self.env["account.fiscal.position"]
+        if movement.kind in SALE_KINDS:
+            position = movement.payment_id.fiscal_position_id
+        company, countries = movement.company_id, taxes.country_id
+        if not countries or countries == self._get_tax_country(position, company):
+            return position
+        return self._find_registration(taxes, company)
+
+    @api.model
+    def _get_tax_country(self, position, company):
+        """Of which country the taxes of an entry with a fiscal position have to be."""
+        at_home = company.account_fiscal_country_id
+        return position.country_id if position.foreign_vat else at_home
 
     @api.model
     def _find_registration(self, taxes, company):
@@ -70,12 +89,6 @@ class CheckoutEntryTax(models.AbstractModel):
         commands = [item["tax_ids"][0] for item in items if item.get("tax_ids")]
         ids = [tax_id for _command, _id, tax_ids in commands for tax_id in tax_ids]
         return shares.tax_id | shares.tax_id.browse(ids)
-
-    @api.model
-    def _get_stranger(self, payment):
-        """A contact in memory, of whom nothing but the country is known."""
-        country = payment.customer_country_id
-        return self.env["res.partner"].new({"country_id": country.id})
 
     @api.model
     def _prepare_fee_items(self, item, movement):

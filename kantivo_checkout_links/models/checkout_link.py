@@ -95,6 +95,11 @@ class CheckoutLink(models.Model):
         precompute=True,
         help="Included in the amount.",
     )
+    map_taxes = fields.Boolean(
+        default=True,
+        help="Map taxes and accounts by the customer's fiscal position. Don't map them "
+        "for what is taxed where it takes place, such as a course held here.",
+    )
     income_account_id = fields.Many2one(
         "account.account",
         check_company=True,

@@ -141,6 +141,7 @@ class CheckoutPayment(models.Model):
         context=WITH_ARCHIVED,
         readonly=True,
     )
+    map_taxes = fields.Boolean(default=True, readonly=True)
     analytic_distribution = fields.Json(readonly=True)
 
     movement_ids = fields.One2many("checkout.movement", "payment_id", readonly=True)

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 
 from ..stripe_dashboard import get_dashboard_url
+from .checkout_base import WITH_ARCHIVED
 
 
 class CheckoutPayment(models.Model):
@@ -16,6 +17,16 @@ class CheckoutPayment(models.Model):
         compute="_compute_moves",
         help="Also for those whose journal entries show none.",
     )
+    posted_account_id = fields.Many2one(
+        "account.account", "Posted To", compute="_compute_posted"
+    )
+    posted_tax_ids = fields.Many2many(
+        "account.tax",
+        string="Posted Taxes",
+        context=WITH_ARCHIVED,
+        compute="_compute_posted",
+        help="As mapped by the fiscal position, or as reclassified since.",
+    )
 
     @api.depends("stripe_payment_intent_id", "stripe_charge_id", "livemode")
     def _compute_stripe_url(self):
@@ -24,6 +35,13 @@ class CheckoutPayment(models.Model):
             payment.stripe_url = bool(stripe_id) and get_dashboard_url(
                 f"payments/{stripe_id}", payment.livemode
             )
+
+    @api.depends("movement_ids.move_id", "movement_ids.rebooked_line_ids")
+    def _compute_posted(self):
+        for payment in self:
+            base = payment._get_sale_lines()._filter_checkout_base()
+            payment.posted_account_id = base.account_id
+            payment.posted_tax_ids = base.tax_ids
 
     @api.depends("move_ids")
     def _compute_moves(self):

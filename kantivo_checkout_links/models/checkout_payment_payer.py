@@ -1,13 +1,40 @@
-from odoo import models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .checkout_entry import FEE_KINDS
 
 
 class CheckoutPayment(models.Model):
-    """Who paid, found later than the money."""
+    """Who paid, found later than the money, and how that decides about taxes."""
 
     _inherit = "checkout.payment"
+
+    fiscal_position_id = fields.Many2one(
+        "account.fiscal.position",
+        compute="_compute_fiscal_position_id",
+        help="Maps taxes and accounts. Fixed once the payment is posted.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        "map_taxes",
+        "customer_country_id",
+        "partner_id.country_id",
+        "partner_id.property_account_position_id",
+        "partner_id.vat",
+        "movement_ids.move_id",
+        "movement_ids.rebooked_line_ids",
+    )
+    def _compute_fiscal_position_id(self):
+        """Of the entry in force; while there is none, by who the customer is."""
+        for payment in self:
+            lines = payment._get_sale_lines()
+            payment.fiscal_position_id = (
+                lines.move_id.fiscal_position_id
+                if lines
+                else payment._find_fiscal_position()
+            )
 
     # === ACTION METHODS === #
 
@@ -44,7 +71,30 @@ class CheckoutPayment(models.Model):
         )
         self.invalidate_recordset()
 
-    # === BUSINESS METHODS === #
+    # === BUSINESS METHODS - FISCAL POSITION === #
+
+    def _get_sale_lines(self):
+        """The journal items of the charge, as they are in force; none if it waits."""
+        charge = self.movement_ids.filtered(lambda m: m.kind == "charge" and m.move_id)
+        return charge._get_booked_lines()
+
+    def _find_fiscal_position(self):
+        """The position that an invoice to the customer would have."""
+        positions = self.env["account.fiscal.position"].with_company(self.company_id)
+        if not self.map_taxes:
+            return positions
+        partner = self.partner_id
+        address = partner.browse(partner.address_get(["delivery"])["delivery"])
+        position = positions._get_fiscal_position(partner, delivery=address)
+        if position or partner.country_id:
+            return position
+        return positions._get_fiscal_position(self._get_stranger())
+
+    def _get_stranger(self):
+        """A contact in memory, of whom nothing but the country is known."""
+        return self.env["res.partner"].new({"country_id": self.customer_country_id.id})
+
+    # === BUSINESS METHODS - CONTACT === #
 
     def _set_contact(self, partner):
         self.partner_id = partner

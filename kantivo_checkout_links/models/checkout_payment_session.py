@@ -99,6 +99,7 @@ class CheckoutPayment(models.Model):
             ).id,
             "receivable_account_id": gateway.receivable_account_id.id,
             "tax_ids": [Command.set(link.tax_ids.ids)],
+            "map_taxes": link.map_taxes,
             "analytic_distribution": link.analytic_distribution,
         }
 

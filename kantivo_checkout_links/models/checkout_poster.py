@@ -232,18 +232,17 @@ class CheckoutPoster(models.AbstractModel):
     @api.model
     def _prepare_move_vals(self, movement, journal, items):
         """What any entry of a movement is made with. Its taxes decide how late it may
-        be, and under which registration it is reported.
+        be, and which fiscal position it can carry.
         """
-        company, tax_entry = movement.company_id, self.env["checkout.entry.tax"]
+        tax_entry = self.env["checkout.entry.tax"]
         taxes = tax_entry._get_taxes_in(items)
-        position = tax_entry._find_registration(taxes, company)
-        vals = {
+        return {
             "journal_id": journal.id,
-            "company_id": company.id,
+            "company_id": movement.company_id.id,
+            "fiscal_position_id": tax_entry._get_position(movement, taxes).id,
             "date": self._get_entry_date(movement, journal, bool(taxes)),
             "line_ids": [Command.create(item) for item in items],
         }
-        return {**vals, "fiscal_position_id": position.id} if position else vals
 
     @api.model
     def _prepare_statement_vals(self, movement):

@@ -10,6 +10,7 @@ from . import (
     test_dispute_outcome,
     test_entry_texts,
     test_fees,
+    test_fiscal_position,
     test_gateway,
     test_gateway_accounting,
     test_gateway_keys,
