@@ -57,6 +57,61 @@ def link(place, company):
     place.deliver_to(place.shop.webhook_url)
 
 
+# What *Create Journal and Accounts* gives: codes of the accounts for fees and losses,
+# and how those of the accounts for disputes and reviews begin.
+CHART_CODES = {
+    ("us", "us"): ("650000", "690001", "101"),
+    ("uk", "uk"): ("791000", "785000", "1102"),
+    ("de", "de_skr03"): ("4970", "2400", "153"),
+    ("de", "de_skr04"): ("6855", "6930", "135"),
+    ("fr", "fr"): ("627800", "654100", "467"),
+    ("be", "be_comp"): ("657200", "642000", "416"),
+    ("nl", "nl"): ("463000", "455000", "129"),
+    ("se", "se_K2"): ("6570", "6350", "169"),
+    ("jp", "jp"): ("512400", "510301", "1210"),
+}
+
+
+@pytest.mark.parametrize(
+    ("company", "codes"),
+    CHART_CODES.items(),
+    ids=[chart for _country, chart in CHART_CODES],
+    indirect=["company"],
+)
+def test_accounts_are_those_of_the_chart(place, company, codes):
+    admin, context = place.admin, {"allowed_company_ids": [company]}
+    values = {"name": "Stripe", "company_id": company}
+    (gateway_id,) = admin.call("checkout.gateway", "create", [values], context=context)
+    answer = admin.call(
+        "checkout.gateway", "action_create_accounting", [gateway_id], context=context
+    )
+    assert not answer
+    *owned, start = codes
+    fees, losses, disputes, reviews = (
+        _read_account(admin, gateway_id, f"{name}_account_id", context)
+        for name in ("fee", "dispute_loss", "dispute", "review")
+    )
+    assert [fees["code"], losses["code"]] == owned
+    for account in (disputes, reviews):
+        assert account["code"].startswith(start)
+        assert account["account_type"] == "asset_current"
+        assert account["reconcile"]
+    assert {fees["account_type"], losses["account_type"]} == {"expense"}
+
+
+@pytest.mark.parametrize("company", [("de", "de_skr03")], indirect=True)
+def test_german_balance_sheet_shows_disputes_as_other_assets(place, company):
+    admin, context = place.admin, {"allowed_company_ids": [company]}
+    values = {"name": "Stripe", "company_id": company}
+    (gateway_id,) = admin.call("checkout.gateway", "create", [values], context=context)
+    admin.call(
+        "checkout.gateway", "action_create_accounting", [gateway_id], context=context
+    )
+    for name in ("dispute_account_id", "review_account_id"):
+        account = _read_account(admin, gateway_id, name, context)
+        assert account["tag_ids"] == [admin.xml_id("l10n_de.tag_de_asset_bs_B_II_4")]
+
+
 @pytest.mark.parametrize(
     ("company", "payer_country", "tax"),
     [
@@ -81,6 +136,20 @@ def test_a_sale_is_booked_with_the_tax_of_the_country(
     )
     assert _total(items) == 0
     assert _total(item for item in items if item["tax_line_id"]) == -Decimal(tax)
+
+
+def _read_account(admin, gateway_id, field_name, context):
+    ((account_id, _name),) = [
+        gateway[field_name]
+        for gateway in admin.call(
+            "checkout.gateway", "read", [gateway_id], [field_name], context=context
+        )
+    ]
+    names = ["code", "account_type", "reconcile", "tag_ids"]
+    (account,) = admin.call(
+        "account.account", "read", [account_id], names, context=context
+    )
+    return account
 
 
 def _pay_from(country, link):

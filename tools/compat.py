@@ -1,6 +1,6 @@
 """``make compat``: the addon beside the modules that its users have, in one database.
 
-Odoo's own ``website``, ``payment_stripe``, ``sale``, two countries' accounting, OCA's
+Odoo's own ``website``, ``payment_stripe``, ``sale``, some countries' accounting, OCA's
 reconciliation widget, and all that Odoo installs by itself because of them. The addon
 must install without a warning about it, its tests of pages and entries must pass
 there, and the folder ``compat`` says what must hold between it and its neighbours.
@@ -25,6 +25,7 @@ NEIGHBOURS = (
     "sale",
     "l10n_de",
     "l10n_fr",
+    *(f"l10n_{code}" for code in ("uk", "jp", "us_account", "be", "nl", "se")),
     "account_reconcile_oca",
 )
 DATABASE_VARIABLE = "COMPAT_DATABASE"

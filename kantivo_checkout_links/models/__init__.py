@@ -25,6 +25,7 @@ from . import (
     checkout_link_ledger,
     checkout_link_payment,
     checkout_link_places,
+    checkout_link_posting,
     checkout_movement,
     checkout_movement_dashboard,
     checkout_movement_transaction,

@@ -1,29 +1,153 @@
-from odoo import Command, api, models
+from typing import NamedTuple
 
-# Where a chart says nothing better.
-EXPENSE_CODE = "650000"
-ASSET_CODE = "119000"
+from odoo import Command, api, models
+from odoo.exceptions import UserError
+
+from ..charts import CHARTS
+
+
+class AccountSpec(NamedTuple):
+    """Where the account of a gateway's field comes from.
+
+    :param own: The chart's own account, by its template's id.
+    :param beside: A new account is created beside this one, where there is no own.
+    """
+
+    own: str
+    beside: str
+    name: str
+    account_type: str
 
 
 class CheckoutAccounting(models.AbstractModel):
-    """Makes the journal and accounts that a gateway lacks, with the user's rights."""
+    """Gives a gateway the journal and accounts that it lacks, with the user's rights.
+
+    Accounts are those of the company's chart. New ones are created only where a known
+    chart has nothing that fits; in another chart, the merchant chooses.
+    """
 
     _name = "checkout.accounting"
     _description = "Stripe Journal and Accounts"
 
+    # === BUSINESS METHODS === #
+
     @api.model
     def _create_missing(self, gateway):
-        """Give a gateway a journal of its own and the accounts that it lacks."""
+        """Fill what is empty of a gateway's journal, accounts and, with its income
+        account, taxes. What can't be filled with certainty stays empty.
+
+        :raise UserError: if the company has no chart of accounts.
+        """
         gateway = gateway.with_company(gateway.company_id)
+        self._check_chart(gateway.company_id)
         if not gateway.journal_id:
             gateway.journal_id = gateway.env["account.journal"].create(
                 self._prepare_journal_vals(gateway)
             )
-        for field_name, (name, account_type) in self._get_account_specs().items():
+        self._restore_company_accounts(gateway)
+        chart = self._find_chart(gateway.company_id)
+        for field_name, spec in self._get_account_specs(chart).items() if chart else ():
             if not gateway[field_name]:
-                gateway[field_name] = gateway.env["account.account"].create(
-                    self._prepare_account_vals(gateway, name, account_type)
+                gateway[field_name] = self._find_or_create_account(gateway, spec)
+
+    @api.model
+    def _get_loss_account(self, gateway, taxes):
+        """The account of a lost dispute whose taxes are taken back: the chart may have
+        one for their rate, beside the general one that the gateway names.
+        """
+        account = gateway.dispute_loss_account_id
+        chart = self._find_chart(gateway.company_id)
+        if not chart or not account or account != self._ref(gateway, chart.losses):
+            return account
+        rates = [tax.amount for tax in taxes if tax.amount_type == "percent"]
+        own = dict(chart.losses_by_rate).get(rates[0]) if len(rates) == 1 else None
+        return self._ref(gateway, own) or account
+
+    # === CHART === #
+
+    @api.model
+    def _check_chart(self, company):
+        if not company.root_id.sudo().chart_template:  # a branch has its parent's
+            raise UserError(
+                self.env._(
+                    "%s has no chart of accounts yet. Install one in the accounting "
+                    "settings, or choose a journal and accounts on the Accounting tab "
+                    "yourself.",
+                    company.name,
                 )
+            )
+
+    @api.model
+    def _find_chart(self, company):
+        """What is known of a company's chart, or of the one that it extends."""
+        templates = self.env["account.chart.template"].sudo()  # reads modules
+        code = company.root_id.sudo().chart_template
+        known = (c for c in templates._get_parent_template(code) if c in CHARTS)
+        return CHARTS.get(next(known, None))
+
+    @api.model
+    def _ref(self, gateway, xml_id):
+        """An account by its id in the chart's template; none if it isn't in use."""
+        accounts = gateway.env["account.account"]
+        if not xml_id:
+            return accounts
+        templates = gateway.env["account.chart.template"]
+        account = templates.with_company(gateway.company_id).ref(xml_id, False)
+        return account if account and account.active else accounts
+
+    @api.model
+    def _get_account_specs(self, chart):
+        """Where the account of each field comes from."""
+        return {
+            "fee_account_id": AccountSpec(
+                chart.fees, "", self.env._("Stripe Fees"), "expense"
+            ),
+            "dispute_account_id": AccountSpec(
+                "", chart.assets, self.env._("Stripe Disputes"), "asset_current"
+            ),
+            "dispute_loss_account_id": AccountSpec(
+                chart.losses,
+                chart.beside_losses,
+                self.env._("Chargeback Losses"),
+                "expense",
+            ),
+            "review_account_id": AccountSpec(
+                "", chart.assets, self.env._("Stripe Review"), "asset_current"
+            ),
+        }
+
+    # === RECORDS === #
+
+    @api.model
+    def _restore_company_accounts(self, gateway):
+        """A chart that is installed later takes what a gateway had from before it."""
+        company = gateway.company_id
+        if not gateway.transfer_account_id:
+            gateway.transfer_account_id = company.transfer_account_id
+        if not gateway.income_account_id:
+            gateway.income_account_id = company.income_account_id
+            gateway.tax_ids |= gateway._get_default_tax()
+
+    @api.model
+    def _find_or_create_account(self, gateway, spec):
+        beside = self._ref(gateway, spec.beside)
+        if not beside:
+            return self._ref(gateway, spec.own)
+        return gateway.env["account.account"].create(
+            self._prepare_account_vals(gateway, spec, beside)
+        )
+
+    @api.model
+    def _prepare_account_vals(self, gateway, spec, beside):
+        """An account that reports show with the one that it is beside."""
+        return {
+            "name": spec.name,
+            "account_type": spec.account_type,
+            "reconcile": spec.account_type == "asset_current",
+            "code": beside._search_new_account_code(beside.code),
+            "tag_ids": [Command.set(beside.tag_ids.ids)],
+            "company_ids": [Command.set(gateway.company_id.ids)],
+        }
 
     @api.model
     def _prepare_journal_vals(self, gateway):
@@ -44,38 +168,3 @@ class CheckoutAccounting(models.AbstractModel):
         taken = set(journals.search(family).mapped("code"))
         codes = ("STRP", *(f"STR{number}" for number in range(1, 100)))
         return next(code for code in codes if code not in taken)
-
-    @api.model
-    def _get_account_specs(self):
-        """Name and type of each account, by the field it fills."""
-        return {
-            "fee_account_id": (self.env._("Stripe Fees"), "expense"),
-            "dispute_account_id": (self.env._("Stripe Disputes"), "asset_current"),
-            "dispute_loss_account_id": (self.env._("Chargeback Losses"), "expense"),
-            "review_account_id": (self.env._("Stripe Review"), "asset_current"),
-        }
-
-    @api.model
-    def _prepare_account_vals(self, gateway, name, account_type):
-        accounts = gateway.env["account.account"]
-        start = self._get_start_code(gateway.company_id, account_type)
-        return {
-            "name": name,
-            "account_type": account_type,
-            "reconcile": account_type == "asset_current",
-            "code": accounts._search_new_account_code(start),
-            "company_ids": [Command.set(gateway.company_id.ids)],
-        }
-
-    @api.model
-    def _get_start_code(self, company, account_type):
-        """A code of the company's chart whose neighbours are of the same sort.
-
-        Losses on exchange are a cost of moving money, as fees are; the transfer account
-        is money under way, as disputes are.
-        """
-        company = company.with_company(company)
-        if account_type == "expense":
-            account = company.expense_currency_exchange_account_id
-            return account.code or company.expense_account_id.code or EXPENSE_CODE
-        return company.transfer_account_id.code or ASSET_CODE

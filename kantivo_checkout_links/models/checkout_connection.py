@@ -33,6 +33,7 @@ class CheckoutConnection(models.AbstractModel):
             *self._examine_currencies(gateway, client),
             *self._examine_endpoint(gateway, client),
             *self._examine_provider(gateway),
+            *self._examine_fee_tax(gateway),
         ]
 
     @api.model
@@ -94,6 +95,11 @@ class CheckoutConnection(models.AbstractModel):
                     codes=", ".join(codes),
                 ),
             )
+
+    @api.model
+    def _examine_fee_tax(self, gateway):
+        if gateway.fee_tax_hint:
+            yield "warning", gateway.fee_tax_hint
 
     # === PERMISSIONS === #
 

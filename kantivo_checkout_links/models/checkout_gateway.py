@@ -104,8 +104,13 @@ class CheckoutGateway(models.Model):
         context=WITH_ARCHIVED,
         check_company=True,
         domain="[('type_tax_use', '=', 'sale')]",
+        compute="_compute_tax_ids",
+        store=True,
+        readonly=False,
+        precompute=True,
         help=(
-            "Included in what is paid: the total is never more than the link's amount."
+            "Included in what is paid: the total is never more than the link's amount. "
+            "New links take them; the company's default tax is proposed."
         ),
     )
     fee_account_id = fields.Many2one("account.account", check_company=True)
@@ -275,9 +280,20 @@ class CheckoutGateway(models.Model):
             gateway.income_account_id = gateway.company_id.income_account_id
 
     @api.depends("company_id")
+    def _compute_tax_ids(self):
+        for gateway in self:
+            gateway.tax_ids = gateway._get_default_tax()
+
+    @api.depends("company_id")
     def _compute_transfer_account_id(self):
         for gateway in self:
             gateway.transfer_account_id = gateway.company_id.transfer_account_id
+
+    def _get_default_tax(self):
+        """The company's sales tax, or of the company that it is a branch of."""
+        company = self.company_id
+        root_sudo = company.root_id.sudo()  # a user of a branch can't read it
+        return company.account_sale_tax_id or root_sudo.account_sale_tax_id.sudo(False)
 
     @api.depends("fee_tax_ids")
     def _compute_fee_tax_is_added(self):

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools.i18n import format_list
 
 from .. import stripe_client
 from .checkout_connection import SIGNS
@@ -11,6 +12,9 @@ BOOKING_ACCOUNTS = (
     "dispute_account_id",
     "review_account_id",
 )
+# Stripe bills European merchants from Ireland, with tax only there.
+# https://support.stripe.com/questions/tax-on-stripes-fees
+STRIPE_COUNTRY = "IE"
 # How the web client shows the worst of some findings.
 NOTIFICATIONS = {"problem": "danger", "warning": "warning"}
 
@@ -41,6 +45,7 @@ class CheckoutGateway(models.Model):
         help="Set where Odoo's own Stripe provider takes payments on the same account.",
     )
     can_copy_key = fields.Boolean(compute="_compute_can_copy_key")
+    fee_tax_hint = fields.Char(compute="_compute_fee_tax_hint")
     step_key = fields.Boolean(compute="_compute_steps")
     step_test = fields.Boolean(compute="_compute_steps")
     step_accounts = fields.Boolean(compute="_compute_steps")
@@ -58,6 +63,28 @@ class CheckoutGateway(models.Model):
                 gateway._get_own_provider()
             )
 
+    @api.depends_context("lang")
+    @api.depends("fee_tax_ids", "company_id")
+    def _compute_fee_tax_hint(self):
+        for gateway in self:
+            gateway.fee_tax_hint = gateway._lacks_reverse_charge() and self.env._(
+                "Stripe bills its fees from Ireland without tax. A company in %s "
+                "usually owes that tax itself (reverse charge): ask your accountant, "
+                "and choose the tax under “Taxes on Fees”.",
+                gateway._get_tax_country().name,
+            )
+
+    def _lacks_reverse_charge(self):
+        """Whether a company in the EU may owe a tax on fees that isn't posted."""
+        country = self._get_tax_country()
+        is_posted = self.fee_tax_ids and not self.fee_tax_is_added
+        is_in_union = "EU" in (country.country_group_codes or ())
+        return is_in_union and country.code != STRIPE_COUNTRY and not is_posted
+
+    def _get_tax_country(self):
+        company_sudo = self.company_id.sudo()  # not every user may read a company
+        return company_sudo.account_fiscal_country_id or company_sudo.country_id
+
     @api.depends("secret_key_value", "webhook_secret_value", "connection_state")
     def _compute_steps(self):
         links_sudo = self.env["checkout.link"].sudo()  # of any company of the family
@@ -73,10 +100,15 @@ class CheckoutGateway(models.Model):
             ) and gateway.step_webhook
 
     def _has_accounts(self):
-        """Whether everything that Stripe knows of could be booked."""
-        accounts = [self[name] for name in BOOKING_ACCOUNTS]
-        credited = self.income_account_id or self.credit_to == "receivable"
-        return bool(self.journal_id and credited and all(accounts))
+        """Whether everything that Stripe knows of could be posted."""
+        return bool(self.journal_id and not self._get_missing_accounts())
+
+    def _get_missing_accounts(self):
+        """The fields without which some transaction would have to wait."""
+        names = BOOKING_ACCOUNTS
+        if self.credit_to == "revenue":
+            names = ("income_account_id", *names)
+        return [name for name in names if not self[name]]
 
     # === ACTION METHODS === #
 
@@ -114,10 +146,26 @@ class CheckoutGateway(models.Model):
         )
 
     def action_create_accounting(self):
-        """Make the Stripe journal and the accounts that are still missing."""
+        """Fill the Stripe journal and the accounts that are still missing.
+
+        :return: A notification where the merchant has to choose an account.
+        :raise UserError: if a company has no chart of accounts.
+        """
         for gateway in self:
             gateway.check_access("write")
             gateway.env["checkout.accounting"]._create_missing(gateway)
+        missing = {name for gateway in self for name in gateway._get_missing_accounts()}
+        if not missing:
+            return None
+        return self._notify("warning", self._describe_missing(missing))
+
+    def _describe_missing(self, missing):
+        labels = [self._fields[name]._description_string(self.env) for name in missing]
+        return self.env._(
+            "Choose these on the Accounting tab yourself: %s. No account of your chart "
+            "of accounts is sure to fit.",
+            format_list(self.env, sorted(labels)),
+        )
 
     def action_copy_provider_key(self):
         """Take the secret key of Odoo's own Stripe provider of the same company.

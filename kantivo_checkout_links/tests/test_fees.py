@@ -80,3 +80,52 @@ class TestFeeVendor(CheckoutCommon):
             self.assertFalse(line.partner_id)
             self.assertEqual(line.partner_name, "Stripe")
             self.assertFalse(fee.move_id.line_ids.partner_id)
+
+    def test_default_tax_of_the_fee_account_is_not_added(self):
+        tax = self.company_data["default_tax_purchase"]
+        self.gateway.fee_account_id.tax_ids = tax
+        for fee in self.pay_and_dispute():
+            self.assertFalse(fee.move_id.line_ids.tax_ids)
+            self.assertEqual(len(fee.move_id.line_ids), 2)
+
+
+class TestReverseCharge(CheckoutCommon):
+    """Companies in the EU owe tax on Stripe's fees, and read so at setup."""
+
+    def move_to(self, code):
+        country = self.env["res.country"].search([("code", "=", code)])
+        self.env.company.account_fiscal_country_id = country
+        self.gateway.invalidate_recordset()
+
+    def test_company_in_the_union_reads_it_on_the_gateway_and_in_the_test(self):
+        self.move_to("DE")
+        hint = self.gateway.fee_tax_hint
+        self.assertIn("A company in Germany usually owes that tax itself", hint)
+        notice = self.gateway.action_test_connection()["params"]
+        self.assertEqual(notice["type"], "warning")
+        self.assertIn(hint, notice["message"])
+        self.assertEqual(self.gateway.connection_state, "connected")
+
+    def test_elsewhere_there_is_nothing_to_read(self):
+        for code in ("US", "GB", "CH", "JP", "IE"):
+            self.move_to(code)
+            self.assertFalse(self.gateway.fee_tax_hint, code)
+
+    def test_reverse_charge_ends_it_and_a_plain_percentage_does_not(self):
+        self.move_to("FR")
+        tax = self.company_data["default_tax_purchase"]
+        self.gateway.fee_tax_ids = tax
+        self.assertTrue(self.gateway.fee_tax_hint)
+        shares = [
+            (0, 0, {"repartition_type": "base"}),
+            (0, 0, {"factor_percent": 100}),
+            (0, 0, {"factor_percent": -100}),
+        ]
+        self.gateway.fee_tax_ids = tax.copy(
+            {
+                "name": "Reverse charge",
+                "invoice_repartition_line_ids": shares,
+                "refund_repartition_line_ids": shares,
+            }
+        )
+        self.assertFalse(self.gateway.fee_tax_hint)

@@ -1,15 +1,21 @@
 from psycopg2 import IntegrityError
 
 from odoo.exceptions import UserError, ValidationError
+from odoo.tests import Form
 from odoo.tools import mute_logger
 
+from ..charts import CHARTS
 from .common import CheckoutCommon
 
 
 class TestGatewayAccounting(CheckoutCommon):
     """The gateway's own journal and accounts, and which journals it takes."""
 
-    def test_offered_accounts_are_of_the_right_sort_and_all_of_one_company(self):
+    def ref(self, xml_id, company=None):
+        """An account by its id in the template of a company's chart."""
+        return self.env.ref(f"account.{(company or self.env.company).id}_{xml_id}")
+
+    def test_accounts_are_of_the_right_type_and_all_of_one_company(self):
         types = {
             "fee_account_id": ("expense", False),
             "dispute_account_id": ("asset_current", True),
@@ -25,24 +31,114 @@ class TestGatewayAccounting(CheckoutCommon):
             codes.add(account.code)
         self.assertEqual(len(codes), 4)
 
-    def test_codes_follow_the_companys_chart(self):
-        company = self.gateway.company_id
-        exchange = company.expense_currency_exchange_account_id
-        for name in ("fee_account_id", "dispute_loss_account_id"):
-            code = self.gateway[name].code
-            self.assertEqual(len(code), len(exchange.code))
-            self.assertEqual(code[:3], exchange.code[:3])
-        transfer = company.transfer_account_id
-        self.assertEqual(self.gateway.review_account_id.code[:3], transfer.code[:3])
+    def test_accounts_of_the_generic_chart(self):
+        self.assertEqual(self.gateway.fee_account_id, self.ref("expense_finance"))
+        for name, beside in (
+            ("dispute_account_id", "current_assets"),
+            ("review_account_id", "current_assets"),
+            ("dispute_loss_account_id", "expense"),
+        ):
+            account, beside = self.gateway[name], self.ref(beside)
+            self.assertEqual(account.code[:4], beside.code[:4], name)
+            self.assertEqual(account.tag_ids, beside.tag_ids, name)
 
-    def test_chart_without_anything_to_follow_still_gets_accounts(self):
+    def test_new_gateway_uses_the_chart_s_accounts_too(self):
+        other = self.create_gateway(name="Other", secret_key="sk_test_at_other")
+        self.assertEqual(other.fee_account_id, self.gateway.fee_account_id)
+
+    def empty(self, *names):
+        self.gateway.write(dict.fromkeys(names, False))
+        self.assertFalse(self.gateway.step_accounts)
+
+    def test_account_that_the_merchant_archived_is_not_chosen(self):
+        self.ref("expense_finance").active = False
+        self.empty("fee_account_id", "dispute_account_id")
+        notice = self.gateway.action_create_accounting()
+        self.assertFalse(self.gateway.fee_account_id)
+        self.assertTrue(self.gateway.dispute_account_id)
+        self.assertEqual(notice["params"]["type"], "warning")
+        self.assertIn("yourself: Fee Account.", notice["params"]["message"])
+        self.gateway.fee_account_id = self.ref("expense")
+        self.gateway.invalidate_recordset()
+        self.assertTrue(self.gateway.step_accounts)
+
+    def test_no_account_is_guessed_in_a_chart_that_is_not_known(self):
+        self.gateway.company_id.chart_template = "it"
+        names = ("fee_account_id", "dispute_account_id", "review_account_id")
+        self.empty(*names, "dispute_loss_account_id")
+        notice = self.gateway.action_create_accounting()
+        self.assertFalse(any(self.gateway[name] for name in names))
+        self.assertFalse(self.gateway.dispute_loss_account_id)
+        self.assertIn(
+            "Disputes Account, Fee Account, and Review Account",
+            notice["params"]["message"],
+        )
+
+    def test_chart_that_extends_a_known_one_has_its_accounts(self):
         company = self.gateway.company_id
-        company.expense_currency_exchange_account_id = False
-        company.expense_account_id = False
-        company.transfer_account_id = False
-        gateway = self.create_gateway(name="Bare", secret_key="sk_test_at_bare")
-        self.assertTrue(gateway.fee_account_id.code.startswith("65000"))
-        self.assertTrue(gateway.review_account_id.code.startswith("1190"))
+        accounting = self.env["checkout.accounting"]
+        for code, known in (("mc", "fr"), ("xi", "uk"), ("be_comp", "be")):
+            company.chart_template = code
+            self.assertEqual(accounting._find_chart(company), CHARTS[known])
+
+    def test_company_without_a_chart_gets_one_sentence_and_nothing_by_halves(self):
+        company = self.env["res.company"].create({"name": "Bare"})
+        gateway = self.env["checkout.gateway"].create(
+            {"name": "Bare", "company_id": company.id}
+        )
+        self.assertFalse(gateway.tax_ids)
+        with self.assertRaisesRegex(UserError, "Bare has no chart of accounts yet"):
+            gateway.action_create_accounting()
+        self.assertFalse(gateway.journal_id)
+
+    def test_chart_that_is_installed_later_is_repaired_by_pressing_again(self):
+        company = self.env["res.company"].create({"name": "Bare"})
+        account = self.env["account.account"].with_company(company)
+        own = account.create({"name": "Own", "code": "4", "account_type": "income"})
+        gateway = self.env["checkout.gateway"].create(
+            {"name": "Bare", "company_id": company.id, "income_account_id": own.id}
+        )
+        self.env["account.chart.template"].try_loading("generic_coa", company)
+        gateway.invalidate_recordset()
+        self.assertFalse(gateway.income_account_id)  # Odoo deleted it
+        self.assertIsNone(gateway.action_create_accounting())
+        self.assertTrue(gateway.step_accounts)
+        self.assertEqual(gateway.income_account_id, self.ref("income", company))
+        self.assertEqual(gateway.transfer_account_id, company.transfer_account_id)
+        self.assertEqual(gateway.tax_ids, company.account_sale_tax_id)
+        self.assertTrue(gateway.tax_ids)
+
+    # === TAXES === #
+
+    def test_new_gateway_takes_the_company_s_sales_tax(self):
+        tax = self.env.company.account_sale_tax_id
+        self.assertTrue(tax)
+        with Form(self.env["checkout.gateway"]) as form:
+            self.assertEqual(form.tax_ids.ids, tax.ids)
+        self.assertEqual(form.record.tax_ids, tax)
+        self.assertEqual(self.create_link(gateway_id=form.record.id).tax_ids, tax)
+
+    def test_sales_tax_that_was_removed_stays_away(self):
+        with Form(self.env["checkout.gateway"]) as form:
+            form.tax_ids.clear()
+        gateway = form.record
+        gateway.action_create_accounting()
+        self.assertTrue(gateway.step_accounts)
+        self.assertFalse(gateway.tax_ids)
+
+    def test_branch_takes_the_sales_tax_of_its_company(self):
+        root = self.env.company
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": root.id}
+        )
+        gateway = self.env["checkout.gateway"].create(
+            {"name": "Branch", "company_id": branch.id}
+        )
+        self.assertEqual(gateway.tax_ids, root.account_sale_tax_id)
+        gateway.action_create_accounting()
+        self.assertEqual(gateway.fee_account_id, self.ref("expense_finance"))
+
+    # === JOURNAL === #
 
     def test_what_was_chosen_is_kept(self):
         account = self.gateway.fee_account_id
