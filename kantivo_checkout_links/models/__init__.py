@@ -34,6 +34,7 @@ from . import (
     checkout_payment_dashboard,
     checkout_payment_payer,
     checkout_payment_session,
+    checkout_payment_totals,
     checkout_payout,
     checkout_poster,
     checkout_reader,

@@ -4,11 +4,13 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import float_compare, format_datetime
 from odoo.tools.i18n import format_list
 
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
 from .checkout_base import WITH_ARCHIVED
+from .checkout_payment import UNPAID_STATES
 
 AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
 # What a payer agreed to at the pay page, and that it can be paid at all: a change ends
@@ -21,6 +23,15 @@ PRICE_FIELDS = (
     "max_payments",
     "expires_at",
     "deactivated_at",
+)
+# What the payments of a link come to.
+TOTALS = (
+    "__count",
+    "amount:sum",
+    "amount_refunded:sum",
+    "amount_lost:sum",
+    "amount_left:sum",
+    "paid_at:max",
 )
 GATEWAY_URL = "/odoo/checkout-gateways"
 GATEWAY_MAKERS = "account.group_account_manager"
@@ -137,6 +148,7 @@ class CheckoutLink(models.Model):
             ("stopped", "Gateway Archived"),
         ],
         compute="_compute_availability",
+        search="_search_availability",
         help="Whether customers can pay now, or why not.",
     )
     held_until = fields.Datetime(
@@ -169,8 +181,33 @@ class CheckoutLink(models.Model):
     # What came of it
     payment_ids = fields.One2many("checkout.payment", "link_id", "Payments")
     payment_count = fields.Integer("Payments Made", compute="_compute_totals")
-    amount_collected = fields.Monetary("Collected", compute="_compute_totals")
+    unpaid_count = fields.Integer(
+        "Opened, Not Paid",
+        compute="_compute_unpaid_count",
+        help="Checkouts that customers opened and didn't pay.",
+    )
+    received_payment_ids = fields.One2many(
+        "checkout.payment",
+        "link_id",
+        domain=[("state", "not in", UNPAID_STATES)],
+        help="Paid, or on the way.",
+    )
+    amount_collected = fields.Monetary(
+        "Collected",
+        compute="_compute_totals",
+        help="What customers paid, before refunds and lost disputes.",
+    )
     amount_refunded = fields.Monetary("Refunded", compute="_compute_totals")
+    amount_lost = fields.Monetary(
+        "Lost",
+        compute="_compute_totals",
+        help="What customers' banks took back for good.",
+    )
+    amount_left = fields.Monetary(
+        "Left",
+        compute="_compute_totals",
+        help="What was collected, less refunds and lost disputes.",
+    )
     last_payment_at = fields.Datetime("Last Payment", compute="_compute_totals")
 
     _access_token_uniq = models.Constraint(
@@ -253,6 +290,34 @@ class CheckoutLink(models.Model):
             link.availability = link._get_obstacle() or crowd
             link.held_until = until
 
+    def _search_availability(self, operator, value):
+        """By what the badge says: *Active* is what can be paid now, nothing else."""
+        if operator != "in":
+            return NotImplemented
+        return Domain.OR(self._get_availability_domain(name) for name in value)
+
+    def _get_availability_domain(self, name):
+        """The links of an availability, each of them in one only."""
+        offered = Domain("active", "=", True) & Domain("state", "=", "active")
+        served = offered & Domain("gateway_id.active", "=", True)
+        past = Domain("expires_at", "<=", fields.Datetime.now())
+        payable = served & ~past
+        crowds = self._search_crowds()
+        crowded = [link_id for link_id, crowd in crowds.items() if crowd == name]
+        return {
+            "inactive": ~offered,
+            "stopped": offered & Domain("gateway_id.active", "=", False),
+            "expired": served & past,
+            "active": payable & Domain("id", "not in", list(crowds)),
+        }.get(name, payable & Domain("id", "in", crowded))
+
+    def _search_crowds(self):
+        """All links without a free place: their ids, and whether `full` or `held`."""
+        limited = self.search([("max_payments", ">", 0)])
+        return {
+            link.id: crowd for link, (crowd, _until) in limited._get_crowds().items()
+        }
+
     @api.depends("availability", "held_until")
     def _compute_closed_hint(self):
         for link in self:
@@ -264,7 +329,7 @@ class CheckoutLink(models.Model):
             for link, *values in self.env["checkout.payment"]._read_group(
                 [("link_id", "in", self.ids), ("paid_at", "!=", False)],
                 ["link_id"],
-                ["__count", "amount:sum", "amount_refunded:sum", "paid_at:max"],
+                TOTALS,
             )
         }
         for link in self:
@@ -272,8 +337,20 @@ class CheckoutLink(models.Model):
                 link.payment_count,
                 link.amount_collected,
                 link.amount_refunded,
+                link.amount_lost,
+                link.amount_left,
                 link.last_payment_at,
-            ) = totals.get(link._origin, (0, 0, 0, False))
+            ) = totals.get(link._origin, (0, 0, 0, 0, 0, False))
+
+    def _compute_unpaid_count(self):
+        groups = self.env["checkout.payment"]._read_group(
+            [("link_id", "in", self.ids), ("state", "in", UNPAID_STATES)],
+            ["link_id"],
+            ["__count"],
+        )
+        counts = dict(groups)
+        for link in self:
+            link.unpaid_count = counts.get(link._origin, 0)
 
     # === CONSTRAINT METHODS === #
 
@@ -451,6 +528,13 @@ class CheckoutLink(models.Model):
         action["domain"] = [("link_id", "in", self.ids)]
         action["context"] = {"search_default_received": 1}
         return action
+
+    def action_view_unpaid(self):
+        """The checkouts of these links that were opened and not paid."""
+        return {
+            **self.action_view_payments(),
+            "context": {"search_default_unpaid": 1},
+        }
 
     def action_view_moves(self):
         """The journal entries of what was paid through these links."""

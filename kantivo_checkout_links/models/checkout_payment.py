@@ -13,6 +13,8 @@ from .checkout_base import WITH_ARCHIVED
 # From here on money came in; nothing that Stripe says later makes it an open one again.
 RECEIVED_STATES = ("paid", "partially_refunded", "refunded", "disputed")
 UNFINISHED_STATES = ("open", "processing")
+# No money came in, and none is on the way.
+UNPAID_STATES = ("open", "failed", "expired")
 
 
 class CheckoutPayment(models.Model):
@@ -100,16 +102,6 @@ class CheckoutPayment(models.Model):
     settlement_amount = fields.Monetary(
         "Settled", currency_field="settlement_currency_id", readonly=True
     )
-    fee_amount = fields.Monetary(
-        "Fee", currency_field="settlement_currency_id", readonly=True
-    )
-    net_amount = fields.Monetary(
-        "Net",
-        currency_field="settlement_currency_id",
-        compute="_compute_net_amount",
-        store=True,
-        help="What Stripe credited, less its fee. Refunds and disputes come apart.",
-    )
     paid_at = fields.Datetime("Paid On", readonly=True, index=True)
 
     # Payer
@@ -178,11 +170,6 @@ class CheckoutPayment(models.Model):
             payment.display_name = payment.name or checkouts.get(
                 payment.state, self.env._("Open checkout")
             )
-
-    @api.depends("settlement_amount", "fee_amount")
-    def _compute_net_amount(self):
-        for payment in self:
-            payment.net_amount = payment.settlement_amount - payment.fee_amount
 
     @api.depends("movement_ids.move_id")
     def _compute_move_ids(self):
@@ -459,7 +446,6 @@ class CheckoutPayment(models.Model):
         return {
             "settlement_currency_id": currency.id,
             "settlement_amount": from_minor(transaction["amount"], currency.name),
-            "fee_amount": from_minor(transaction["fee"], currency.name),
         }
 
     @api.model

@@ -39,6 +39,7 @@ from . import (
     test_sync,
     test_taxes,
     test_thin_events,
+    test_totals,
     test_views,
     test_webhook,
 )

@@ -216,12 +216,14 @@ class TestFilters(CheckoutCommon):
         paid, expired = self.pay(self.create_link()), self.begin(self.create_link())
         self.sandbox.expire(expired.stripe_checkout_session_id)
         self.deliver()
-        begun = self.begin(self.create_link())
+        opened = self.begin(self.create_link())
+        waiting = self.pay(self.create_link(), number="debit")
+        self.receive(self.take_events())
         for name, payments in (
-            ("received", paid),
-            ("unfinished", begun),
-            ("unsuccessful", expired),
-            ("test", paid | expired | begun),
+            ("received", paid | waiting),
+            ("processing", waiting),
+            ("unpaid", expired | opened),
+            ("test", paid | expired | opened | waiting),
         ):
             with self.subTest(filter=name):
                 self.assertEqual(self.find("checkout.payment", name), payments)

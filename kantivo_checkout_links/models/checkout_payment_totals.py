@@ -1,0 +1,137 @@
+from odoo import api, fields, models
+
+from .checkout_dispute import OPEN_STATES
+from .checkout_movement_transaction import FEE_KINDS
+
+
+class CheckoutPayment(models.Model):
+    """What is left of a payment: every total of ours is made of these.
+
+    In the payment's currency: paid = left + refunded + lost, and left = untaxed + tax.
+    In the currency that Stripe settled in: settled = net + fees + returned.
+    """
+
+    _inherit = "checkout.payment"
+
+    amount_lost = fields.Monetary(
+        "Lost",
+        compute="_compute_amounts_left",
+        store=True,
+        help="What the customer's bank took back for good.",
+    )
+    amount_left = fields.Monetary(
+        "Left",
+        compute="_compute_amounts_left",
+        store=True,
+        help="What was paid, less refunds and lost disputes.",
+    )
+    tax_amount = fields.Monetary(
+        "Tax",
+        compute="_compute_taxes",
+        store=True,
+        help="The taxes posted for what is left: less those that refunds and lost "
+        "disputes took back. None where an invoice has them.",
+    )
+    untaxed_amount = fields.Monetary(
+        compute="_compute_taxes", store=True, help="What is left, without the taxes."
+    )
+    fee_amount = fields.Monetary(
+        "Fees",
+        currency_field="settlement_currency_id",
+        compute="_compute_net_amount",
+        store=True,
+        help="All that Stripe kept for this payment, also for disputes.",
+    )
+    returned_amount = fields.Monetary(
+        "Returned",
+        currency_field="settlement_currency_id",
+        compute="_compute_net_amount",
+        store=True,
+        help="Refunds and lost disputes, as Stripe settled them.",
+    )
+    net_amount = fields.Monetary(
+        "Net",
+        currency_field="settlement_currency_id",
+        compute="_compute_net_amount",
+        store=True,
+        help="What Stripe credited, less fees, refunds and lost disputes.",
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        "amount",
+        "amount_refunded",
+        "paid_at",
+        "dispute_ids.state",
+        "dispute_ids.amount",
+        "movement_ids.amount",
+    )
+    def _compute_amounts_left(self):
+        for payment in self:
+            paid = payment.amount if payment.paid_at else 0
+            payment.amount_lost = payment._get_lost_amount()
+            payment.amount_left = paid - payment.amount_refunded - payment.amount_lost
+
+    @api.depends(
+        "settlement_amount",
+        "settlement_currency_id",
+        "movement_ids.amount",
+        "dispute_ids.state",
+    )
+    def _compute_net_amount(self):
+        for payment in self:
+            fees, returned = payment._sum_settled()
+            payment.fee_amount = fees
+            payment.returned_amount = returned
+            payment.net_amount = payment.settlement_amount - fees - returned
+
+    @api.depends(
+        "amount_left", "movement_ids.move_id", "movement_ids.rebooked_line_ids"
+    )
+    def _compute_taxes(self):
+        for payment in self:
+            movements = payment.movement_ids.filtered("move_id")
+            charge = movements.filtered(lambda m: m.kind == "charge")
+            sold = movements.filtered(lambda m: m.kind not in FEE_KINDS)
+            lines = sold._get_booked_lines().filtered("tax_repartition_line_id")
+            tax = -sum(payment._get_amount_of(line, charge) for line in lines)
+            payment.tax_amount = tax
+            payment.untaxed_amount = payment.amount_left - tax if charge else 0
+
+    # === HELPERS === #
+
+    def _get_lost_amount(self):
+        """What disputes took for good, in the payment's currency. Where Stripe settled
+        in another one only rates could tell a part, so it is all.
+        """
+        lost = 0
+        for dispute in self.dispute_ids:
+            settled = dispute._get_lost_amount()
+            is_same = self.currency_id == self.settlement_currency_id
+            lost += settled if is_same else bool(settled) and dispute.amount
+        return lost
+
+    def _sum_settled(self):
+        """What Stripe kept as fees, and what went back: positive, as it settled them.
+        What an open dispute withholds isn't lost yet.
+        """
+        undecided = self.dispute_ids.filtered(lambda d: d.state in OPEN_STATES)
+        movements = self.movement_ids.filtered(
+            lambda m: m.currency_id == self.settlement_currency_id
+        )
+        fees = movements.filtered(lambda m: m.kind in FEE_KINDS)
+        returned = movements.filtered(
+            lambda m: (
+                m.kind != "charge"
+                and m.stripe_source_id not in undecided.mapped("stripe_id")
+            )
+        )
+        return -sum(fees.mapped("amount")), -sum((returned - fees).mapped("amount"))
+
+    def _get_amount_of(self, line, charge):
+        """A journal item's amount in the payment's currency, at the charge's rate."""
+        if line.currency_id == self.currency_id:
+            return line.amount_currency
+        posted = sum(charge.move_id.line_ids.mapped("credit"))
+        return self.currency_id.round(line.balance * charge.source_amount / posted)
