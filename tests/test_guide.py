@@ -207,10 +207,10 @@ def test_accountant_rebooks_a_movement_by_a_dialog(shop, log_in):
     max_ = log_in("max")
     max_.open_menu(*MOVEMENTS)
     charge = max_.page.locator(".o_data_row", has_text="Charge").first
-    charge.get_by_role("button", name="Re-Book").click()
+    charge.get_by_role("button", name="Reclassify").click()
     account = max_.page.locator(".modal [name=account_id] input")
     account.fill("Other Income")
     max_.page.locator(".o-autocomplete--dropdown-item", has_text="Other Income").click()
-    max_.answer("Re-Book")
-    max_.see("Re-booking of")
+    max_.answer("Reclassify")
+    max_.see("Reclassification of")
     expect(max_.page.locator("[name=line_ids]")).to_contain_text("Other Income")

@@ -131,6 +131,6 @@ def test_reader_of_movements_is_offered_nothing(log_in):
     rea = log_in("rea")
     rea.open_menu(*MOVEMENTS)
     rea.page.locator(".o_data_row .o_list_record_selector input").first.check()
-    for label in ("Post Now", "Re-Book"):
+    for label in ("Post Now", "Reclassify"):
         button = rea.page.get_by_role("button", name=label, exact=True)
         expect(button).to_have_count(0)

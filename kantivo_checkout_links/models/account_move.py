@@ -159,6 +159,13 @@ class AccountMove(models.Model):
         self._check_no_checkout_movement()
         return super()._reverse_moves(default_values_list, cancel=cancel)
 
+    def _is_sealed(self):
+        """Whether the contact of its items can't change: the entry is hashed, or its
+        period is closed.
+        """
+        closed = self._get_violated_lock_dates(self.date, has_tax=False)
+        return bool(self.inalterable_hash or closed)
+
     def _unprotected(self):
         """These entries for our own code, which may correct what others may not."""
         return self.with_context(checkout_protection=UNPROTECTED)
@@ -173,8 +180,8 @@ class AccountMove(models.Model):
                 self.env._(
                     "%(entry)s books what happened at Stripe (%(stripe_id)s), so it "
                     "can't be changed, reset, cancelled or deleted. To correct an "
-                    "account or a tax, re-book the movement; to give money back, "
-                    "refund the payment.",
+                    "account or a tax, reclassify the transaction; to give money "
+                    "back, refund the payment.",
                     entry=movement_sudo.move_id.name,
                     stripe_id=movement_sudo.stripe_source_id,
                 )

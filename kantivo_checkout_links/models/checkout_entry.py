@@ -7,6 +7,11 @@ REVIEWED_KINDS = ("adjustment", "opening")
 FEE_KINDS = ("fee", "dispute_fee")
 
 
+def has_analytics(account):
+    """Whether analytics count what is on an account: income or an expense."""
+    return account.internal_group in ("income", "expense")
+
+
 class CheckoutEntry(models.AbstractModel):
     """What the journal items of a movement are, by its kind.
 
@@ -143,14 +148,18 @@ class CheckoutEntry(models.AbstractModel):
     @api.model
     def _get_receivable_account(self, payment):
         """What the customer owes is on, mapped like that of an invoice."""
-        partner = payment.partner_id.commercial_partner_id
-        own = partner.with_company(payment.company_id).property_account_receivable_id
         account = (
             payment.receivable_account_id
-            or own
+            or self._get_own_receivable(payment)
             or payment.gateway_id.receivable_account_id
         )
         return payment.fiscal_position_id.map_account(account)
+
+    @api.model
+    def _get_own_receivable(self, payment):
+        """The receivable account of the payment's contact, before any mapping."""
+        partner = payment.partner_id.commercial_partner_id
+        return partner.with_company(payment.company_id).property_account_receivable_id
 
     # === FEES === #
 

@@ -1,6 +1,7 @@
 from odoo import Command, api, models
 from odoo.tools import float_is_zero
 
+from .checkout_entry import has_analytics
 from .checkout_entry_reversal import REVERSING_KINDS
 
 AMOUNTS = ("amount_currency", "balance")
@@ -28,13 +29,16 @@ class CheckoutEntryTax(models.AbstractModel):
         """
         payment = movement.payment_id
         position = payment.fiscal_position_id
-        account = self.env["checkout.entry"]._get_income_account(payment)
+        account = position.map_account(
+            self.env["checkout.entry"]._get_income_account(payment)
+        )
         base = {
             **item,
-            "account_id": position.map_account(account).id,
+            "account_id": account.id,
             "partner_id": payment.partner_id.id,
         }
-        if payment.analytic_distribution:  # else Odoo's distribution models decide
+        if payment.analytic_distribution and has_analytics(account):
+            # else Odoo's distribution models decide
             base["analytic_distribution"] = payment.analytic_distribution
         taxes = position.map_tax(payment.tax_ids)
         return self._split(base, taxes, movement.company_id, {"sign": -1})

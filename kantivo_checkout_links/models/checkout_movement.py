@@ -110,9 +110,9 @@ class CheckoutMovement(models.Model):
         "checkout_movement_rebooking_rel",
         "checkout_movement_id",
         "account_move_id",
-        string="Re-Bookings",
+        string="Reclassifications",
         readonly=True,
-        help="General entries that moved it to another account or tax.",
+        help="Journal entries that moved it to another account, tax or contact.",
     )
     rebooked_line_ids = fields.Many2many(
         "account.move.line", "checkout_movement_rebooked_line_rel", readonly=True
@@ -184,38 +184,46 @@ class CheckoutMovement(models.Model):
         return waiting.filtered("error").mapped("error")
 
     def action_view_move(self):
-        """The journal entry of this movement, and those that booked it anew."""
+        """The journal entry of this movement, and those that reclassified it."""
         self.ensure_one()
         moves = self.move_id | self.rebooking_move_ids
         return moves._get_records_action(name=self.env._("Journal Entry"))
 
     def action_view_rebook_wizard(self):
-        """Ask for the account and the taxes it should have been booked with."""
+        """Ask for the account and the taxes it should have been posted with."""
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Re-Book"),
+            "name": self.env._("Reclassify"),
             "res_model": "checkout.rebook.wizard",
             "view_mode": "form",
             "target": "new",
             "context": {"default_movement_id": self.id},
         }
 
-    def action_rebook(self, account, taxes=None):
-        """Book this movement on another account, or with other taxes.
+    def action_rebook(self, account, taxes=None, date=None):
+        """Reclassify this movement: on another account, or with other taxes.
 
         :param account.account account: Takes the amount without taxes.
         :param account.tax taxes: Those that are in the amount; none by default.
-        :return: The general entry; the Stripe journal stays as it is.
+        :param date date: The day of the journal entry; today by default. In a closed
+            period it is the first open day after it.
+        :return: The journal entry; the Stripe journal stays as it is.
         :raise AccessError: if the user isn't an accountant.
-        :raise UserError: if it isn't booked, or is matched with other items.
+        :raise UserError: if it isn't posted, is matched with other items, or nothing
+            would change.
         """
         self.ensure_one()
         self.check_access("read")
-        self._check_may_rebook(account, taxes or self.env["account.tax"])
+        taxes = taxes or self.env["account.tax"]
+        self._check_may_rebook(account, taxes)
+        user = self.env.user
         move_id = self.gateway_id.sudo()._work_exclusively(  # under the poster's lock
             lambda gateway: self.with_env(gateway.env)._rebook(
-                account.id, taxes.ids if taxes else []
+                account.with_env(gateway.env),
+                taxes.with_env(gateway.env),
+                date,
+                user.with_env(gateway.env),
             )
         )
         self.invalidate_recordset()
@@ -224,12 +232,14 @@ class CheckoutMovement(models.Model):
     def _check_may_rebook(self, account, taxes):
         accountants = ("account.group_account_user", "account.group_account_manager")
         if not any(self.env.user.has_group(group) for group in accountants):
-            raise AccessError(self.env._("Only accountants book a movement anew."))
+            raise AccessError(
+                self.env._("Only accountants can reclassify a transaction.")
+            )
         if self._is_of_stripe(account):
             raise UserError(
                 self.env._(
-                    "“%s” holds what is at Stripe, so only movements are booked there. "
-                    "Choose another account.",
+                    "“%s” holds what is at Stripe, so only transactions are posted "
+                    "there. Choose another account.",
                     account.display_name,
                 )
             )
@@ -249,14 +259,16 @@ class CheckoutMovement(models.Model):
         own = [("journal_id.default_account_id", "=", account.id)]
         return bool(gateways_sudo._search_served(own))
 
-    def _rebook(self, account_id, tax_ids):
+    def _rebook(self, account, taxes, date, user):
         """:return: The id of the entry, since the caller's transaction is another."""
-        account = self.env["account.account"].browse(account_id)
-        taxes = self.env["account.tax"].browse(tax_ids)
-        move = self.env["checkout.rebooking"]._rebook(self, account, taxes)
-        move.message_post(
-            body=self.env._("Re-booked from %s.", self.move_id._get_html_link())
+        date = date or fields.Date.context_today(self)
+        move = self.env["checkout.rebooking"]._rebook(self, account, taxes, date)
+        body = self.env._(
+            "%(user)s reclassified %(entry)s.",
+            user=user.name,
+            entry=self.move_id._get_html_link(),
         )
+        move._message_log(body=body, author_id=user.partner_id.id)
         return move.id
 
     # === BUSINESS METHODS - STATES === #
@@ -285,7 +297,7 @@ class CheckoutMovement(models.Model):
         )
 
     def _set_rebooked(self, move, lines):
-        """:param account.move move: The entry that booked it anew.
+        """:param account.move move: The entry that reclassified it.
         :param account.move.line lines: Those of its items that are now in force.
         """
         self.write(
@@ -310,7 +322,7 @@ class CheckoutMovement(models.Model):
 
     def _get_booked_lines(self):
         """The journal items that say what the money was, as they are in force: without
-        the liquidity item, and those of a re-booking where there is one.
+        the liquidity item, and those of a reclassification where there is one.
         """
         return self.env["account.move.line"].union(
             *(movement._get_own_booked_lines() for movement in self)

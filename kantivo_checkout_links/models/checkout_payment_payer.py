@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .checkout_entry import FEE_KINDS
+from .checkout_poster import is_owed
 
 
 class CheckoutPayment(models.Model):
@@ -51,10 +52,13 @@ class CheckoutPayment(models.Model):
         }
 
     def action_set_contact(self, partner):
-        """Say who paid, here and on the journal items; book what waited for it.
+        """Say who paid, here and on the journal items; post what waited for it.
+
+        Items that are hashed or of a closed period stay as they are: what is owed there
+        moves to the contact's receivable account by a journal entry.
 
         :param res.partner partner: A contact that this payment's company may use.
-        :raise UserError: if it is another company's, or the items are locked.
+        :raise UserError: if it is another company's.
         """
         self.ensure_one()
         self.check_access("read")
@@ -64,9 +68,10 @@ class CheckoutPayment(models.Model):
             raise UserError(
                 self.env._("%s is a contact of another company.", partner.display_name)
             )
+        user = self.env.user
         self.gateway_id.sudo()._work_exclusively(  # posting needs it
             lambda gateway: self.with_env(gateway.env)._set_contact(
-                partner.with_env(gateway.env)
+                partner.with_env(gateway.env), user.with_env(gateway.env)
             )
         )
         self.invalidate_recordset()
@@ -96,15 +101,49 @@ class CheckoutPayment(models.Model):
 
     # === BUSINESS METHODS - CONTACT === #
 
-    def _set_contact(self, partner):
+    def _set_contact(self, partner, user):
         self.partner_id = partner
         movements = self.movement_ids.filtered(lambda m: m.kind not in FEE_KINDS)
-        lines = movements.move_id.line_ids | movements.rebooked_line_ids
-        owed = lines.filtered(lambda line: line.account_type == "asset_receivable")
-        owed.write({"partner_id": partner.commercial_partner_id.id})
-        (lines - owed).write({"partner_id": partner.id})
+        self._write_contact(movements)
         # The entry itself has the item it needs: nothing is to be made of this.
         movements.statement_line_id.with_context(
             skip_account_move_synchronization=True
         ).write({"partner_id": partner.id})
+        self.env["checkout.rebooking"]._move_owed(movements)
+        self._note_contact(self._get_moves(movements), user)
         self.env["checkout.poster"]._post_waiting(self.gateway_id)
+
+    def _get_moves(self, movements):
+        return movements.move_id | movements.rebooking_move_ids
+
+    def _write_contact(self, movements):
+        """Name the contact on all items that Odoo lets change, and change no more."""
+        free = [self._get_free_lines(movement) for movement in movements]
+        lines = self.env["account.move.line"].union(*free)
+        owed = lines.filtered(is_owed)
+        with self.env.protecting([lines._fields["analytic_distribution"]], lines):
+            owed.write({"partner_id": self.partner_id.commercial_partner_id.id})
+            (lines - owed).write({"partner_id": self.partner_id.id})
+
+    def _get_free_lines(self, movement):
+        """The journal items of a movement that can still get another contact.
+
+        What a reclassification takes back keeps the contact of what it takes back: if
+        one of the entries can't change, only the items in force may.
+        """
+        moves = self._get_moves(movement)
+        sealed = moves.filtered(lambda move: move._is_sealed())
+        lines = movement._get_booked_lines() if sealed else moves.line_ids
+        return lines - sealed.line_ids
+
+    def _note_contact(self, moves, user):
+        """Say in the chatter of the payment and its entries who did it."""
+        body = self.env._(
+            "%(user)s set the contact of %(payment)s to %(contact)s.",
+            user=user.name,
+            payment=self.name,
+            contact=self.partner_id.display_name,
+        )
+        author_id = user.partner_id.id
+        self._message_log(body=body, author_id=author_id)
+        moves._message_log_batch(dict.fromkeys(moves.ids, body), author_id=author_id)

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools.misc import format_date
 
 from ..const import POST_BATCH
+from .checkout_entry import has_analytics
 from .checkout_entry_dispute import DISPUTE_KINDS
 
 # Entries of these kinds are made from other entries, which must be there first.
@@ -222,7 +223,9 @@ class CheckoutPoster(models.AbstractModel):
         items = self.env["checkout.entry"]._prepare_items(movement)
         self._check_balanced(movement.company_id, items)
         vals = {
-            **self._prepare_move_vals(movement, journal, items),
+            **self._prepare_move_vals(
+                movement, journal, items, movement._get_local_date()
+            ),
             "ref": movement._get_ref(),
         }
         if not movement.amount:
@@ -230,19 +233,30 @@ class CheckoutPoster(models.AbstractModel):
         return {**vals, **self._prepare_statement_vals(movement)}
 
     @api.model
-    def _prepare_move_vals(self, movement, journal, items):
+    def _prepare_move_vals(self, movement, journal, items, date):
         """What any entry of a movement is made with. Its taxes decide how late it may
         be, and which fiscal position it can carry.
+
+        :param date date: Its day; where that is closed, the first open one after it.
         """
-        tax_entry = self.env["checkout.entry.tax"]
+        company, tax_entry = movement.company_id, self.env["checkout.entry.tax"]
         taxes = tax_entry._get_taxes_in(items)
         return {
             "journal_id": journal.id,
-            "company_id": movement.company_id.id,
+            "company_id": company.id,
             "fiscal_position_id": tax_entry._get_position(movement, taxes).id,
-            "date": self._get_entry_date(movement, journal, bool(taxes)),
-            "line_ids": [Command.create(item) for item in items],
+            "date": self._get_open_date(company, date, journal, bool(taxes)),
+            "line_ids": [Command.create(self._complete_item(item)) for item in items],
         }
+
+    @api.model
+    def _complete_item(self, item):
+        """Odoo's distribution models are for income and expenses: elsewhere the same
+        money would count twice.
+        """
+        if has_analytics(self.env["account.account"].browse(item["account_id"])):
+            return item
+        return {"analytic_distribution": False, **item}
 
     @api.model
     def _prepare_statement_vals(self, movement):
@@ -302,10 +316,9 @@ class CheckoutPoster(models.AbstractModel):
     # === DATES === #
 
     @api.model
-    def _get_entry_date(self, movement, journal, has_tax):
-        """Its day, or the first open one after it where the books are closed."""
-        date = movement._get_local_date()
-        locks = movement.company_id._get_violated_lock_dates(date, has_tax, journal)
+    def _get_open_date(self, company, date, journal, has_tax):
+        """A day, or the first open one after it where the books are closed."""
+        locks = company._get_violated_lock_dates(date, has_tax, journal)
         return locks[-1][0] + timedelta(days=1) if locks else date
 
     @api.model

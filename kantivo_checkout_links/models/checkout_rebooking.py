@@ -1,45 +1,103 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-# Others hold money that is on its way; what decides where it goes books them.
+from .checkout_entry import FEE_KINDS, has_analytics
+from .checkout_poster import is_owed
+
+# Others hold money that is on its way; what decides where it goes posts them.
 REBOOKABLE_KINDS = ("charge", "fee", "dispute_fee", "refund", "adjustment", "opening")
 
 
 class CheckoutRebooking(models.AbstractModel):
-    """Moves what a movement is booked as to another account or to other taxes.
+    """Moves what a movement is posted as to another account, other taxes or another
+    contact.
 
-    The entry of the movement stays as it is. A general entry takes back all of it but
-    the liquidity item, and books the same money anew; so the journal goes on agreeing
-    with Stripe. Refunds take back what is booked in the end: earlier ones of a charge
-    are booked anew with it.
+    The entry of the movement stays as it is. A journal entry takes back all of it but
+    the liquidity item, and posts the same money again; so the journal goes on matching
+    Stripe. Refunds take back what is posted in the end: earlier ones of a charge are
+    reclassified with it.
     """
 
     _name = "checkout.rebooking"
-    _description = "Stripe Movement Re-Booking"
+    _description = "Stripe Transaction Reclassification"
+
+    # === BUSINESS METHODS === #
 
     @api.model
-    def _rebook(self, movement, account, taxes):
-        """Book a movement on another account. As superuser, under the gateway's lock.
+    def _rebook(self, movement, account, taxes, date):
+        """Reclassify a movement. As superuser, under the gateway's lock.
+
+        Takes what :meth:`_prepare_entries` takes, and raises what it raises.
+
+        :return: The movement's journal entry.
+        """
+        entries = self._prepare_entries(movement, account, taxes, date)
+        moves = [self._post_entry(*entry) for entry in entries]
+        return moves[0]
+
+    @api.model
+    def _prepare_entries(self, movement, account, taxes, date):
+        """The entries of a reclassification: the movement's, then those of refunds.
 
         :param account.account account: Takes the amount without taxes.
         :param account.tax taxes: Those that are in the amount; none if empty.
-        :return: The general entry.
-        :raise UserError: if the movement isn't booked, or its items are used already.
+        :param date date: Their day; in a closed period the first open one after it.
+        :return: For each a movement, the items that are taken back, and the values of
+            the journal entry.
+        :raise UserError: if the movement isn't posted, its items are used already, or
+            nothing would change.
         """
+        lines = self._get_lines(movement)
+        movements = movement | self._get_refunds(movement, lines)
+        entries = [self._prepare_entry(m, account, taxes, date) for m in movements]
+        self._check_changes(lines, account, taxes)
+        return entries
+
+    @api.model
+    def _prepare_entry(self, movement, account, taxes, date):
         lines = self._get_lines(movement)
         self._check_lines(movement, lines)
         new_items = self._prepare_new_items(movement, lines, account, taxes)
-        move = self._create_move(movement, self._prepare_mirror(lines), new_items)
-        self._close_items(lines, move)
-        movement._set_rebooked(move, move.line_ids[len(lines) :])
-        for refund in self._get_refunds(movement, lines):
-            self._rebook(refund, account, taxes)
-        return move
+        return movement, lines, self._prepare_vals(movement, lines, new_items, date)
+
+    @api.model
+    def _move_owed(self, movements):
+        """Move what is owed of a payment to its contact's receivable account, where the
+        contact can't be written on the items themselves. What is matched, as with an
+        invoice, stays.
+
+        :param checkout.movement movements: All that the customer is the partner of.
+        """
+        owed = movements._get_booked_lines().filtered(is_owed)
+        owner = movements.payment_id.partner_id.commercial_partner_id
+        others = owed.filtered(lambda line: line.partner_id != owner)
+        if not others or self._get_matched(owed) - owed:
+            return
+        owed.remove_move_reconcile()
+        for movement in movements:
+            self._move_owed_lines(movement, movement._get_booked_lines() & owed)
+        for movement in movements:
+            self.env["checkout.poster"]._reconcile(movement)
+
+    @api.model
+    def _move_owed_lines(self, movement, lines):
+        if not lines:
+            return
+        today = fields.Date.context_today(movement)
+        new_items = [self._prepare_owed_item(movement, line) for line in lines]
+        vals = self._prepare_vals(movement, lines, new_items, today)
+        self._post_entry(movement, lines, vals)
+
+    @api.model
+    def _get_matched(self, lines):
+        """What items are matched with, in whole or in part."""
+        debits = lines.matched_debit_ids.debit_move_id
+        return debits | lines.matched_credit_ids.credit_move_id
 
     @api.model
     def _get_refunds(self, movement, lines):
-        """The refunds of a charge that go where it goes: those that were neither booked
-        elsewhere on purpose nor failed.
+        """The refunds of a charge that go where it goes: those that were neither
+        reclassified on purpose nor failed.
 
         :param account.move.line lines: The charge's items until now.
         """
@@ -62,6 +120,11 @@ class CheckoutRebooking(models.AbstractModel):
         reversal = self.env["checkout.entry.reversal"]
         return movement._get_booked_lines() - reversal._get_exchange_lines(movement)
 
+    @api.model
+    def _get_base(self, movement):
+        """The item that says what the money was, taxes aside."""
+        return self._get_lines(movement)._filter_checkout_base()
+
     # === CHECKS === #
 
     @api.model
@@ -69,16 +132,24 @@ class CheckoutRebooking(models.AbstractModel):
         if movement.kind not in REBOOKABLE_KINDS or not lines:
             raise UserError(
                 self.env._(
-                    "Only charges, refunds, fees and adjustments that are booked can "
-                    "be booked again."
+                    "Only charges, refunds, fees and adjustments that are posted can "
+                    "be reclassified."
                 )
             )
-        if any(line.matched_debit_ids or line.matched_credit_ids for line in lines):
+        if self._get_matched(lines):
             raise UserError(
                 self.env._(
-                    "%s is matched with other items. Undo that first, then re-book.",
+                    "%s is matched with other items. Undo that first, then reclassify.",
                     movement.move_id.name,
                 )
+            )
+
+    @api.model
+    def _check_changes(self, lines, account, taxes):
+        base = lines._filter_checkout_base()
+        if base.account_id == account and base.tax_ids == taxes:
+            raise UserError(
+                self.env._("It is posted like this. Choose another account or taxes.")
             )
 
     # === ITEMS === #
@@ -90,14 +161,14 @@ class CheckoutRebooking(models.AbstractModel):
 
     @api.model
     def _prepare_new_items(self, movement, lines, account, taxes):
-        """Base and taxes that together are what was booked."""
-        base = lines.filtered(lambda line: not line.tax_repartition_line_id)[:1]
+        """Base and taxes that together are what was posted."""
+        base = lines._filter_checkout_base()
         item = {
             "name": movement._get_label(),
             "account_id": account.id,
             "partner_id": self._get_partner(base, account).id,
             "currency_id": base.currency_id.id,
-            "analytic_distribution": base.analytic_distribution,
+            "analytic_distribution": self._get_distribution(movement, base, account),
             "amount_currency": sum(lines.mapped("amount_currency")),
             "balance": sum(lines.mapped("balance")),
         }
@@ -105,7 +176,7 @@ class CheckoutRebooking(models.AbstractModel):
             return [item]
         direction = self._get_direction(item, taxes)
         tax_entry = self.env["checkout.entry.tax"]
-        if movement.kind in ("fee", "dispute_fee"):
+        if movement.kind in FEE_KINDS:
             return tax_entry._prepare_taxed_fee_items(item, movement, taxes, direction)
         return tax_entry._split(item, taxes, movement.company_id, direction)
 
@@ -117,27 +188,62 @@ class CheckoutRebooking(models.AbstractModel):
         return base.partner_id
 
     @api.model
+    def _get_distribution(self, movement, base, account):
+        """Analytics are of income and expenses; elsewhere the money would count twice.
+        What comes back from elsewhere has those that it was posted with first.
+        """
+        if not has_analytics(account):
+            return False
+        if has_analytics(base.account_id):
+            return base.analytic_distribution
+        first = movement.move_id.line_ids.filtered("analytic_distribution")[:1]
+        return first.analytic_distribution
+
+    @api.model
     def _get_direction(self, item, taxes):
         """What the tax engine has to know: a credit of a sales tax is a sale."""
         is_credit = item["balance"] < 0
         is_purchase = taxes[0].type_tax_use == "purchase"
         return {"sign": -1 if is_credit else 1, "is_refund": is_credit == is_purchase}
 
+    @api.model
+    def _prepare_owed_item(self, movement, line):
+        """The same item, of the contact that the payment has now."""
+        payment = movement.payment_id
+        own = self.env["checkout.entry"]._get_own_receivable(payment)
+        account = payment.fiscal_position_id.map_account(own) or line.account_id
+        return {
+            **self.env["checkout.entry.reversal"]._prepare_mirror_item(line),
+            "account_id": account.id,
+            "partner_id": payment.partner_id.commercial_partner_id.id,
+            "amount_currency": line.amount_currency,
+            "balance": line.balance,
+            "tax_base_amount": line.tax_base_amount,
+        }
+
     # === ENTRY === #
 
     @api.model
-    def _create_move(self, movement, mirror, new_items):
+    def _prepare_vals(self, movement, lines, new_items, date):
         poster = self.env["checkout.poster"]
         journal = poster._get_general_journal(movement)
-        items = [*mirror, *new_items]
+        items = [*self._prepare_mirror(lines), *new_items]
         poster._check_balanced(movement.company_id, items)
-        vals = {
-            **poster._prepare_move_vals(movement, journal, items),
-            "ref": self.env._("Re-booking of %s", movement.move_id.name),
+        return {
+            **poster._prepare_move_vals(movement, journal, items, date),
+            "ref": self.env._("Reclassification of %s", movement.move_id.name),
         }
+
+    @api.model
+    def _post_entry(self, movement, lines, vals):
+        """Post what takes back some items of a movement and replaces them."""
+        poster = self.env["checkout.poster"]
         move = poster._create_unchanged("account.move", [vals])
         move.action_post()
         poster._check_entry(move, vals)
+        self._close_items(lines, move)
+        kept = self._get_lines(movement) - lines
+        movement._set_rebooked(move, kept | move.line_ids[len(lines) :])
         return move
 
     @api.model

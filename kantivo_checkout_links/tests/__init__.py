@@ -35,6 +35,7 @@ from . import (
     test_queries,
     test_rebooking,
     test_refund,
+    test_set_contact,
     test_statements,
     test_sync,
     test_taxes,

@@ -1,12 +1,18 @@
-from odoo import Command
+import json
+from datetime import timedelta
+
+from freezegun import freeze_time
+
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import Form
+from odoo.tests import Form, new_test_user
+from odoo.tools.misc import format_date
 
 from .common import CheckoutCommon
 
 
 class TestRebooking(CheckoutCommon):
-    """A general entry corrects account or tax; the Stripe journal stays as it is."""
+    """A journal entry corrects account or tax; the Stripe journal stays as it is."""
 
     def setUp(self):
         super().setUp()
@@ -29,11 +35,10 @@ class TestRebooking(CheckoutCommon):
             for account, lines in moves.line_ids.grouped("account_id").items()
         }
 
-    def test_account_is_corrected_by_a_general_entry(self):
+    def test_account_is_corrected_by_a_journal_entry(self):
         entry = self.charge.move_id
         move = self.charge.action_rebook(self.other_income, self.tax)
         self.assertEqual(move.journal_id.type, "general")
-        self.assertEqual(move.date, entry.date)
         self.assert_items(
             move,
             [
@@ -190,14 +195,15 @@ class TestRebooking(CheckoutCommon):
             move._reverse_moves,
             move.unlink,
         ):
-            with self.assertRaisesRegex(UserError, "re-book"):
+            with self.assertRaisesRegex(UserError, "reclassify"):
                 attempt()
         self.assertEqual(move.state, "posted")
 
     def test_closed_period_moves_the_entry_to_the_first_open_day(self):
-        self.env.company.fiscalyear_lock_date = self.charge.move_id.date
-        move = self.charge.action_rebook(self.other_income, self.tax)
-        self.assertGreater(move.date, self.charge.move_id.date)
+        day = self.charge.move_id.date
+        self.env.company.fiscalyear_lock_date = day
+        move = self.charge.action_rebook(self.other_income, self.tax, day)
+        self.assertEqual(move.date, day + timedelta(days=1))
 
     def test_payout_is_not_for_rebooking(self):
         payout = self.sandbox.payout()
@@ -246,16 +252,6 @@ class TestRebooking(CheckoutCommon):
             self.charge.with_user(user).action_rebook(self.other_income)
         self.assertFalse(self.charge.rebooking_move_ids)
 
-    def test_dialog_books_anew(self):
-        action = self.charge.action_view_rebook_wizard()
-        with Form(
-            self.env["checkout.rebook.wizard"].with_context(**action["context"])
-        ) as form:
-            self.assertIn(self.income.name, form.booked_on)
-            form.account_id = self.other_income
-        form.record.action_rebook()
-        self.assertEqual(self.charge._get_booked_lines().account_id, self.other_income)
-
     def test_account_of_a_stripe_journal_is_refused(self):
         with self.assertRaisesRegex(UserError, "holds what is at Stripe"):
             self.charge.action_rebook(self.gateway.journal_id.default_account_id)
@@ -294,3 +290,262 @@ class TestRebooking(CheckoutCommon):
         after = fee._get_booked_lines()
         self.assertCountEqual(after.mapped("balance"), before)
         self.assertIn(other, after.account_id)
+
+
+class TestReclassifyDialog(CheckoutCommon):
+    """The dialog starts with what was posted and shows what will be posted."""
+
+    def setUp(self):
+        super().setUp()
+        self.income = self.company_data["default_account_revenue"]
+        self.other_income = self.income.copy({"name": "Courses"})
+        self.payment = self.pay(self.create_link(119))
+        self.deliver()
+        self.charge = self.get_movement(self.payment, "charge")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.vat = cls.create_tax(19)
+        cls.gateway.tax_ids = cls.vat
+
+    def open_dialog(self, movement=None):
+        action = (movement or self.charge).action_view_rebook_wizard()
+        self.assertEqual(action["name"], "Reclassify")
+        wizard = self.env["checkout.rebook.wizard"].with_context(**action["context"])
+        return Form(wizard)
+
+    def read_preview(self, dialog):
+        """Title and rows of each entry that is shown."""
+        groups = json.loads(dialog.preview)["groups_vals"]
+        return [
+            (group["group_name"], [row for _command, _id, row in group["items_vals"]])
+            for group in groups
+        ]
+
+    def describe(self, move):
+        """The journal items of an entry as the dialog shows them."""
+        return [
+            {
+                "account": line.account_id.display_name,
+                "taxes": (line.tax_line_id or line.tax_ids).name or "",
+                "debit": self.format(line.debit),
+                "credit": self.format(line.credit),
+            }
+            for line in move.line_ids
+        ]
+
+    def format(self, amount):
+        return self.env.company.currency_id.format(amount) if amount else ""
+
+    def test_starts_with_what_was_posted(self):
+        with self.open_dialog() as dialog:
+            self.assertEqual(dialog.account_id, self.income)
+            self.assertEqual(dialog.tax_ids.ids, self.vat.ids)
+            self.assertEqual(dialog.date, fields.Date.context_today(self.payment))
+            dialog.account_id = self.other_income
+
+    def test_another_account_keeps_the_tax(self):
+        with self.open_dialog() as dialog:
+            dialog.account_id = self.other_income
+        dialog.record.action_rebook()
+        lines = self.charge._get_booked_lines()
+        self.assertEqual(sorted(lines.mapped("balance")), [-100, -19])
+        self.assertEqual(self.payment.posted_account_id, self.other_income)
+        self.assertEqual(self.payment.posted_tax_ids, self.vat)
+
+    def test_mapped_tax_is_shown_and_kept(self):
+        position = self.env["account.fiscal.position"].create(
+            {
+                "name": "Exports",
+                "auto_apply": True,
+                "country_id": self.env.ref("base.ch").id,
+            }
+        )
+        zero = self.create_tax(0)
+        zero.write(
+            {
+                "fiscal_position_ids": [Command.set(position.ids)],
+                "original_tax_ids": [Command.set(self.vat.ids)],
+            }
+        )
+        payment = self.pay(self.create_link(119), country="CH", email="r@example.com")
+        self.deliver()
+        charge = self.get_movement(payment, "charge")
+        with self.open_dialog(charge) as dialog:
+            self.assertEqual(dialog.tax_ids.ids, zero.ids)
+            dialog.account_id = self.other_income
+        dialog.record.action_rebook()
+        lines = charge._get_booked_lines()
+        self.assertEqual(lines.tax_ids, zero)
+        self.assertEqual(sum(lines.mapped("balance")), -119)
+        self.assertEqual(lines.move_id.fiscal_position_id, position)
+
+    def test_shows_debit_and_credit_as_they_are_posted(self):
+        self.payment.action_refund(11.9)
+        with self.open_dialog() as dialog:
+            dialog.account_id = self.other_income
+            shown = self.read_preview(dialog)
+        dialog.record.action_rebook()
+        moves = self.payment.movement_ids.rebooking_move_ids.sorted("id")
+        self.assertEqual(len(moves), 2)
+        for move, (title, rows) in zip(moves, shown, strict=True):
+            self.assertIn(move.ref, title)
+            self.assertCountEqual(rows, self.describe(move))
+        self.assertIn(
+            {
+                "account": self.other_income.display_name,
+                "taxes": self.vat.name,
+                "debit": "",
+                "credit": self.format(100),
+            },
+            shown[0][1],
+        )
+
+    def test_posts_today_not_when_it_was_paid(self):
+        with freeze_time(fields.Datetime.now() + timedelta(days=50)):
+            today = fields.Date.today()
+            self.assertEqual(
+                self.charge.action_rebook(self.other_income, self.vat).date, today
+            )
+            with self.open_dialog() as dialog:
+                self.assertEqual(dialog.date, today)
+                dialog.account_id = self.income
+                dialog.date = today - timedelta(days=20)
+        dialog.record.action_rebook()
+        move = self.charge._get_booked_lines().move_id
+        self.assertEqual(move.date, today - timedelta(days=20))
+
+    def test_day_of_a_closed_period_shows_the_first_open_one(self):
+        today = fields.Date.context_today(self.payment)
+        self.env.company.fiscalyear_lock_date = today
+        with self.open_dialog() as dialog:
+            dialog.account_id = self.other_income
+            shown = self.read_preview(dialog)
+        dialog.record.action_rebook()
+        move = self.charge._get_booked_lines().move_id
+        self.assertEqual(move.date, today + timedelta(days=1))
+        self.assertIn(format_date(self.env, move.date), shown[0][0])
+
+    def test_says_at_once_what_is_in_the_way(self):
+        with self.open_dialog() as dialog:
+            self.assertIn("posted like this", dialog.obstacle)
+            self.assertFalse(dialog.preview)
+            dialog.account_id = self.other_income
+            self.assertFalse(dialog.obstacle)
+            dialog.account_id = self.gateway.journal_id.default_account_id
+            self.assertIn("holds what is at Stripe", dialog.obstacle)
+
+    def test_the_same_again_is_refused(self):
+        with self.assertRaisesRegex(UserError, "posted like this"):
+            self.charge.action_rebook(self.income, self.vat)
+        self.assertFalse(self.charge.rebooking_move_ids)
+
+    def test_chatter_says_who_did_it(self):
+        user = new_test_user(
+            self.env, "max", "account.group_account_manager", name="Max Example"
+        )
+        move = self.charge.with_user(user).action_rebook(self.other_income, self.vat)
+        note = move.message_ids[0]
+        self.assertIn("Max Example reclassified", note.body)
+        self.assertEqual(note.author_id, user.partner_id)
+
+
+class TestAnalytics(CheckoutCommon):
+    """Analytics count income and expenses, and the same money once."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        plan = cls.env["account.analytic.plan"].create({"name": "Projects"})
+        cls.project = cls.env["account.analytic.account"].create(
+            {"name": "Summer", "plan_id": plan.id}
+        )
+        cls.distribution = {str(cls.project.id): 100}
+        cls.vat = cls.create_tax(19)
+        cls.gateway.write({"tax_ids": cls.vat.ids, "fee_analytics": False})
+        cls.income = cls.company_data["default_account_revenue"]
+        cls.receivable = cls.company_data["default_account_receivable"]
+
+    def pay_for_project(self, **vals):
+        link = self.create_link(119, analytic_distribution=self.distribution, **vals)
+        payment = self.pay(link, email="rosa@example.com")
+        self.deliver()
+        return payment
+
+    def count(self):
+        """What analytics and the ledger say that the project earned."""
+        self.env.flush_all()
+        analytic = self.env["account.analytic.line"].search(
+            [("auto_account_id", "=", self.project.id)]
+        )
+        ledger = self.env["account.move.line"].search(
+            [("account_id", "=", self.income.id), ("parent_state", "=", "posted")]
+        )
+        return (
+            round(sum(analytic.mapped("amount")), 2),
+            round(-sum(ledger.mapped("balance")), 2),
+        )
+
+    def test_payment_that_gets_an_invoice_counts_once(self):
+        payment = self.pay_for_project()
+        charge = self.get_movement(payment, "charge")
+        charge.action_rebook(self.receivable)
+        self.assertFalse(charge._get_booked_lines().analytic_distribution)
+        self.assertEqual(self.count(), (0, 0))
+        line = {
+            "name": "Course",
+            "price_unit": 119,
+            "account_id": self.income.id,
+            "tax_ids": [Command.set(self.vat.ids)],
+            "analytic_distribution": self.distribution,
+        }
+        invoice = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": payment.partner_id.id,
+                "invoice_line_ids": [Command.create(line)],
+            }
+        )
+        invoice.action_post()
+        payment.action_refund(59.5)
+        self.assertEqual(self.count(), (100, 100))
+
+    def test_what_comes_back_to_income_counts_again(self):
+        payment = self.pay_for_project()
+        charge = self.get_movement(payment, "charge")
+        charge.action_rebook(self.receivable)
+        charge.action_rebook(self.income, self.vat)
+        self.assertEqual(self.count(), (100, 100))
+
+    def test_models_by_contact_are_for_income_and_expenses(self):
+        rosa = self.env["res.partner"].create(
+            {"name": "Rosa", "email": "rosa@example.com"}
+        )
+        self.env["account.analytic.distribution.model"].create(
+            {"partner_id": rosa.id, "analytic_distribution": self.distribution}
+        )
+        payment = self.pay(self.create_link(119), email="rosa@example.com")
+        self.deliver()
+        self.assertEqual(self.count(), (100, 100))
+        payment.action_refund(59.5)
+        self.assertEqual(self.count(), (50, 50))
+
+    def test_contact_set_later_changes_no_analytics(self):
+        rosa = self.env["res.partner"].create({"name": "Rosa"})
+        other = self.project.copy({"name": "Other"})
+        self.env["account.analytic.distribution.model"].create(
+            {"partner_id": rosa.id, "analytic_distribution": {str(other.id): 100}}
+        )
+        self.gateway.partner_policy = "match"
+        payment = self.pay_for_project()
+        payment.action_set_contact(rosa)
+        self.assertEqual(self.count(), (100, 100))
+
+    def test_sale_on_a_deposit_account_has_none(self):
+        deposits = self.income.copy(
+            {"name": "Deposits", "account_type": "liability_current"}
+        )
+        self.gateway.income_account_id = deposits
+        self.pay_for_project()
+        self.assertEqual(self.count(), (0, 0))
