@@ -106,11 +106,13 @@ class TestLanguages:
         response, _ = get(place.url, **{"Accept-Language": "fr"})
         assert response.url == f"{place.url}/fr"
 
-    def test_a_pay_page_keeps_its_address_and_speaks_french(self, place):
+    def test_a_pay_page_keeps_its_address_and_says_the_language_of_its_words(
+        self, place
+    ):
         url = place.shop.links[1].url
         response, text = get(url, **{"Accept-Language": "fr"})
         assert response.url == url
-        assert '<html lang="fr' in text
+        assert '<html lang="en' in text  # until the pages are translated
 
 
 class TestDomain:

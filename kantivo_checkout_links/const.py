@@ -25,8 +25,10 @@ LEAST_SESSION_MINUTES = 31
 # A payer may read the page for long; the form is worth a day.
 NONCE_HOURS = 24
 
-# Seconds between two questions about one payment from its return page.
+# Seconds between two questions about one payment from its return page, and until the
+# page looks again: sooner while an answer must be about to come.
 RETURN_PAGE_INTERVAL = 5
+RETURN_PAGE_POLLS = {"checking": 2, "open": 6, "processing": 6, "unknown": 6}
 
 # https://docs.stripe.com/webhooks#verify-manually
 SIGNATURE_TOLERANCE = 300

@@ -4,7 +4,7 @@ Plain Python without Odoo, so that every rule can be tested by itself.
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from .const import (
     AMOUNT_DIGITS,
@@ -13,10 +13,22 @@ from .const import (
     THREE_DECIMAL_CURRENCIES,
     ZERO_DECIMAL_CURRENCIES,
 )
+from .sent import without_invisible
 
 
 class InvalidAmount(ValueError):
     """What was typed is no amount, or none that Stripe can charge."""
+
+
+class AmbiguousAmount(InvalidAmount):
+    """What was typed can be read in more than one way.
+
+    :ivar readings: The amounts that it can be, the largest first.
+    """
+
+    def __init__(self, text, readings):
+        super().__init__(text)
+        self.readings = sorted(readings, reverse=True)
 
 
 def stripe_decimals(currency_code: str) -> int:
@@ -61,54 +73,110 @@ def largest_minor(currency_code: str) -> int:
     return (10**digits - 1) // step * step
 
 
-_PLAIN_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’]")
+# What groups digits in no more than one way, in one form; and what else means the same.
+_GROUPING_SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’]")
+_ALIKE = str.maketrans({"٫": ".", "٬": "'", "．": ".", "，": ",", "＄": "$", "￥": "¥"})
+# "15,-" and "15.–" have no cents.
+_NO_CENTS = re.compile(r"(?<=\d)[.,][-–—]{1,2}$")
+# Decimal sign and grouping of the whole world; of a lone sign only the place tells.
+_CONVENTIONS = ((".", ","), (",", "."), (".", "'"), (",", "'"))
 
 
 def parse_amount(
-    text: str, decimal_point: str = ".", thousands_sep: str = ","
+    text: str,
+    decimal_point: str = ".",
+    thousands_sep: str = ",",
+    decimals: int = 2,
+    names: tuple[str, ...] = (),
 ) -> Decimal:
     """What a payer typed, as an exact number.
 
-    Digits of any script are taken, grouping and spaces are dropped, and both the
-    separators of the payer's language and a plain point are understood. Exponents,
-    signs, fractions and anything else are refused.
+    Digits of any script are taken, and the separators of the payer's language; others
+    where they can mean one thing only. Exponents, signs, fractions, and anything else
+    are refused.
 
+    :param decimals: Of the currency. Three digits after a sign are thousands where the
+        currency has no decimals, and could be either where it has one or two.
+    :param names: Symbol and code of the currency, one of which may stand at each end.
+    :raise AmbiguousAmount: if it can be read as different amounts.
     :raise InvalidAmount: if it is no plain positive number.
     """
-    text = _ascii_digits(_SPACES.sub("", text.strip()))
-    text = _plain_separators(text, decimal_point or ".", thousands_sep)
-    if len(text) > 20 or not _PLAIN_NUMBER.fullmatch(text):
+    text = _ascii_digits(_without_names(text, names))
+    own = (decimal_point or ".", thousands_sep or "'")
+    readings = _read(text, [own, (own[0], "'")], decimals)
+    readings = readings or _read(text, _CONVENTIONS, decimals)
+    return _only_one(readings, text)
+
+
+def parse_amount_in(
+    text: str, separators: list[tuple[str, str]], decimals: int, names: tuple[str, ...]
+) -> Decimal:
+    """What a payer typed whose language isn't that of the page: both have to agree.
+
+    :param separators: Decimal sign and grouping of each language.
+    :raise InvalidAmount: as :func:`parse_amount`.
+    """
+    readings, problem = set(), None
+    for decimal_point, thousands_sep in separators:
+        try:
+            readings.add(
+                parse_amount(text, decimal_point, thousands_sep, decimals, names)
+            )
+        except InvalidAmount as error:
+            problem = error
+    if not readings:
+        raise problem
+    return _only_one(readings, text)
+
+
+def _only_one(readings: set[Decimal], text: str) -> Decimal:
+    if len(readings) > 1:
+        raise AmbiguousAmount(text, readings)
+    if not readings:
         raise InvalidAmount(text)
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise InvalidAmount(text) from error
+    return readings.pop()
+
+
+def _without_names(text: str, names: tuple[str, ...]) -> str:
+    """The text without the currency around the number, in any case, with or without a
+    point ("Fr.", "kr"), and without the dash of an amount without cents.
+    """
+    text = without_invisible(text).translate(_ALIKE).strip()
+    bare = [without_invisible(name).strip().rstrip(".") for name in names if name]
+    if bare:
+        known = "|".join(map(re.escape, sorted(bare, key=len, reverse=True)))
+        name = rf"(?:(?:{known})\.?)"
+        text = re.sub(rf"^{name}\s*|\s*{name}$", "", text, flags=re.IGNORECASE)
+    return _NO_CENTS.sub("", text.strip())
 
 
 def _ascii_digits(text: str) -> str:
-    """Digits of all scripts as 0-9, with the Arabic separators; `isdecimal` leaves out
-    ² and ½.
+    """Digits of all scripts as 0-9, and one sign for all spaces and apostrophes between
+    them; `isdecimal` leaves out ² and ½.
     """
-    arabic = text.translate(str.maketrans({"٫": ".", "٬": ""}))
-    return "".join(str(int(c)) if c.isdecimal() else c for c in arabic)
+    text = _GROUPING_SPACES.sub("'", text.strip())
+    return "".join(str(int(c)) if c.isdecimal() else c for c in text)
 
 
-def _plain_separators(text: str, decimal_point: str, thousands_sep: str) -> str:
-    """The text with a point before the decimals and no grouping.
+def _read(text: str, conventions, decimals: int) -> set[Decimal]:
+    """What a text is by some pairs of decimal sign and grouping."""
+    readings = set()
+    for point, group in conventions:
+        readings |= _read_as(text, re.escape(point), re.escape(group), decimals)
+    return readings
 
-    Grouping is only dropped where it groups by three: "12,50" typed where a comma
-    groups thousands is twelve and a half, never 1250.
+
+def _read_as(text: str, point: str, group: str, decimals: int) -> set[Decimal]:
+    """Groups have three digits, in India two from the thousands on: "12,50" typed where
+    a comma groups is twelve and a half, never 1250.
     """
-    if thousands_sep and _is_grouped(text, thousands_sep, decimal_point):
-        text = text.replace(thousands_sep, "")
-    if decimal_point in text:
-        return (
-            text.replace(decimal_point, ".") if text.count(decimal_point) == 1 else ""
-        )
-    return text.replace(",", ".") if text.count(",") == 1 else text
-
-
-def _is_grouped(text: str, thousands_sep: str, decimal_point: str) -> bool:
-    group, point = re.escape(thousands_sep), re.escape(decimal_point)
-    return bool(re.fullmatch(rf"\d{{1,3}}(?:{group}\d{{3}})+(?:{point}\d*)?", text))
+    if len(text) > 20:
+        return set()
+    if decimals < 3 and re.fullmatch(rf"[1-9]\d{{0,2}}{point}\d{{3}}", text):
+        thousands = Decimal(re.sub(point, "", text))
+        decimal = Decimal(re.sub(point, ".", text))
+        return {thousands, decimal} if decimals else {thousands}
+    grouped = rf"[1-9]\d{{0,2}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
+    if not re.fullmatch(rf"(?:\d+|{grouped})(?:{point}\d+)?", text):
+        return set()
+    return {Decimal(re.sub(point, ".", re.sub(group, "", text)))}

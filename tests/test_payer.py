@@ -193,10 +193,15 @@ def test_every_text_of_every_page_can_be_read(shop, viewer, scheme):
     closed = shop.make_link("Closed already")
     shop.admin.call("checkout.link", "action_deactivate", [closed.id])
     tips = shop.make_link("Tips", amount=0, amount_type="open", minimum_amount=5)
+    held = shop.make_link("Held", max_payments=2)
+    unpaid = [session_id(begin_checkout(held)) for _payer in range(2)]
     refused = shop.make_link("Refused", amount=0, amount_type="open", minimum_amount=5)
     for url in (
         paid.url,
         f"{paid.url}/return?session_id={session}",
+        f"{held.url}/return?session_id={unpaid[0]}",
+        f"{held.url}/return?session_id={unpaid[0]}",  # at once: checking
+        held.url,
         closed.url,
         tips.url,
         f"{shop.url}/checkout/kcl_nothing",

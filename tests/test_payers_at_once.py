@@ -1,9 +1,16 @@
 """Payers, and impatient ones, at the same time on a server with several processes."""
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.kit import assert_booked_once, at_once, session_id, wait_for
+from tests.kit import (
+    assert_booked_once,
+    at_once,
+    begin_checkout,
+    session_id,
+    wait_for,
+)
 from tools import payer
 
 
@@ -97,6 +104,25 @@ def test_released_place_goes_to_the_next_payer(shop):
     assert second.url != first.url
     status = Counter(session["status"] for session in shop.sessions_made(link))
     assert status == {"expired": 1, "open": 1}
+
+
+def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
+    link = shop.make_link("Reloads")
+    session = session_id(begin_checkout(link))
+    question = f"GET /v1/checkout/sessions/{session}"
+    shop.sandbox.api_fault("slow", question, seconds=4)
+    url = f"{link.url}/return?session_id={session}"
+    shop.sandbox.clear_requests()
+    started = time.monotonic()
+    pages = at_once(payer.open_page, [url] * 8)
+    assert time.monotonic() - started < 30
+    states = Counter(
+        page.text.partition('data-state="')[2].partition('"')[0] for page in pages
+    )
+    assert {page.status for page in pages} == {200}
+    assert states == {"open": 1, "checking": 7}
+    # The page, and the processor.
+    assert len(shop.sandbox.requests(question)) <= 2
 
 
 def test_six_payers_at_once_are_booked_one_by_one(shop):

@@ -1,8 +1,8 @@
 from odoo import http
 from odoo.exceptions import UserError
 
+from ..sent import as_text
 from .pay_page import PayPage
-from .sent import as_text
 
 
 class CheckoutPay(http.Controller):

@@ -11,10 +11,10 @@ from odoo.http import request
 from odoo.tools import format_time
 
 from ..brand import get_palette
-from ..const import NONCE_HOURS
+from ..const import NONCE_HOURS, RETURN_PAGE_POLLS
 from ..models.checkout_link_payment import FORM_SCOPE, RESUME_SCOPE
+from ..sent import as_text
 from ..stripe_client import StripeError
-from .sent import as_text
 
 ADDON = "kantivo_checkout_links"
 STATIC = Path(__file__).resolve().parents[1] / "static/src/pay"
@@ -45,11 +45,11 @@ class PayPage:
 
     def __init__(self, token):
         self.token = as_text(token)
-        self.lang = self._pick_lang()
-        request.update_context(lang=self.lang.code)
-        self.env = request.env
-        self.link_sudo = self.env["checkout.link"]._find_by_token(self.token)
-        self.path = f"/checkout/{self.token}"
+        self.link_sudo = request.env["checkout.link"]._find_by_token(self.token)
+        self.path = f"/checkout/{self.link_sudo.access_token or self.token}"
+        self.installed = request.env["res.lang"].sudo().search([])  # payers can't
+        self.payer_lang = self._match_lang()
+        self._speak_for(self.link_sudo.company_id)
         self.resume_state = False
         self.csp_nonce = secrets.token_urlsafe(12)
 
@@ -75,14 +75,17 @@ class PayPage:
         :param str typed_amount: What the payer typed.
         :raise UserError: if that is no good.
         """
-        amount = self.link_sudo._get_amount_to_pay(typed_amount, self.lang)
+        langs = self.payer_lang | self.lang
+        amount = self.link_sudo._get_amount_to_pay(typed_amount, langs)
         payment_sudo = self._begin_and_commit(form_uuid, amount)
         if payment_sudo or not self.link_sudo._free_places():
             return payment_sudo
         return self._begin_and_commit(form_uuid, amount)
 
     def _begin_and_commit(self, form_uuid, amount):
-        payment_sudo = self.link_sudo._begin_payment(form_uuid, amount, self.lang.code)
+        payment_sudo = self.link_sudo._begin_payment(
+            form_uuid, amount, self.payer_lang.code
+        )
         # Stripe must not know a payment that a crash could make us forget, and nobody
         # waits for a place while Stripe is asked.
         self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -103,7 +106,8 @@ class PayPage:
 
     def find_payment(self, session_id):
         """The payment a return page may speak of, as superuser; empty if none."""
-        return self.env["checkout.payment"]._find_for_return(self.token, session_id)
+        token = self.link_sudo.access_token or self.token
+        return self.env["checkout.payment"]._find_for_return(token, session_id)
 
     # === ANSWERS === #
 
@@ -202,7 +206,8 @@ class PayPage:
         return self._render("message_page", self.link_sudo.company_id, values, 503)
 
     def render_not_found(self):
-        """Says nothing about what exists."""
+        """Says nothing about what exists, and not in a language that would."""
+        self._speak_for(request.env.company.sudo())  # payers have no rights
         values = {
             "kind": "not_found",
             "heading": self.env._("Page not found"),
@@ -213,8 +218,8 @@ class PayPage:
 
     def render_return(self, payment_sudo):
         """What Stripe says of a payment, and nobody's data."""
+        self._speak_for(payment_sudo.company_id)
         state = payment_sudo._refresh_for_return()
-        unfinished = state in ("open", "processing", "unknown")
         link_sudo = payment_sudo.link_id
         values = {
             "state": RETURN_STATES.get(state, state),
@@ -223,9 +228,10 @@ class PayPage:
             "refunded_display": self._format_refunded(payment_sudo),
             "message": link_sudo.success_message,
             "success_url": link_sudo.success_url,
-            "retry_url": link_sudo._is_payable() and f"/checkout/{self.token}",
+            "retry_url": link_sudo._is_payable()
+            and f"{self.path}?{payment_sudo._get_resume_query()}",
             "reference": payment_sudo.name,
-            "poll_seconds": 6 if unfinished else 0,
+            "poll_seconds": RETURN_PAGE_POLLS.get(state, 0),
         }
         return self._render("return_page", payment_sudo.company_id, values)
 
@@ -278,14 +284,53 @@ class PayPage:
         digits = self.link_sudo.currency_id.decimal_places
         return self.lang.format(f"%.{digits}f", amount)
 
-    def _pick_lang(self):
-        """The installed language that the payer's browser likes best."""
-        installed = request.env["res.lang"].sudo().search([])  # payers have no rights
-        wanted = request.httprequest.accept_languages
-        by_tag = {lang.code.replace("_", "-"): lang for lang in installed}
-        by_tag |= {lang.code.partition("_")[0]: lang for lang in reversed(installed)}
-        best = wanted.best_match(list(by_tag)) if wanted else None
-        return by_tag.get(best) or installed[:1]
+    def _match_lang(self):
+        """The installed language that the payer's browser likes best, whatever its
+        region; nothing if none of its languages is installed.
+        """
+        langs = self._get_langs_by_tag()
+        for tag, quality in request.httprequest.accept_languages:
+            found = langs.get(tag.lower()) or langs.get(tag.lower().partition("-")[0])
+            if quality and found:
+                return found
+        return self.installed.browse()
+
+    def _get_langs_by_tag(self):
+        langs = {lang.code.partition("_")[0]: lang for lang in reversed(self.installed)}
+        for name in ("iso_code", "code"):  # of a language's variants, one is just "de"
+            langs |= {
+                (lang[name] or "").replace("_", "-").lower(): lang
+                for lang in self.installed
+            }
+        return langs
+
+    def _speak_for(self, company_sudo):
+        """Answer in the payer's language if the pages have it, else in the company's,
+        else in English, the language that they are written in.
+        """
+        company_code = company_sudo.partner_id.lang
+        companys = self.installed.filtered(lambda lang: lang.code == company_code)
+        english = self.installed.filtered(lambda lang: lang.code == "en_US")
+        spoken = (self.payer_lang + companys).filtered(self._has_texts)
+        self.lang = (spoken or english or companys or self.installed)[:1]
+        self.lang_tag, self.direction = self._get_lang_tag()
+        request.update_context(lang=self.lang.code)
+        self.env = request.env
+        self.link_sudo = self.link_sudo.with_context(lang=self.lang.code)
+
+    def _has_texts(self, lang):
+        """Whether the pages are translated; English is what they are written in."""
+        if lang.code.startswith("en"):
+            return True
+        view_sudo = request.env.ref(f"{ADDON}.pay_page").sudo()
+        source = view_sudo.with_context(lang=None).arch_db
+        return view_sudo.with_context(lang=lang.code).arch_db != source
+
+    def _get_lang_tag(self):
+        """Language and direction of the words that are shown."""
+        if not self._has_texts(self.lang):
+            return "en", "ltr"
+        return self.lang.code.replace("_", "-"), self.lang.direction
 
     def _render(self, template, company_sudo, values, status=200):
         values["page"] = self._get_page_values(company_sudo)
@@ -294,13 +339,12 @@ class PayPage:
         return self._secure(request.make_response(body, status=status))
 
     def _get_page_values(self, company_sudo):
-        lang = self.lang
         # Without a company nothing may show that the link exists.
         link_sudo = self.link_sudo if company_sudo else self.link_sudo.browse()
         gateway_sudo = link_sudo.gateway_id
         return {
-            "lang": lang.code.replace("_", "-"),
-            "dir": lang.direction,
+            "lang": self.lang_tag,
+            "dir": self.direction,
             "version": VERSION,
             "csp_nonce": self.csp_nonce,
             "brand": get_palette(company_sudo.primary_color),

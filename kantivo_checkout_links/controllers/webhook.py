@@ -7,8 +7,8 @@ from odoo import http
 from odoo.http import Response, request
 
 from ..const import MAX_EVENT_BYTES
+from ..sent import as_text
 from ..stripe_client import SignatureError, verify_event
-from .sent import as_text
 
 _logger = logging.getLogger(__name__)
 

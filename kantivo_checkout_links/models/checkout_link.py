@@ -9,6 +9,7 @@ from odoo.tools import float_compare, format_datetime
 from odoo.tools.i18n import format_list
 
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
+from ..sent import first_word
 from .checkout_base import WITH_ARCHIVED
 from .checkout_payment import UNPAID_STATES
 
@@ -265,7 +266,7 @@ class CheckoutLink(models.Model):
         if not isinstance(value, str):
             return NotImplemented
         path = value.partition("?")[0].rpartition("/checkout/")[2]
-        return [("access_token", operator, path.removesuffix("/return").strip("/ "))]
+        return [("access_token", operator, first_word(path))]
 
     @api.depends("active", "state")
     def _compute_deactivated_at(self):

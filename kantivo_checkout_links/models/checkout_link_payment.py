@@ -7,7 +7,15 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import misc
 
-from ..money import InvalidAmount, from_minor, largest_minor, parse_amount, to_minor
+from ..money import (
+    AmbiguousAmount,
+    InvalidAmount,
+    from_minor,
+    largest_minor,
+    parse_amount_in,
+    to_minor,
+)
+from ..sent import first_word
 from .checkout_link_places import PLACELESS_STATES
 
 # What a payer may do with a nonce: send the form that it is in, or have that form shown
@@ -27,10 +35,12 @@ class CheckoutLink(models.Model):
     def _find_by_token(self, token):
         """The link of an address, as superuser: payers have no rights of their own.
 
-        Also an archived one: whoever has its address reads that it is closed.
+        Also an archived one: whoever has its address reads that it is closed. An
+        address may have traveled: as it stands first, then without what is around it.
         """
-        domain = [("access_token", "=", token), ("active", "in", (True, False))]
-        return self.sudo().search(domain, limit=1)
+        links_sudo = self.sudo().with_context(active_test=False)
+        found = links_sudo.search([("access_token", "=", token)])
+        return found or links_sudo.search([("access_token", "=", first_word(token))])
 
     def _is_open(self):
         """Whether a new payment can start now."""
@@ -84,10 +94,11 @@ class CheckoutLink(models.Model):
 
         :param str form_uuid: The form's own number.
         :param float amount: What is to be paid, in the link's currency.
-        :param str lang: The payer's language code.
+        :param str lang: The payer's language code; nothing if it isn't known.
         :return: The payment, new or started before; where only one place is left, the
             one that holds it, if it is of the same amount; empty if there is none.
         """
+        self = self._in_merchants_lang()
         payments = self.env["checkout.payment"]
         if not self._is_payable():
             return payments
@@ -103,6 +114,10 @@ class CheckoutLink(models.Model):
         shared = self._find_checkout_to_continue(False).filtered("session_url")
         return shared.filtered(lambda payment: payment.amount == amount)
 
+    def _in_merchants_lang(self):
+        """The link for what merchants read: the chatter of its payments."""
+        return self.with_context(lang=self.company_id.partner_id.lang or "en_US")
+
     def _find_started(self, form_uuid, amount):
         """A form's payment of an amount that can go on; and its number, or that of a
         new one if there is none.
@@ -114,24 +129,45 @@ class CheckoutLink(models.Model):
             started = payments.search([("uuid", "=", uuid)])
         return started, uuid
 
-    def _get_amount_to_pay(self, wish, lang):
+    def _get_amount_to_pay(self, typed_amount, langs):
         """The amount of a new payment.
 
-        :param str wish: What the payer typed; counts for open amounts only.
-        :param res.lang lang: Whose separators the payer uses.
+        :param str typed_amount: What the payer typed; counts for open amounts only.
+        :param res.lang langs: Whose separators the payer may use: their own language,
+            and last the page's.
         :return: The amount in the link's currency.
         :rtype: float
-        :raise UserError: if the wish is no amount, or outside the limits.
+        :raise UserError: if that is no amount, or outside the limits.
         """
         if self.amount_type == "fixed":
             return self.amount
+        currency = self.currency_id
         try:
-            wished = parse_amount(wish or "", lang.decimal_point, lang.thousands_sep)
+            amount = parse_amount_in(
+                typed_amount,
+                [(lang.decimal_point, lang.thousands_sep) for lang in langs],
+                currency.decimal_places,
+                (currency.symbol, currency.name),
+            )
+        except AmbiguousAmount as error:
+            raise UserError(self._describe_readings(error, langs[-1:])) from error
         except InvalidAmount as error:
             raise UserError(
                 self.env._("Enter an amount, such as %s.", self._format_example())
             ) from error
-        return self._check_wish(wished)
+        return self._check_wish(amount)
+
+    def _describe_readings(self, error, lang):
+        """A question, whose answers can be read in one way only."""
+        large, *_others, small = [
+            format(reading.normalize(), "f").replace(".", lang.decimal_point)
+            for reading in error.readings
+        ]
+        return self.env._(
+            "Do you mean %(large)s or %(small)s? Please enter it like that.",
+            large=large,
+            small=small,
+        )
 
     def _check_wish(self, wished: Decimal):
         if wished <= 0:

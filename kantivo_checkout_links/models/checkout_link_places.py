@@ -140,7 +140,7 @@ class CheckoutLink(models.Model):
         :return: Whether a place has become free.
         """
         now = fields.Datetime.now()
-        useless = self._search_checkouts(
+        useless = self._in_merchants_lang()._search_checkouts(
             Domain("session_expires_at", "<=", now)
             | Domain("expiry_requested", "=", True)
         )

@@ -15,9 +15,10 @@ from ..const import (
 )
 from ..moments import to_timestamp
 from ..money import to_minor
+from ..sent import first_word
 from ..stripe_client import StripeError
 from .checkout_link_payment import RESUME_SCOPE
-from .checkout_payment import UNFINISHED_STATES
+from .checkout_payment import RECEIVED_STATES, UNFINISHED_STATES
 
 # Stripe fills this in itself, so it has to reach Stripe as it stands.
 RETURN_QUERY = "session_id={CHECKOUT_SESSION_ID}"
@@ -37,7 +38,7 @@ class CheckoutPayment(models.Model):
         :param checkout.link link: The link, as superuser.
         :param str uuid: Its own number, the same however often its form is sent.
         :param float amount: What is to be paid, in the link's currency.
-        :param str lang: The payer's language code.
+        :param str lang: The payer's language code; nothing if it isn't known.
         :param str form_uuid: The number of the payer's form.
         """
         vals = self._prepare_begin_vals(link, uuid, amount, lang)
@@ -143,7 +144,7 @@ class CheckoutPayment(models.Model):
             "mode": "payment",
             "line_items": [self._prepare_line_item()],
             "success_url": f"{self.link_id.url}/return?{RETURN_QUERY}",
-            "cancel_url": self._get_resume_url(),
+            "cancel_url": f"{self.link_id.url}?{self._get_resume_query()}",
             "client_reference_id": self.uuid,
             "metadata": metadata,
             "payment_intent_data": {
@@ -155,15 +156,14 @@ class CheckoutPayment(models.Model):
             "locale": self._get_checkout_locale(),
         }
 
-    def _get_resume_url(self):
-        """The pay page with the nonce of this payment's form: its payer continues it.
+    def _get_resume_query(self):
+        """What the pay page's address needs for the payer to continue this payment.
 
         Made of frozen values only, since it goes to Stripe with each repetition.
         """
-        link = self.link_id
         number = self.form_uuid or self.uuid
-        nonce = link._sign_nonce(RESUME_SCOPE, number, self.session_expires_at)
-        return f"{link.url}?resume={nonce}"
+        nonce = self.link_id._sign_nonce(RESUME_SCOPE, number, self.session_expires_at)
+        return f"resume={nonce}"
 
     def _prepare_line_item(self):
         product = {"name": self.link_name}
@@ -275,7 +275,11 @@ class CheckoutPayment(models.Model):
         """The payment a return page speaks of, as superuser; also of a deleted link.
 
         A payment of another link isn't found: its token is no key to this one.
+
+        :param str token: The link's, or what is left in the address of a deleted one.
+        :param str session_id: As the address has it.
         """
+        session_id = first_word(session_id)
         if not session_id:
             return self.browse()  # no id isn't that of a payment without a session
         payment_sudo = self.sudo().search(  # payers have no rights of their own
@@ -287,13 +291,21 @@ class CheckoutPayment(models.Model):
         return payment_sudo
 
     def _refresh_for_return(self):
-        """The payment's state by Stripe's own word, asked anew where it may differ.
+        """The payment's state for its return page.
 
-        :return: One of our states; `unknown` if Stripe didn't say.
+        The question is committed before Stripe is asked: of many reloads at once only
+        one asks, and none waits for another.
+
+        :return: One of our states, by Stripe's own word in this very request unless the
+            money is here; `checking` while somebody's question is young, `unknown` if
+            Stripe didn't answer.
         """
-        if self.state not in UNFINISHED_STATES or not self._may_ask():
+        if self.state in RECEIVED_STATES:
             return self.state
+        if not self._may_ask():
+            return "checking"
         self.env["checkout.event"]._receive_session(self)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
             session = self.gateway_id._get_client().retrieve_session(
                 self.stripe_checkout_session_id

@@ -26,6 +26,8 @@ from . import (
     test_other_account,
     test_outsiders,
     test_partner,
+    test_pay_entries,
+    test_pay_language,
     test_pay_look,
     test_pay_page,
     test_payout,

@@ -465,6 +465,43 @@ class TestReturnPage(PayPageCase):
         self.assertIn('data-state="unknown"', answer.text)
         self.assertIn('http-equiv="refresh"', answer.text)
 
+    def test_payer_who_has_paid_never_reads_anything_else(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        now = fields.Datetime.now()
+        for seconds, state in (
+            (0, "paid"),
+            (0.5, "checking"),
+            (2, "checking"),
+            (8, "paid"),
+        ):
+            with freeze_time(now + timedelta(seconds=seconds), tick=True):
+                answer = self.get_return(link, payment.stripe_checkout_session_id)
+            self.assertIn(f'data-state="{state}"', answer.text)
+            self.assertNotIn("not finished", answer.text)
+            self.assertNotIn("Try again", answer.text)
+            self.assertNotIn("/checkout/", answer.text.partition("<main")[2])
+        self.assertEqual(payment.state, "open")  # nothing has been processed yet
+
+    def test_way_to_pay_is_offered_only_by_stripes_word_in_this_request(self):
+        link = self.create_link()
+        cases = [
+            ("open", self.begin(link), "Back to the payment page"),
+            ("expired", self.begin(link), "Try again"),
+            ("failed", self.pay(link, number=BANK_DEBIT), "Try again"),
+        ]
+        self.sandbox.expire(cases[1][1].stripe_checkout_session_id)
+        self.sandbox.fail_debit(cases[2][1].stripe_checkout_session_id)
+        self.deliver()
+        later = fields.Datetime.now() + timedelta(seconds=30)
+        with freeze_time(later, tick=True):
+            for state, payment, words in cases:
+                for expected in (state, "checking"):
+                    page = self.get_return(link, payment.stripe_checkout_session_id)
+                    self.assertIn(f'data-state="{expected}"', page.text)
+                    self.assertEqual(words in page.text, expected == state)
+                    self.assertEqual("?resume=" in page.text, expected == state)
+
     def test_payer_of_a_deleted_link_is_still_told(self):
         link = self.create_link()
         payment = self.pay(link)

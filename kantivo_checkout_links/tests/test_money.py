@@ -3,6 +3,7 @@ from decimal import Decimal
 from odoo.tests import BaseCase
 
 from ..money import (
+    AmbiguousAmount,
     InvalidAmount,
     from_minor,
     largest_minor,
@@ -92,6 +93,37 @@ class TestMoney(BaseCase):
                     parse_amount(text, point, thousands), Decimal(expected)
                 )
 
+    def test_what_can_be_read_two_ways_is_not_guessed(self):
+        for text, point, thousands in [
+            ("1.250", ".", ","),
+            ("1,250", ",", "."),
+            ("1.250", ",", ""),
+            ("1,250", ",", "\u202f"),
+            ("12.500", ".", "'"),
+        ]:
+            with (
+                self.subTest(text=text, point=point),
+                self.assertRaises(AmbiguousAmount),
+            ):
+                parse_amount(text, point, thousands)
+        self.assertEqual(parse_amount("1.250", ".", ",", decimals=3), Decimal("1.25"))
+        self.assertEqual(parse_amount("1.250", ".", ",", decimals=0), 1250)
+        self.assertEqual(parse_amount("0.125", ".", ","), Decimal("0.125"))
+
+    def test_what_can_be_read_one_way_only_is_read_in_any_language(self):
+        for text, expected in [
+            ("1.250,75", "1250.75"),
+            ("1,250.75", "1250.75"),
+            ("1.250.000", "1250000"),
+            ("12,34,567.50", "1234567.5"),
+            ("1 250,75", "1250.75"),
+            ("1’250.75", "1250.75"),
+        ]:
+            for point, thousands in [(".", ","), (",", "."), (",", ""), (".", "'")]:
+                with self.subTest(text=text, point=point):
+                    read = parse_amount(text, point, thousands)
+                    self.assertEqual(read, Decimal(expected))
+
     def test_what_is_no_plain_amount_is_refused(self):
         for text in [
             "",
@@ -113,6 +145,9 @@ class TestMoney(BaseCase):
             "1" * 21,
             "5\x00",
             "1;5",
+            "10 50",
+            "1,250,00",
+            "15 €",
         ]:
             with self.subTest(text=text), self.assertRaises(InvalidAmount):
                 parse_amount(text, ".", ",")
