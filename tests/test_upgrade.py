@@ -213,6 +213,11 @@ def test_links_and_payments_go_on_mapping_taxes(upgraded):
     assert all(row["map_taxes"] for row in [*_links(upgraded.after), *payments])
 
 
+def test_fees_go_on_without_analytics_and_without_an_unstated_tax(upgraded):
+    for row in upgraded.after["checkout_gateway"]:
+        assert (row["fee_analytics"], bool(row["fee_tax_invoiced"])) == (False, False)
+
+
 def _links(tables):
     return tables["checkout_link"]
 
