@@ -1,6 +1,8 @@
 from odoo import SUPERUSER_ID, api
 from odoo.tools import split_every
 
+from odoo.addons.kantivo_checkout_links.models.account_move import STRIPE_ID_FIELDS
+
 BATCH = 1000
 
 
@@ -21,6 +23,8 @@ def migrate(cr, version):
     move_ids = [move_id for [move_id] in cr.fetchall()]
     env = api.Environment(cr, SUPERUSER_ID, {})
     for ids in split_every(BATCH, move_ids):
-        env["account.move"].browse(ids)._compute_stripe_ids()
+        moves = env["account.move"].browse(ids)
+        for name in STRIPE_ID_FIELDS:
+            env.add_to_compute(moves._fields[name], moves)
         env.flush_all()
         env.invalidate_all()
