@@ -183,8 +183,10 @@ class CheckoutEntry(models.AbstractModel):
     @api.model
     def _prepare_fee_analytics(self, movement):
         """The link's distribution, if fees take it; else Odoo's models decide."""
+        gateway = movement.gateway_id
         distribution = movement.payment_id.analytic_distribution
-        if not distribution or not movement.gateway_id.fee_analytics:
+        is_taken = gateway.fee_analytics and has_analytics(gateway.fee_account_id)
+        if not distribution or not is_taken:
             return {}
         return {"analytic_distribution": distribution}
 

@@ -3,6 +3,8 @@ from collections import Counter
 from odoo import api, fields, models
 from odoo.tools import float_compare
 
+from .checkout_entry import has_analytics
+
 # What the entries of a link are, and what an invoice for the same would be.
 ANALYTIC_DOMAINS = ("general", "invoice")
 
@@ -43,18 +45,20 @@ class CheckoutLink(models.Model):
             )
 
     def _describe_missing_plans(self):
-        for plan_sudo in self._find_missing_plans_sudo():
+        account = self.income_account_id or self.gateway_id.income_account_id
+        if not has_analytics(account):
+            return
+        for plan_sudo in self._find_missing_plans_sudo(account):
             yield self.env._(
                 "Every entry must be assigned to “%s” in full, and this link isn't: "
                 "complete its analytic distribution.",
                 plan_sudo.name,
             )
 
-    def _find_missing_plans_sudo(self):
+    def _find_missing_plans_sudo(self, account):
         """The mandatory analytic plans that this link's distribution doesn't cover, as
         superuser: not all merchants see analytics.
         """
-        account = self.income_account_id or self.gateway_id.income_account_id
         company = self.gateway_id.company_id
         plans_sudo = self.env["account.analytic.plan"].sudo().with_company(company)
         mandatory = {

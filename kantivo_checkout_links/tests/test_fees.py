@@ -43,6 +43,10 @@ class TestFeeAnalytics(CheckoutCommon):
         self.gateway.fee_analytics = False
         self.assertFalse(any(self.get_distributions(self.pay_fee()).values()))
 
+    def test_fee_on_the_balance_sheet_carries_none(self):
+        self.gateway.fee_account_id.account_type = "asset_current"
+        self.assertFalse(any(self.get_distributions(self.pay_fee()).values()))
+
     def test_dispute_fee_carries_it_too(self):
         payment = self.pay_fee().payment_id
         self.sandbox.dispute(payment.stripe_charge_id)

@@ -92,6 +92,12 @@ class TestMandatoryPlans(CheckoutCommon):
         )
         self.assertEqual(self.get_hint(), "")
 
+    def test_deposit_has_no_analytics(self):
+        deposit = self.gateway.income_account_id.copy(
+            {"name": "Deposits", "account_type": "liability_current"}
+        )
+        self.assertEqual(self.get_hint(income_account_id=deposit.id), "")
+
     def test_merchant_without_analytics_reads_it_too(self):
         link = self.create_link()
         merchant = self.env["res.users"].create(
