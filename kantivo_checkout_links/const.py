@@ -285,6 +285,9 @@ STRIPE_PAGE = 100
 # Balance transactions are read in pieces, so that a crash has little to do again.
 SYNC_PIECE_DAYS = 7
 
+# A rate of exchange that is older than this, in days, is worth a warning.
+RATE_DAYS = 35
+
 # Days after a month's end until it is closed by a statement: by then Stripe has entered
 # nearly all of it.
 CLOSING_DAYS = 3

@@ -37,6 +37,7 @@ from . import (
     checkout_payment_totals,
     checkout_payout,
     checkout_poster,
+    checkout_rate,
     checkout_reader,
     checkout_rebooking,
     checkout_refund,

@@ -31,6 +31,7 @@ class CheckoutConnection(models.AbstractModel):
             *self._examine_account(gateway, account),
             *self._examine_permissions(gateway, client),
             *self._examine_currencies(gateway, client),
+            *self._examine_rate(gateway),
             *self._examine_endpoint(gateway, client),
             *self._examine_provider(gateway),
             *self._examine_fee_tax(gateway),
@@ -100,6 +101,12 @@ class CheckoutConnection(models.AbstractModel):
     def _examine_fee_tax(self, gateway):
         if gateway.fee_tax_hint:
             yield "warning", gateway.fee_tax_hint
+
+    @api.model
+    def _examine_rate(self, gateway):
+        if problem := self.env["checkout.rate"]._find_problem(gateway):
+            _level, sentence = problem
+            yield "warning", sentence
 
     # === PERMISSIONS === #
 

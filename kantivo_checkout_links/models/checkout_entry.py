@@ -70,14 +70,16 @@ class CheckoutEntry(models.AbstractModel):
     def _get_company_value(self, movement):
         """What a movement is worth; just its price where that is in company currency,
         since Stripe has said what that price settled for.
+
+        :raise UserError: if there is no rate for it.
         """
         company = movement.company_id
         source = movement.source_currency_id
         if source == company.currency_id and self._is_in_source_currency(movement):
             return movement.source_amount
-        return movement.currency_id._convert(
+        return self.env["checkout.rate"]._convert(
             movement.amount,
-            company.currency_id,
+            movement.currency_id,
             company,
             movement._get_local_date(),
         )

@@ -73,7 +73,9 @@ class CheckoutGateway(models.Model):
             gateway.event_lag = event_sudo._get_lag() if event_sudo else 0
 
     @api.depends_context("lang")
-    @api.depends("endpoint_problem", "sync_error")
+    @api.depends(
+        "company_id", "currency_id", "endpoint_problem", "post_entries", "sync_error"
+    )
     def _compute_health(self):
         for gateway in self:
             problems = list(gateway._get_problems())
@@ -89,6 +91,9 @@ class CheckoutGateway(models.Model):
             yield "bad", self.sync_error
         if self.endpoint_problem:
             yield "bad", self.endpoint_problem
+        if problem := self._find_rate_problem():
+            level, sentence = problem
+            yield "bad" if level == "missing" else "warning", sentence
         if self.events_failed:
             yield (
                 "bad",
@@ -144,6 +149,10 @@ class CheckoutGateway(models.Model):
             gateway_sudo._work_exclusively(lambda g: g._update_health_activity())
 
     # === BUSINESS METHODS === #
+
+    def _find_rate_problem(self):
+        """What is wrong with the rate of what is posted today, if anything."""
+        return self.post_entries and self.env["checkout.rate"]._find_problem(self)
 
     def _get_last_event_sudo(self):
         """The last event that Stripe itself delivered."""

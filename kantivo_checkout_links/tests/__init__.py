@@ -35,6 +35,7 @@ from . import (
     test_places,
     test_protection,
     test_queries,
+    test_rates,
     test_rebooking,
     test_refund,
     test_set_contact,
