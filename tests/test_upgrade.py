@@ -114,6 +114,7 @@ def live_through_everything(shop):
     shop.admin.call("checkout.link", "unlink", [links["Deleted"].id])
     shop.admin.write("checkout.link", links["Archived"].id, active=False)
     shop.admin.create("checkout.gateway", name="Without a begin", sync_from=False)
+    _add_gateway_in_euros(shop)
     _pay_out(shop)
     _leave_an_event_waiting(shop)
     return links
@@ -136,6 +137,12 @@ def _dispute(shop, link):
     charge = shop.admin.read("checkout.payment", payment_id, "stripe_charge_id")
     shop.sandbox.dispute(charge)
     shop.wait_for_state(link, "disputed")
+
+
+def _add_gateway_in_euros(shop):
+    domain = [("name", "=", "EUR"), ("active", "in", (True, False))]
+    (euro,) = shop.admin.rows("res.currency", domain, ["id"])
+    shop.admin.create("checkout.gateway", name="In euros", currency_id=euro["id"])
 
 
 def _pay_out(shop):
@@ -216,6 +223,12 @@ def test_links_and_payments_go_on_mapping_taxes(upgraded):
 def test_fees_go_on_without_analytics_and_without_an_unstated_tax(upgraded):
     for row in upgraded.after["checkout_gateway"]:
         assert (row["fee_analytics"], bool(row["fee_tax_invoiced"])) == (False, False)
+
+
+def test_upgrade_switches_no_revaluation_on(upgraded):
+    gateways = {row["name"]: row for row in upgraded.after["checkout_gateway"]}
+    assert gateways["In euros"]["currency_id"] != gateways["Stripe"]["currency_id"]
+    assert not any(row["revalue_month_end"] for row in gateways.values())
 
 
 def _links(tables):

@@ -41,6 +41,7 @@ from . import (
     checkout_reader,
     checkout_rebooking,
     checkout_refund,
+    checkout_revaluation,
     checkout_statement,
     checkout_sync,
     res_company,

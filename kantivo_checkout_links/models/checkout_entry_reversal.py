@@ -280,6 +280,14 @@ class CheckoutEntryReversal(models.AbstractModel):
         company = movement.company_id
         if company.currency_id.is_zero(difference):
             return []
+        label = movement._get_label()
+        return [self._prepare_exchange_item(company, label, difference)]
+
+    @api.model
+    def _prepare_exchange_item(self, company, label, difference):
+        """:param float difference: In company currency; positive: a loss.
+        :raise UserError: if the company has no account for it.
+        """
         account = (
             company.expense_currency_exchange_account_id
             if difference > 0
@@ -290,12 +298,10 @@ class CheckoutEntryReversal(models.AbstractModel):
                 self.env._("The company has no account for exchange differences.")
             )
         difference = company.currency_id.round(difference)
-        return [
-            {
-                "name": movement._get_label(),
-                "account_id": account.id,
-                "currency_id": company.currency_id.id,
-                "amount_currency": difference,
-                "balance": difference,
-            }
-        ]
+        return {
+            "name": label,
+            "account_id": account.id,
+            "currency_id": company.currency_id.id,
+            "amount_currency": difference,
+            "balance": difference,
+        }

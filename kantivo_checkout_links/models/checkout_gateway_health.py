@@ -94,6 +94,8 @@ class CheckoutGateway(models.Model):
         if problem := self._find_rate_problem():
             level, sentence = problem
             yield "bad" if level == "missing" else "warning", sentence
+        if self.revaluation_error and self._is_revalued():
+            yield "warning", self.revaluation_error
         if self.events_failed:
             yield (
                 "bad",

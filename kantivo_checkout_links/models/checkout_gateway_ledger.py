@@ -1,7 +1,7 @@
 import logging
 from contextlib import contextmanager
 
-from odoo import fields, models, modules
+from odoo import api, fields, models, modules
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
@@ -21,6 +21,8 @@ UNREAD = {
     "settlement_codes": False,
     "closed_until": False,
     "closed_balance": 0,
+    "revalued_until": False,
+    "revaluation_error": False,
     "agreement_state": "grey",
     "agreement_checked_at": False,
     "agreement_stripe_balance": 0,
@@ -63,6 +65,27 @@ class CheckoutGateway(models.Model):
         help="What the ledger held then, as last counted.",
     )
 
+    company_currency_id = fields.Many2one(related="company_id.currency_id")
+    revalue_month_end = fields.Boolean(
+        "Revalue at Month End",
+        compute="_compute_revalue_month_end",
+        store=True,
+        readonly=False,
+        copy=False,
+        help=(
+            "With each monthly statement, one entry on the exchange accounts brings "
+            "the journal's account to its value at the rate of the month's last day. "
+            "Off if you revalue it yourself."
+        ),
+    )
+    revalued_until = fields.Date(
+        compute="_compute_revalued_until",
+        store=True,
+        copy=False,
+        help="Months until then are revalued, or were over before it was switched on.",
+    )
+    revaluation_error = fields.Char(readonly=True, copy=False)
+
     agreement_state = fields.Selection(
         [
             ("green", "Agrees with Stripe"),
@@ -90,6 +113,21 @@ class CheckoutGateway(models.Model):
     )
     agreement_left_out = fields.Monetary("Left Out", readonly=True, copy=False)
     agreement_difference = fields.Monetary("Unexplained", readonly=True, copy=False)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends("currency_id", "company_id.currency_id")
+    def _compute_revalue_month_end(self):
+        for gateway in self:
+            gateway.revalue_month_end = (
+                gateway.currency_id != gateway.company_id.currency_id
+            )
+
+    @api.depends("revalue_month_end")
+    def _compute_revalued_until(self):
+        """Once switched on, it starts with the next statement."""
+        for gateway in self:
+            gateway.revalued_until = gateway.closed_until
 
     # === ACTION METHODS === #
 
@@ -229,6 +267,11 @@ class CheckoutGateway(models.Model):
             return
         with self.env.registry.cursor() as cr:
             yield self._as_superuser(self.env(cr=cr))
+
+    def _is_revalued(self):
+        """Whether the journal's account is revalued at each month's end."""
+        is_foreign = self.currency_id != self.company_id.currency_id
+        return is_foreign and self.revalue_month_end
 
     def _is_before(self, transaction):
         """Whether a balance transaction is part of the opening balance."""

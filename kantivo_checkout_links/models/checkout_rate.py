@@ -10,7 +10,7 @@ from ..const import RATE_DAYS
 class CheckoutRate(models.AbstractModel):
     """Conversion into company currency, at rates that are really there.
 
-    Where a currency has no rate on or before a day, Odoo converts at a later one, or 1:1.
+    Where a currency has none on or before a day, Odoo takes a later one, or 1:1.
     """
 
     _name = "checkout.rate"

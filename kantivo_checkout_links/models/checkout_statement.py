@@ -21,9 +21,12 @@ class CheckoutStatement(models.AbstractModel):
 
     @api.model
     def _close_months(self, gateway):
-        """Make the statements of the months that are over, and count what they hold."""
+        """Make the statements of the months that are over, count what they hold, and
+        revalue it where that is wanted.
+        """
         self._put_into_statements(self._search_open_lines(gateway))
         self._count_closed(gateway)
+        self.env["checkout.revaluation"]._revalue_months(gateway)
 
     @api.model
     def _take_late(self, gateway, lines):

@@ -38,6 +38,7 @@ from . import (
     test_rates,
     test_rebooking,
     test_refund,
+    test_revaluation,
     test_set_contact,
     test_statements,
     test_sync,

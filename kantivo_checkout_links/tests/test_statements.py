@@ -7,23 +7,26 @@ from odoo import Command
 from .common import CheckoutCommon
 
 
-class TestStatements(CheckoutCommon):
-    """Months that are over are closed by statements, and stay right all the same."""
+class StatementsCommon(CheckoutCommon):
+    """Payments and checks on days of one's own choice."""
 
     def setUp(self):
         super().setUp()
         self.gateway.sync_from = datetime(2026, 1, 1)
-        self.pay_on(2026, 1, 20)
 
     def pay_on(self, *day):
-        """A payment of that day, booked with its fee: 106.51 in all."""
+        """A payment of that day, posted with its fee: 106.51 in all."""
+        payment = self.take_payment_on(*day)
+        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
+        return payment
+
+    def take_payment_on(self, *day):
         moment = datetime(*day, 12)
         now = int(moment.replace(tzinfo=timezone.utc).timestamp())
         self.sandbox.set_clock(now=now, frozen=True)
         with freeze_time(moment, tick=True):
             payment = self.pay(self.create_link(110))
         self.deliver()
-        self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         return payment
 
     def check_on(self, *day):
@@ -58,6 +61,28 @@ class TestStatements(CheckoutCommon):
         self.assertEqual(
             self.get_card_balance(), self.gateway.currency_id.format(balance)
         )
+
+    def book_by_hand(self, amount, day):
+        account = self.gateway.journal_id.default_account_id
+        other = self.company_data["default_account_expense"]
+        move = self.env["account.move"].create(
+            {
+                "date": day,
+                "line_ids": [
+                    Command.create({"account_id": account.id, "balance": amount}),
+                    Command.create({"account_id": other.id, "balance": -amount}),
+                ],
+            }
+        )
+        move.action_post()
+
+
+class TestStatements(StatementsCommon):
+    """Months that are over are closed by statements, and stay right all the same."""
+
+    def setUp(self):
+        super().setUp()
+        self.pay_on(2026, 1, 20)
 
     def test_month_is_closed_some_days_after_its_end(self):
         self.check_on(2026, 2, 3)
@@ -126,17 +151,3 @@ class TestStatements(CheckoutCommon):
         self.gateway.post_entries = False
         self.check_on(2026, 2, 10)
         self.assertFalse(self.get_statements())
-
-    def book_by_hand(self, amount, day):
-        account = self.gateway.journal_id.default_account_id
-        other = self.company_data["default_account_expense"]
-        move = self.env["account.move"].create(
-            {
-                "date": day,
-                "line_ids": [
-                    Command.create({"account_id": account.id, "balance": amount}),
-                    Command.create({"account_id": other.id, "balance": -amount}),
-                ],
-            }
-        )
-        move.action_post()
