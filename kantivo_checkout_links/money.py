@@ -15,6 +15,9 @@ from .const import (
 )
 from .sent import without_invisible
 
+# No currency at Stripe has more.
+FINEST_DECIMALS = 3
+
 
 class InvalidAmount(ValueError):
     """What was typed is no amount, or none that Stripe can charge."""
@@ -58,6 +61,27 @@ def to_minor(amount, currency_code: str) -> int:
 def from_minor(minor: int, currency_code: str) -> float:
     """Stripe's integer in major units, as Odoo's Monetary fields hold it."""
     return float(Decimal(minor).scaleb(-stripe_decimals(currency_code)))
+
+
+def stripe_unit(currency_code: str) -> float:
+    """What two amounts at Stripe differ by at least, in major units: also those that
+    nobody chooses, such as fees.
+    """
+    decimals = stripe_decimals(currency_code)
+    return 1.0 if MINOR_UNIT_STEP.get(currency_code) == 100 else 10**-decimals
+
+
+def round_exact(amount: float) -> float:
+    """A sum of Stripe's amounts without what floats add to it."""
+    return round(float(amount), FINEST_DECIMALS)
+
+
+def differs(amount: float, other: float) -> bool:
+    """Whether two amounts of Stripe's in one currency are not the same.
+
+    Odoo's `compare_amounts` leaves out what Odoo rounds, and with it a difference.
+    """
+    return bool(round_exact(amount - other))
 
 
 def smallest_step(currency_code: str) -> Decimal:

@@ -45,5 +45,6 @@ from . import (
     checkout_statement,
     checkout_sync,
     res_company,
+    res_currency,
     res_partner,
 )

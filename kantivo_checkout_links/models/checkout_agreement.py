@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..moments import to_timestamp
-from ..money import from_minor
+from ..money import differs, from_minor, round_exact
 
 ALARM = "kantivo_checkout_links.mail_activity_agreement"
 
@@ -80,9 +80,9 @@ class CheckoutAgreement(models.AbstractModel):
         at_stripe = from_minor(balance, currency.name)
         in_journal = self._get_journal_balance(gateway)
         named = self._get_named_amounts(gateway)
-        difference = currency.round(at_stripe - in_journal)
+        difference = round_exact(at_stripe - in_journal)
         explained = named["waiting"] + named["left_out"] - named["in_transit"]
-        unexplained = currency.round(difference - explained)
+        unexplained = round_exact(difference - explained)
         return {
             "agreement_checked_at": fields.Datetime.now(),
             "agreement_stripe_balance": at_stripe,
@@ -107,7 +107,7 @@ class CheckoutAgreement(models.AbstractModel):
         """The balance of the Stripe journal's account, in the journal's currency."""
         until = gateway.closed_until
         recent = self._sum_items(gateway, [("date", ">", until)] if until else [])
-        return gateway.currency_id.round(gateway.closed_balance + recent)
+        return round_exact(gateway.closed_balance + recent)
 
     @api.model
     def _sum_items(self, gateway, domain):
@@ -144,7 +144,7 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _sum_movements(self, gateway, domain):
         groups = self.env["checkout.movement"]._read_group(domain, [], ["amount:sum"])
-        return gateway.currency_id.round(groups[0][0] or 0)
+        return round_exact(groups[0][0] or 0)
 
     @api.model
     def _count_left_out(self, gateway):
@@ -173,7 +173,7 @@ class CheckoutAgreement(models.AbstractModel):
     def _describe_difference(self, gateway):
         return self.env._(
             "%s can't be explained. Open the gateway and press Show Difference.",
-            gateway.currency_id.format(gateway.agreement_difference),
+            gateway.currency_id._format_exact(gateway.agreement_difference),
         )
 
     # === THE FIRST DIFFERENCE === #
@@ -224,7 +224,7 @@ class CheckoutAgreement(models.AbstractModel):
                 lambda line: line.account_id == account
             )
             booked = sum(lines.mapped("amount_currency"))
-            if movement.currency_id.compare_amounts(booked, movement.amount):
+            if differs(booked, movement.amount):
                 return movement, self.env._("The entry has another amount than Stripe.")
         return None
 
@@ -243,7 +243,7 @@ class CheckoutAgreement(models.AbstractModel):
         for row in reversed(rows):
             net = from_minor(row["net"], gateway.currency_id.name)
             booked = amounts.get(row["id"], 0)
-            if gateway.currency_id.compare_amounts(net, booked):
+            if differs(net, booked):
                 return self._describe_unbooked(gateway, row, net)
         return None
 
@@ -255,7 +255,7 @@ class CheckoutAgreement(models.AbstractModel):
         sentence = self.env._(
             "Stripe moved %(amount)s in %(id)s (%(kind)s), which isn't booked like "
             "that. Sync again; if it stays, look it up in Stripe's dashboard.",
-            amount=gateway.currency_id.format(net),
+            amount=gateway.currency_id._format_exact(net),
             id=row["id"],
             kind=row["type"],
         )

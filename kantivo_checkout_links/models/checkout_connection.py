@@ -32,6 +32,7 @@ class CheckoutConnection(models.AbstractModel):
             *self._examine_permissions(gateway, client),
             *self._examine_currencies(gateway, client),
             *self._examine_rate(gateway),
+            *self._examine_decimals(gateway),
             *self._examine_endpoint(gateway, client),
             *self._examine_provider(gateway),
             *self._examine_fee_tax(gateway),
@@ -107,6 +108,11 @@ class CheckoutConnection(models.AbstractModel):
         if problem := self.env["checkout.rate"]._find_problem(gateway):
             _level, sentence = problem
             yield "warning", sentence
+
+    @api.model
+    def _examine_decimals(self, gateway):
+        for currency in gateway.coarse_currency_ids:
+            yield "warning", currency._describe_coarse()
 
     # === PERMISSIONS === #
 

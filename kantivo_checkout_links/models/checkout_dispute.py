@@ -8,6 +8,7 @@ from ..const import (
     RESPONSE_STATES,
 )
 from ..moments import to_datetime
+from ..monetary import StripeMonetary
 from ..money import from_minor
 
 OPEN_STATES = (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review"}
@@ -43,7 +44,7 @@ class CheckoutDispute(models.Model):
     link_name = fields.Char("Link", related="payment_id.link_name")
     customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    amount = fields.Monetary(readonly=True)
+    amount = StripeMonetary(readonly=True)
     state = fields.Selection(DISPUTE_STATES, required=True, readonly=True)
     reason = fields.Char(readonly=True)
     stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)

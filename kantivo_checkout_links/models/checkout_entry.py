@@ -32,6 +32,7 @@ class CheckoutEntry(models.AbstractModel):
         :raise UserError: if something that the entry needs is missing.
         """
         self._check_settled(movement)
+        self._check_exact(movement)
         value = self._get_company_value(movement)
         others = self._prepare_other_items(movement, value)
         if not movement.amount:
@@ -65,6 +66,24 @@ class CheckoutEntry(models.AbstractModel):
             raise UserError(
                 self.env._("Waiting for Stripe to say what this charge settled for.")
             )
+
+    @api.model
+    def _uses_source_amount(self, movement):
+        kinds = (*KINDS_IN_SOURCE_CURRENCY, "dispute_loss")
+        return movement.kind in kinds and not self._is_for_review(movement)
+
+    @api.model
+    def _check_exact(self, movement):
+        """:raise UserError: if Odoo would round an amount of Stripe's in the entry."""
+        amounts = [
+            (movement.currency_id, movement.amount),
+            (movement.currency_id, movement.tax_amount),
+        ]
+        if self._uses_source_amount(movement):
+            amounts.append((movement.source_currency_id, movement.source_amount))
+        for currency, amount in amounts:
+            if currency._rounds_away(amount):
+                raise UserError(currency._describe_coarse())
 
     @api.model
     def _get_company_value(self, movement):

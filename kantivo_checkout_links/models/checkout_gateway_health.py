@@ -39,6 +39,11 @@ class CheckoutGateway(models.Model):
         default=PAYLOAD_DAYS,
         help="Of events that are done. The events themselves stay. 0: for ever.",
     )
+    coarse_currency_ids = fields.Many2many(
+        "res.currency",
+        compute="_compute_coarse_currency_ids",
+        help="Its own currency and those of its links, where Odoo rounds more.",
+    )
     health_state = fields.Selection(
         [("good", "Good"), ("warning", "Look at It"), ("bad", "Needs You")],
         "Health",
@@ -72,9 +77,23 @@ class CheckoutGateway(models.Model):
             gateway.last_event_at = event_sudo.received_at
             gateway.event_lag = event_sudo._get_lag() if event_sudo else 0
 
+    @api.depends("currency_id.rounding", "link_ids.currency_id.rounding")
+    def _compute_coarse_currency_ids(self):
+        for gateway in self:
+            links_sudo = gateway.sudo().link_ids  # not all who set it up see links
+            currencies = gateway.currency_id | links_sudo.currency_id
+            gateway.coarse_currency_ids = currencies.filtered(
+                lambda currency: currency._is_coarser_than_stripe()
+            )
+
     @api.depends_context("lang")
     @api.depends(
-        "company_id", "currency_id", "endpoint_problem", "post_entries", "sync_error"
+        "coarse_currency_ids",
+        "company_id",
+        "currency_id",
+        "endpoint_problem",
+        "post_entries",
+        "sync_error",
     )
     def _compute_health(self):
         for gateway in self:
@@ -94,6 +113,8 @@ class CheckoutGateway(models.Model):
         if problem := self._find_rate_problem():
             level, sentence = problem
             yield "bad" if level == "missing" else "warning", sentence
+        for currency in self.coarse_currency_ids:
+            yield "bad", currency._describe_coarse()
         if self.revaluation_error and self._is_revalued():
             yield "warning", self.revaluation_error
         if self.events_failed:
@@ -135,6 +156,17 @@ class CheckoutGateway(models.Model):
             "domain": [("gateway_id", "=", self.id)],
             "context": {"search_default_pending": 1, "search_default_failed": 1},
         }
+
+    def action_use_stripe_decimals(self):
+        """Have this gateway's currencies rounded as Stripe counts them, and post what
+        waits for that.
+
+        :raise AccessError: if the user may not change currencies.
+        """
+        self.check_access("write")
+        self.coarse_currency_ids.action_use_stripe_decimals()
+        self.env["checkout.event"]._trigger_processing()
+        return {"type": "ir.actions.client", "tag": "reload"}
 
     def action_retry_events(self):
         """Try everything that failed again now.

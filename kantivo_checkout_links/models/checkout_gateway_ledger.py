@@ -7,6 +7,7 @@ from odoo.fields import Domain
 
 from ..const import PAYMENTS_BALANCE
 from ..moments import to_datetime
+from ..monetary import StripeMonetary
 from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class CheckoutGateway(models.Model):
     closed_until = fields.Date(
         readonly=True, copy=False, help="The end of the last monthly statement."
     )
-    closed_balance = fields.Monetary(
+    closed_balance = StripeMonetary(
         readonly=True,
         copy=False,
         help="What the ledger held then, as last counted.",
@@ -99,20 +100,20 @@ class CheckoutGateway(models.Model):
         copy=False,
     )
     agreement_checked_at = fields.Datetime("Compared On", readonly=True, copy=False)
-    agreement_stripe_balance = fields.Monetary(
+    agreement_stripe_balance = StripeMonetary(
         "Balance at Stripe", readonly=True, copy=False
     )
-    agreement_journal_balance = fields.Monetary(
+    agreement_journal_balance = StripeMonetary(
         "Balance of the Journal", readonly=True, copy=False
     )
-    agreement_in_transit = fields.Monetary(
+    agreement_in_transit = StripeMonetary(
         "Booked, Not at Stripe Yet", readonly=True, copy=False
     )
-    agreement_waiting = fields.Monetary(
+    agreement_waiting = StripeMonetary(
         "At Stripe, Waiting to Be Booked", readonly=True, copy=False
     )
-    agreement_left_out = fields.Monetary("Left Out", readonly=True, copy=False)
-    agreement_difference = fields.Monetary("Unexplained", readonly=True, copy=False)
+    agreement_left_out = StripeMonetary("Left Out", readonly=True, copy=False)
+    agreement_difference = StripeMonetary("Unexplained", readonly=True, copy=False)
 
     # === COMPUTE METHODS === #
 

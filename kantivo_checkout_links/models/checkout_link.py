@@ -8,6 +8,7 @@ from odoo.fields import Domain
 from odoo.tools import float_compare, format_datetime
 from odoo.tools.i18n import format_list
 
+from ..monetary import StripeMonetary
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
 from ..sent import first_word
 from .checkout_base import WITH_ARCHIVED
@@ -193,18 +194,18 @@ class CheckoutLink(models.Model):
         domain=[("state", "not in", UNPAID_STATES)],
         help="Paid, or on the way.",
     )
-    amount_collected = fields.Monetary(
+    amount_collected = StripeMonetary(
         "Collected",
         compute="_compute_totals",
         help="What customers paid, before refunds and lost disputes.",
     )
-    amount_refunded = fields.Monetary("Refunded", compute="_compute_totals")
-    amount_lost = fields.Monetary(
+    amount_refunded = StripeMonetary("Refunded", compute="_compute_totals")
+    amount_lost = StripeMonetary(
         "Lost",
         compute="_compute_totals",
         help="What customers' banks took back for good.",
     )
-    amount_left = fields.Monetary(
+    amount_left = StripeMonetary(
         "Left",
         compute="_compute_totals",
         help="What was collected, less refunds and lost disputes.",
@@ -406,10 +407,13 @@ class CheckoutLink(models.Model):
                 )
 
     def _check_exact(self, vals):
-        """:raise ValidationError: if Odoo rounded what was entered."""
+        """:raise ValidationError: if Odoo rounded what was entered.
+        :raise RedirectWarning: if it needn't, and the user may change that.
+        """
         for name in vals.keys() & set(AMOUNT_FIELDS):
             entered = float(vals[name] or 0)
             if float_compare(entered, self[name], precision_digits=6):
+                self.currency_id._check_stripe_decimals()
                 raise ValidationError(self._describe_step())
 
     # === CRUD METHODS === #
@@ -645,9 +649,14 @@ class CheckoutLink(models.Model):
     def _format_example(self):
         return self._format(self.minimum_amount or 10)
 
+    def _get_step(self):
+        """What amounts differ by at least, at Stripe and in Odoo."""
+        at_stripe = float(smallest_step(self.currency_id.name))
+        return max(at_stripe, self.currency_id.rounding)
+
     def _describe_step(self):
         return self.env._(
             "Amounts in %(currency)s go in steps of %(step)s.",
             currency=self.currency_id.name,
-            step=smallest_step(self.currency_id.name),
+            step=f"{self._get_step():g}",
         )

@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..money import differs
+
 # Journal items know no link, so that `_read_group` would need a query for each.
 BOOKED_BY_LINK = """
     SELECT payment.link_id, SUM(item.amount_currency)
@@ -56,7 +58,7 @@ class CheckoutLink(models.Model):
 
     def _is_same(self, sums, others):
         key = self._origin.id
-        return self.currency_id.is_zero(sums.get(key, 0) - others.get(key, 0))
+        return not differs(sums.get(key, 0), others.get(key, 0))
 
     # === SUMS BY LINK === #
 

@@ -193,7 +193,10 @@ class CheckoutLink(models.Model):
                     "The most that can be paid at once is %s.", self._format_most()
                 )
             )
-        return from_minor(minor, self.currency_id.name)
+        amount = from_minor(minor, self.currency_id.name)
+        if self.currency_id._rounds_away(amount):
+            raise UserError(self._describe_step())
+        return amount
 
     def _count_payers(self):
         """How many customers can pay on Stripe's page right now."""

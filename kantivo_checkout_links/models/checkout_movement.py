@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..monetary import StripeMonetary
 from .checkout_rebooking import REBOOKABLE_KINDS
 
 # A reference that is longer hides the amounts beside it, as on an invoice.
@@ -55,15 +56,15 @@ class CheckoutMovement(models.Model):
         required=True,
         readonly=True,
     )
-    amount = fields.Monetary(
+    amount = StripeMonetary(
         readonly=True, help="What the Stripe balance changes by; negative: less."
     )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    source_amount = fields.Monetary(
+    source_amount = StripeMonetary(
         "Original Amount", currency_field="source_currency_id", readonly=True
     )
     source_currency_id = fields.Many2one("res.currency", readonly=True)
-    tax_amount = fields.Monetary(
+    tax_amount = StripeMonetary(
         "Tax in It", readonly=True, help="The part of a fee that Stripe calls tax."
     )
     occurred_at = fields.Datetime("Date", required=True, readonly=True, index=True)

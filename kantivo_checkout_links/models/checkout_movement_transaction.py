@@ -2,7 +2,7 @@ from odoo import api, models
 
 from ..const import KIND_BY_CATEGORY
 from ..moments import to_datetime
-from ..money import from_minor
+from ..money import differs, from_minor
 from .checkout_entry import FEE_KINDS
 from .checkout_entry_dispute import DISPUTE_KINDS
 
@@ -75,9 +75,7 @@ class CheckoutMovement(models.Model):
             self.write(
                 {"gateway_id": home.id, "amount": amount, "currency_id": currency.id}
             )
-        elif currency != self.currency_id or currency.compare_amounts(
-            amount, self.amount
-        ):
+        elif currency != self.currency_id or differs(amount, self.amount):
             self._set_waiting(self._describe_other_settlement(amount, currency))
 
     def _describe_other_settlement(self, amount, currency):
@@ -285,7 +283,7 @@ class CheckoutMovement(models.Model):
         if self._find_source(gateway, "opening", "opening"):
             return
         amount = balance - self._sum_settled_before(gateway, transaction_ids)
-        if gateway.currency_id.is_zero(amount):
+        if not differs(amount, 0):
             return
         self.create(
             {

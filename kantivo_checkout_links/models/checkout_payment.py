@@ -7,7 +7,8 @@ from ..const import (
     PAID_STATUSES,
 )
 from ..moments import to_datetime
-from ..money import from_minor
+from ..monetary import StripeMonetary
+from ..money import differs, from_minor
 from .checkout_base import WITH_ARCHIVED
 
 # From here on money came in; nothing that Stripe says later makes it an open one again.
@@ -96,10 +97,10 @@ class CheckoutPayment(models.Model):
 
     # Money
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    amount = fields.Monetary(readonly=True)
-    amount_refunded = fields.Monetary("Refunded", readonly=True)
+    amount = StripeMonetary(readonly=True)
+    amount_refunded = StripeMonetary("Refunded", readonly=True)
     settlement_currency_id = fields.Many2one("res.currency", readonly=True)
-    settlement_amount = fields.Monetary(
+    settlement_amount = StripeMonetary(
         "Settled", currency_field="settlement_currency_id", readonly=True
     )
     paid_at = fields.Datetime("Paid On", readonly=True, index=True)
@@ -378,9 +379,7 @@ class CheckoutPayment(models.Model):
 
     def _get_flag(self, amount, currency, charged_at):
         """Why a merchant should look at this payment, if there is a reason."""
-        if currency != self.currency_id or currency.compare_amounts(
-            amount, self.amount
-        ):
+        if currency != self.currency_id or differs(amount, self.amount):
             return "mismatch"
         if self._is_late(to_datetime(charged_at)):
             return "late"

@@ -7,6 +7,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ..const import WORK_ATTEMPTS
+from ..money import round_exact
 from .checkout_refund import OVER_STATES
 
 _logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class CheckoutPayment(models.Model):
         """What can still be refunded, counting refunds that are under way."""
         refunds = self.refund_ids.filtered(lambda r: r.state not in OVER_STATES)
         paid = self.amount if self.paid_at else 0
-        return self.currency_id.round(paid - sum(refunds.mapped("amount")))
+        return round_exact(paid - sum(refunds.mapped("amount")))
 
     # === BUSINESS METHODS - STATES === #
 
@@ -152,5 +153,5 @@ class CheckoutPayment(models.Model):
             return "disputed"
         if not refunded:
             return "paid"
-        partly = self.currency_id.compare_amounts(refunded, self.amount) < 0
+        partly = round_exact(refunded - self.amount) < 0
         return "partially_refunded" if partly else "refunded"

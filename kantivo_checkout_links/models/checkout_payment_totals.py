@@ -1,5 +1,6 @@
-from odoo import api, fields, models
+from odoo import api, models
 
+from ..monetary import StripeMonetary
 from .checkout_dispute import OPEN_STATES
 from .checkout_movement_transaction import FEE_KINDS
 
@@ -13,43 +14,43 @@ class CheckoutPayment(models.Model):
 
     _inherit = "checkout.payment"
 
-    amount_lost = fields.Monetary(
+    amount_lost = StripeMonetary(
         "Lost",
         compute="_compute_amounts_left",
         store=True,
         help="What the customer's bank took back for good.",
     )
-    amount_left = fields.Monetary(
+    amount_left = StripeMonetary(
         "Left",
         compute="_compute_amounts_left",
         store=True,
         help="What was paid, less refunds and lost disputes.",
     )
-    tax_amount = fields.Monetary(
+    tax_amount = StripeMonetary(
         "Tax",
         compute="_compute_taxes",
         store=True,
         help="The taxes posted for what is left: less those that refunds and lost "
         "disputes took back. None where an invoice has them.",
     )
-    untaxed_amount = fields.Monetary(
+    untaxed_amount = StripeMonetary(
         compute="_compute_taxes", store=True, help="What is left, without the taxes."
     )
-    fee_amount = fields.Monetary(
+    fee_amount = StripeMonetary(
         "Fees",
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",
         store=True,
         help="All that Stripe kept for this payment, also for disputes.",
     )
-    returned_amount = fields.Monetary(
+    returned_amount = StripeMonetary(
         "Returned",
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",
         store=True,
         help="Refunds and lost disputes, as Stripe settled them.",
     )
-    net_amount = fields.Monetary(
+    net_amount = StripeMonetary(
         "Net",
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",

@@ -5,6 +5,7 @@ from odoo.tools.misc import format_date
 
 from ..const import EVENT_DAYS, PAYOUT_STATES
 from ..moments import to_datetime
+from ..monetary import StripeMonetary
 from ..money import from_minor
 from ..stripe_dashboard import get_dashboard_url
 
@@ -32,7 +33,7 @@ class CheckoutPayout(models.Model):
         related="gateway_id.company_id", store=True, index=True
     )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    amount = fields.Monetary(readonly=True, help="Just what arrives at the bank.")
+    amount = StripeMonetary(readonly=True, help="Just what arrives at the bank.")
     state = fields.Selection(PAYOUT_STATES, required=True, readonly=True)
     stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
     created_at = fields.Datetime("Sent", readonly=True)
@@ -50,9 +51,9 @@ class CheckoutPayout(models.Model):
     )
     transaction_ids = fields.Json(readonly=True)
     movement_ids = fields.One2many("checkout.movement", "payout_id", "Made Of")
-    items_amount = fields.Monetary("Listed", compute="_compute_items")
-    foreign_amount = fields.Monetary("Of Other Software", compute="_compute_items")
-    missing_amount = fields.Monetary(
+    items_amount = StripeMonetary("Listed", compute="_compute_items")
+    foreign_amount = StripeMonetary("Of Other Software", compute="_compute_items")
+    missing_amount = StripeMonetary(
         "Not Listed",
         compute="_compute_items",
         help="Money from before the first sync, or of a payout sent by hand.",
@@ -173,7 +174,7 @@ class CheckoutPayout(models.Model):
                 ]
             )
             (movements - payout._get_own_movements()).payout_id = payout
-            payout.is_complete = payout.currency_id.is_zero(payout.missing_amount)
+            payout.is_complete = not payout.missing_amount
 
     def _get_own_movements(self):
         """The movements that are the payout, or its coming back; not what is in it."""

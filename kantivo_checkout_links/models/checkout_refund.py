@@ -5,7 +5,8 @@ from odoo.exceptions import AccessError, UserError
 
 from ..const import REFUND_REASONS, REFUND_STATES
 from ..moments import to_datetime
-from ..money import InvalidAmount, from_minor, to_minor
+from ..monetary import StripeMonetary
+from ..money import InvalidAmount, differs, from_minor, round_exact, to_minor
 from ..stripe_client import StripeError
 
 OVER_STATES = ("failed", "canceled")
@@ -41,7 +42,7 @@ class CheckoutRefund(models.Model):
     link_name = fields.Char("Link", related="payment_id.link_name")
     customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one(related="payment_id.currency_id")
-    amount = fields.Monetary(required=True, readonly=True)
+    amount = StripeMonetary(required=True, readonly=True)
     state = fields.Selection(
         [("requested", "Requested"), *REFUND_STATES],
         required=True,
@@ -115,7 +116,7 @@ class CheckoutRefund(models.Model):
 
     def _check_repeatable(self, amount):
         """What came of a key's refund is told again, and it stays as it was."""
-        if amount and self.currency_id.compare_amounts(amount, self.amount):
+        if amount and differs(amount, self.amount):
             raise UserError(
                 self.env._(
                     "This key is of a refund of %s already. Take another key for "
@@ -136,12 +137,14 @@ class CheckoutRefund(models.Model):
         if not payment.stripe_charge_id or left <= 0:
             raise UserError(self.env._("There is nothing left to refund."))
         amount = left if amount is None else amount
-        if payment.currency_id.compare_amounts(amount, left) > 0:
+        if round_exact(amount - left) > 0:
             raise UserError(
                 self.env._(
                     "Only %s is left to refund.", payment.currency_id.format(left)
                 )
             )
+        if differs(amount, left) and payment.currency_id._rounds_away(amount):
+            raise UserError(payment.currency_id._describe_coarse())
         return self._check_minor(payment.currency_id, amount)
 
     @api.model

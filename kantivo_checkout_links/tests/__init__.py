@@ -6,6 +6,7 @@ from . import (
     test_companies,
     test_currency,
     test_dates,
+    test_decimals,
     test_dispute,
     test_dispute_outcome,
     test_entry_texts,

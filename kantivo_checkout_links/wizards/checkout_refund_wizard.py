@@ -3,6 +3,7 @@ from uuid import uuid4
 from odoo import api, fields, models
 
 from ..const import REFUND_REASONS
+from ..monetary import StripeMonetary
 
 
 class CheckoutRefundWizard(models.TransientModel):
@@ -19,7 +20,7 @@ class CheckoutRefundWizard(models.TransientModel):
     settlement_currency_id = fields.Many2one(
         related="payment_id.settlement_currency_id", related_sudo=False
     )
-    amount = fields.Monetary(
+    amount = StripeMonetary(
         required=True,
         compute="_compute_amount",
         compute_sudo=False,
@@ -27,8 +28,8 @@ class CheckoutRefundWizard(models.TransientModel):
         readonly=False,
         precompute=True,
     )
-    amount_left = fields.Monetary("Can Be Refunded", compute="_compute_amount_left")
-    fee_amount = fields.Monetary(
+    amount_left = StripeMonetary("Can Be Refunded", compute="_compute_amount_left")
+    fee_amount = StripeMonetary(
         related="payment_id.fee_amount",
         related_sudo=False,
         currency_field="settlement_currency_id",
