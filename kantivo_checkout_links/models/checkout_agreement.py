@@ -244,14 +244,16 @@ class CheckoutAgreement(models.AbstractModel):
             net = from_minor(row["net"], gateway.currency_id.name)
             booked = amounts.get(row["id"], 0)
             if differs(net, booked):
-                return self._describe_unbooked(gateway, row, net)
+                return self._describe_unbooked(gateway, row, net, booked)
         return None
 
     @api.model
-    def _describe_unbooked(self, gateway, row, net):
+    def _describe_unbooked(self, gateway, row, net, posted):
         movement = self.env["checkout.movement"].search(
             [("balance_transaction_id", "=", row["id"])], limit=1
         )
+        if movement:
+            return movement, self._describe_rounded(gateway, row, net, posted)
         sentence = self.env._(
             "Stripe moved %(amount)s in %(id)s (%(kind)s), which isn't booked like "
             "that. Sync again; if it stays, look it up in Stripe's dashboard.",
@@ -259,4 +261,18 @@ class CheckoutAgreement(models.AbstractModel):
             id=row["id"],
             kind=row["type"],
         )
-        return movement or None, sentence
+        return None, sentence
+
+    @api.model
+    def _describe_rounded(self, gateway, row, net, posted):
+        """What to do about an amount that was rounded when it was posted."""
+        currency = gateway.currency_id
+        return self.env._(
+            "Stripe moved %(amount)s in %(id)s, and %(posted)s is posted for it. Post "
+            "the difference of %(difference)s by a journal entry between the account "
+            "of the Stripe journal and that of this transaction.",
+            amount=currency._format_exact(net),
+            id=row["id"],
+            posted=currency._format_exact(posted),
+            difference=currency._format_exact(net - posted),
+        )

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from odoo import Command
 from odoo.exceptions import AccessError, RedirectWarning, UserError, ValidationError
 from odoo.tests import new_test_user
 
@@ -115,7 +116,30 @@ class TestCoarseBalance(DecimalsCommon):
         self.assertEqual(self.forints.agreement_difference, 0.5)
         notice = self.forints.action_view_difference()["params"]
         self.assertIn(fee.balance_transaction_id, notice["message"])
+        self.assertIn("Post the difference of 0.50", notice["message"])
         self.assertEqual(notice["next"]["res_id"], fee.id)
+        self.post_by_hand(account, 0.5)
+        self.assertEqual(self.check(), "green")
+
+    def post_by_hand(self, account, amount):
+        item = {"currency_id": self.huf.id}
+        move = self.env["account.move"].create(
+            {
+                "line_ids": [
+                    Command.create(
+                        {**item, "account_id": account.id, "amount_currency": amount}
+                    ),
+                    Command.create(
+                        {
+                            **item,
+                            "account_id": self.forints.fee_account_id.id,
+                            "amount_currency": -amount,
+                        }
+                    ),
+                ]
+            }
+        )
+        move.action_post()
 
     def test_it_is_said_before_the_first_payment(self):
         notice = self.forints.action_test_connection()["params"]["message"]
