@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
+from .audit_trail import get_requester, with_audit_trail
+
 # In the context of our own code only: no remote call can carry an object like this.
 UNPROTECTED = object()
 
@@ -124,11 +126,17 @@ class AccountMove(models.Model):
 
     # === CRUD METHODS === #
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `account`: an audit trail has our entries, too."""
+        moves = super(AccountMove, with_audit_trail(self)).create(vals_list)
+        return moves.with_env(self.env)
+
     def write(self, vals):
         """Override of `account`: what happened at Stripe stays as it is booked."""
         if vals.keys() & PROTECTED_FIELDS or vals.get("state") in ("draft", "cancel"):
             self._check_no_checkout_movement()
-        return super().write(vals)
+        return super(AccountMove, with_audit_trail(self)).write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_checkout(self):
@@ -165,6 +173,24 @@ class AccountMove(models.Model):
         """
         closed = self._get_violated_lock_dates(self.date, has_tax=False)
         return bool(self.inalterable_hash or closed)
+
+    def _message_compute_author(self, author_id=None, email_from=None):
+        """Override of `mail`: what our code does was asked for by somebody."""
+        requester = get_requester(self.env)
+        if requester and author_id is None and not email_from:
+            author_id = requester.partner_id
+        return super()._message_compute_author(author_id, email_from)
+
+    def _log_matching(self):
+        """Note in the audit trail that these entries were matched with each other."""
+        self._message_log_batch(
+            {
+                move.id: self.env._(
+                    "Matched with %s.", ", ".join((self - move).mapped("name"))
+                )
+                for move in self
+            }
+        )
 
     def _unprotected(self):
         """These entries for our own code, which may correct what others may not."""

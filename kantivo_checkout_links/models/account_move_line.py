@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .audit_trail import is_logged, with_audit_trail
+
 # What an item books, and what Odoo works it out anew from. Reconciling, analytics and
 # texts stay free.
 PROTECTED_FIELDS = frozenset(
@@ -24,13 +26,14 @@ class AccountMoveLine(models.Model):
         """Override of `account`: nothing is added to the entry of a Stripe movement."""
         move_ids = {vals["move_id"] for vals in vals_list if vals.get("move_id")}
         self.env["account.move"].browse(move_ids)._check_no_checkout_movement()
-        return super().create(vals_list)
+        lines = super(AccountMoveLine, with_audit_trail(self)).create(vals_list)
+        return lines.with_env(self.env)
 
     def write(self, vals):
         """Override of `account`: items of a Stripe movement keep what they book."""
         if vals.keys() & PROTECTED_FIELDS:
             self.move_id._check_no_checkout_movement()
-        return super().write(vals)
+        return super(AccountMoveLine, with_audit_trail(self)).write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_checkout(self):
@@ -41,3 +44,12 @@ class AccountMoveLine(models.Model):
     def _filter_checkout_base(self):
         """The item that says what the money of a Stripe movement was, taxes aside."""
         return self.filtered(lambda line: not line.tax_repartition_line_id)[:1]
+
+    # === BUSINESS METHODS === #
+
+    def reconcile(self):
+        """Override of `account`: an audit trail says what our code matched."""
+        res = super(AccountMoveLine, with_audit_trail(self)).reconcile()
+        if is_logged(self.env):
+            self.move_id._log_matching()
+        return res

@@ -7,6 +7,7 @@ from odoo import SUPERUSER_ID, api, models, modules
 from odoo.exceptions import UserError
 
 from ..const import ADVISORY_LOCK, LOCK_TIMEOUT, WORK_ATTEMPTS
+from .audit_trail import REQUESTER_KEY, Requester
 
 _logger = logging.getLogger(__name__)
 
@@ -75,12 +76,14 @@ class CheckoutGateway(models.Model):
         """The gateway with company, time zone and language said, never inherited."""
         company = self.sudo().company_id  # the caller may be a payer
         gateway = self.with_env(env(user=SUPERUSER_ID, su=True))
-        return gateway.with_company(company).with_context(
-            allowed_company_ids=company.ids,
-            tz=gateway.tz,
-            lang=company.partner_id.lang or "en_US",
-            tracking_disable=True,
-        )
+        context = {
+            "allowed_company_ids": company.ids,
+            "tz": gateway.tz,
+            "lang": company.partner_id.lang or "en_US",
+            "tracking_disable": True,
+            REQUESTER_KEY: Requester(self.env.user.sudo().partner_id.id),
+        }
+        return gateway.with_company(company).with_context(**context)
 
     @api.model
     def _commit(self):

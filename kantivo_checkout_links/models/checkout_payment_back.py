@@ -3,7 +3,7 @@ from uuid import uuid4
 
 from psycopg2.errors import SerializationFailure, UniqueViolation
 
-from odoo import fields, models
+from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import UserError
 
 from ..const import WORK_ATTEMPTS
@@ -114,7 +114,7 @@ class CheckoutPayment(models.Model):
         Nothing may leave this method: the money has gone back by now, and whoever was
         told of a failure, a program or Odoo itself, would ask for it once more.
         """
-        gateway_sudo = self.gateway_id.sudo()  # posting needs it
+        gateway_sudo = self.gateway_id.with_user(SUPERUSER_ID)  # also others' events
         try:
             gateway_sudo._work_exclusively(self.env["checkout.event"]._process_gateway)
         except UserError:

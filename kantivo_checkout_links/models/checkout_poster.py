@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tools.misc import format_date
 
 from ..const import POST_BATCH
+from .audit_trail import REQUESTER_KEY, Requester, is_logged
 from .checkout_entry import has_analytics
 from .checkout_entry_dispute import DISPUTE_KINDS
 
@@ -60,7 +61,19 @@ class CheckoutPoster(models.AbstractModel):
         derived = movements.filtered(lambda m: m.kind in DERIVED_KINDS)
         self._post_together(movements - derived)
         for movement in derived:
-            self._post_together(movement)
+            self._on_behalf_of_requester(movement)._post_together(movement)
+
+    @api.model
+    def _on_behalf_of_requester(self, movement):
+        """The poster in the name of who asked for a refund, for the audit trail."""
+        if not is_logged(self.env):
+            return self
+        refund = movement.payment_id.refund_ids.filtered(
+            lambda r: r.stripe_id == movement.stripe_source_id
+        )
+        partner = refund.user_id.partner_id
+        context = {REQUESTER_KEY: Requester(partner.id)} if partner else {}
+        return self.with_context(**context)
 
     @api.model
     def _post_together(self, movements):
@@ -149,7 +162,7 @@ class CheckoutPoster(models.AbstractModel):
             if any(item.balance > 0 for item in items) and any(
                 item.balance < 0 for item in items
             ):
-                items.reconcile()
+                items.with_env(self.env).reconcile()
 
     @api.model
     def _get_held_lines(self, movement):

@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_agreement,
+    test_audit_trail,
     test_brand,
     test_charge_entry,
     test_companies,
