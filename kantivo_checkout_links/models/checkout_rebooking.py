@@ -149,7 +149,24 @@ class CheckoutRebooking(models.AbstractModel):
         base = lines._filter_checkout_base()
         if base.account_id == account and base.tax_ids == taxes:
             raise UserError(
-                self.env._("It is posted like this. Choose another account or taxes.")
+                self.env._(
+                    "This is how it is posted now. Choose another account or other "
+                    "taxes."
+                )
+            )
+
+    @api.model
+    def _check_countries(self, items):
+        """Odoo takes taxes of one country on an entry (account.move,
+        `_validate_taxes_country`).
+        """
+        taxes = self.env["checkout.entry.tax"]._get_taxes_in(items)
+        if len(taxes.country_id) > 1:
+            raise UserError(
+                self.env._(
+                    "Odoo takes taxes of one country on an entry. Reclassify without "
+                    "taxes first, then once more with the new ones."
+                )
             )
 
     # === ITEMS === #
@@ -229,6 +246,7 @@ class CheckoutRebooking(models.AbstractModel):
         journal = poster._get_general_journal(movement)
         items = [*self._prepare_mirror(lines), *new_items]
         poster._check_balanced(movement.company_id, items)
+        self._check_countries(items)
         return {
             **poster._prepare_move_vals(movement, journal, items, date),
             "ref": self.env._("Reclassification of %s", movement.move_id.name),

@@ -429,7 +429,7 @@ class TestReclassifyDialog(CheckoutCommon):
 
     def test_says_at_once_what_is_in_the_way(self):
         with self.open_dialog() as dialog:
-            self.assertIn("posted like this", dialog.obstacle)
+            self.assertIn("posted now", dialog.obstacle)
             self.assertFalse(dialog.preview)
             dialog.account_id = self.other_income
             self.assertFalse(dialog.obstacle)
@@ -437,7 +437,7 @@ class TestReclassifyDialog(CheckoutCommon):
             self.assertIn("holds what is at Stripe", dialog.obstacle)
 
     def test_the_same_again_is_refused(self):
-        with self.assertRaisesRegex(UserError, "posted like this"):
+        with self.assertRaisesRegex(UserError, "posted now"):
             self.charge.action_rebook(self.income, self.vat)
         self.assertFalse(self.charge.rebooking_move_ids)
 

@@ -1,6 +1,7 @@
 import random
 
 from odoo import Command
+from odoo.exceptions import UserError
 
 from .common import CheckoutCommon
 
@@ -494,6 +495,20 @@ class TestRegistrationAbroad(TaxCommon):
     def test_sale_to_a_stranger_is_booked(self):
         self.gateway.partner_policy = "none"
         self.pay_from_denmark()
+
+    def test_taxes_of_two_countries_need_two_reclassifications(self):
+        payment = self.pay_from_denmark()
+        charge = self.get_movement(payment, "charge")
+        income = self.gateway.income_account_id
+        with self.assertRaisesRegex(UserError, "without taxes first"):
+            charge.action_rebook(income, self.tax)
+        charge.action_rebook(income)
+        charge.action_rebook(income, self.tax)
+        self.assertEqual(charge._get_booked_lines().tax_ids, self.tax)
+        self.assertFalse(payment.fiscal_position_id)
+        moves = charge.move_id | charge.rebooking_move_ids
+        owed = moves.line_ids.filtered(lambda line: line.tax_line_id == self.moms)
+        self.assertEqual(sum(owed.mapped("balance")), 0)
 
     def test_lost_dispute_and_rebooking_are_booked(self):
         self.gateway.dispute_loss_account_id = False
