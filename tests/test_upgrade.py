@@ -108,6 +108,8 @@ def live_through_everything(shop):
         shop.pay_unnoticed(link)
         shop.wait_until_booked(link)
     begin_checkout(links["Kept"])
+    links["Held"] = shop.make_link("Held", max_payments=1)
+    begin_checkout(links["Held"])
     _refund(shop, links["Refunded in part"])
     _dispute(shop, links["Disputed"])
     shop.admin.call("checkout.link", "action_deactivate", [links["Closed"].id])
@@ -205,6 +207,13 @@ def test_upgrade_keeps_every_row_and_value(upgraded):
 
 def _values(rows, columns):
     return sorted(repr([(name, row[name]) for name in sorted(columns)]) for row in rows)
+
+
+def test_checkout_from_before_is_continued(upgraded):
+    shop, link = upgraded.shop, upgraded.links["Held"]
+    (session,) = shop.sessions_made(link)
+    assert payer.submit(payer.open_page(link.url)).url == session["url"]
+    assert len(shop.sessions_made(link)) == 1
 
 
 def test_what_was_left_open_is_said(upgraded):

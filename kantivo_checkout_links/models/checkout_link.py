@@ -5,7 +5,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import float_compare, format_datetime
+from odoo.tools import float_compare, format_time
 from odoo.tools.i18n import format_list
 
 from ..monetary import StripeMonetary
@@ -634,9 +634,8 @@ class CheckoutLink(models.Model):
     def _describe_hold(self):
         return self.env._(
             "Every place is held by a customer who is paying right now, the first one "
-            "until %s. Others are asked to try again then. Release ends these "
-            "checkouts.",
-            format_datetime(self.env, self.held_until, dt_format="short"),
+            "until %s. Release ends these checkouts.",
+            format_time(self.env, self.held_until, time_format="short"),
         )
 
     def _format(self, amount):

@@ -148,6 +148,10 @@ class CheckoutPayment(models.Model):
         "WHERE stripe_checkout_session_id IS NOT NULL",
         "This Checkout Session has a payment already.",
     )
+    # The return page knows no gateway.
+    _session_idx = models.Index(
+        "(stripe_checkout_session_id) WHERE stripe_checkout_session_id IS NOT NULL"
+    )
     _form_idx = models.Index("(form_uuid) WHERE state = 'open'")
     _intent_idx = models.Index(
         "(stripe_payment_intent_id) WHERE stripe_payment_intent_id IS NOT NULL"

@@ -133,12 +133,12 @@ class TestPayPage(PayPageCase):
             self.assertEqual(answer.status_code, 200)
             self.assertNotIn("Set-Cookie", answer.headers)
 
-    def test_page_weighs_less_than_40_kilobytes(self):
-        page = self.get_page(self.create_link())
+    def test_page_weighs_at_most_24_kilobytes_in_at_most_4_requests(self):
+        page = self.get_page(self.create_open_link(minimum_amount=5))
         paths = re.findall(r'(?:href|src)="(/kantivo_checkout_links/[^"]+)"', page.text)
-        self.assertLessEqual(len(paths) + 1, 6)
+        self.assertLessEqual(len(paths) + 1, 4)
         weight = sum(len(self.url_open(path).content) for path in paths)
-        self.assertLess(weight + len(page.content), 40_000)
+        self.assertLessEqual(weight + len(page.content), 24 * 1024)
 
     def test_texts_of_the_merchant_are_shown_as_text(self):
         link = self.create_link(

@@ -7,7 +7,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user
-from odoo.tools import mute_logger
+from odoo.tools import format_time, mute_logger
 
 from .common import CLIENT_LOGGER, CheckoutCommon
 from .test_pay_page import PayPageCase
@@ -322,7 +322,10 @@ class TestRelease(CheckoutCommon):
     def test_held_link_says_until_when(self):
         self.assertEqual(self.link.availability, "held")
         self.assertEqual(self.link.held_until, self.payment.session_expires_at)
-        self.assertIn("Release", self.link.closed_hint)
+        until = format_time(
+            self.env, self.payment.session_expires_at, time_format="short"
+        )
+        self.assertIn(f"until {until}. Release", self.link.closed_hint)
 
     def test_release_frees_the_place_once_stripe_confirms(self):
         self.assertEqual(self.release(), "success")
