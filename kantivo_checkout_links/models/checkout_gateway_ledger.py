@@ -193,7 +193,8 @@ class CheckoutGateway(models.Model):
         if has_read:
             self.sync_from = max(self.sync_from, fields.Datetime.now())
         self.env["checkout.agreement"]._update_alarm(self)
-        self._update_health_activity()
+        if self._get_health_activities():  # none is made while it is created
+            self._update_health_activity()
 
     def _get_siblings(self):
         """The company's gateways of the same account and mode, this one first, with

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.tests import new_test_user
 from odoo.tools.misc import format_date
 
 from .common import CheckoutCommon
@@ -211,6 +212,28 @@ class TestRateWarnings(RateCommon):
         self.add_rate(self.gbp, 1.25)
         self.assertNotIn(missing, self.read_warnings())
         self.assertEqual(self.pounds.health_state, "good")
+
+    def test_gateway_without_a_rate_can_be_made_and_its_sync_asks_for_one(self):
+        groups = "base.group_user,account.group_account_manager"
+        manager = new_test_user(self.env, "manager", groups)
+        gateway = (
+            self.env["checkout.gateway"]
+            .with_user(manager)
+            .create(
+                {
+                    "name": "New",
+                    "currency_id": self.eur.id,
+                    "secret_key": "sk_test_new",
+                    "post_entries": True,
+                }
+            )
+        )
+        self.assertIn(self.describe_missing(self.eur), gateway.health_message)
+        self.sandbox.settings(currencies=["eur"])
+        gateway.sudo().action_sync()
+        self.env.invalidate_all()
+        [activity] = gateway.sudo().activity_ids
+        self.assertIn(self.describe_missing(self.eur), activity.note)
 
     def test_rate_of_more_than_35_days_warns(self):
         rate = self.add_rate(self.gbp, 1.25, days_ago=36)
