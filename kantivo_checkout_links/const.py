@@ -62,6 +62,53 @@ MINOR_UNIT_STEP = {
 AMOUNT_DIGITS = 8
 AMOUNT_DIGITS_BY_CURRENCY = {"COP": 10, "IDR": 12, "INR": 9}
 
+# Stripe's minimum for a charge by settlement currency, in major units, as its page said
+# in November 2026. A gateway's can be changed: it depends on account and method.
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+MINIMUM_AMOUNTS = {
+    "AED": 2.0,
+    "ARS": 0.5,
+    "AUD": 0.5,
+    "BRL": 0.5,
+    "CAD": 0.5,
+    "CHF": 0.5,
+    "COP": 0.5,
+    "CZK": 15.0,
+    "DKK": 2.5,
+    "EUR": 0.5,
+    "GBP": 0.3,
+    "HKD": 4.0,
+    "HUF": 175.0,
+    "IDR": 0.5,
+    "ILS": 0.5,
+    "INR": 0.5,
+    "JPY": 50.0,
+    "KRW": 50.0,
+    "MXN": 10.0,
+    "MYR": 2.0,
+    "NOK": 3.0,
+    "NZD": 0.5,
+    "PHP": 0.5,
+    "PLN": 2.0,
+    "RON": 2.0,
+    "RUB": 0.5,
+    "SEK": 3.0,
+    "SGD": 0.5,
+    "THB": 10.0,
+    "USD": 0.5,
+    "ZAR": 0.5,
+}
+
+# Stripe's error for a charge below its minimum.
+# https://docs.stripe.com/error-codes#amount-too-small
+TOO_SMALL = "amount_too_small"
+
+# The longest texts that Stripe takes: a title is also the description of its intent.
+# https://docs.stripe.com/api/payment_intents/create#create_payment_intent-description
+MAX_TITLE_LENGTH = 1000
+# Any other text.
+MAX_TEXT_LENGTH = 5000
+
 # Checkout Session's `payment_status` values that mean "the money is there".
 # https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-payment_status
 PAID_STATUSES = frozenset({"paid", "no_payment_required"})

@@ -97,6 +97,22 @@ def largest_minor(currency_code: str) -> int:
     return (10**digits - 1) // step * step
 
 
+_STATED_MINIMUM = re.compile(r"at least \D{0,5}([\d,]+(?:\.\d+)?) ([a-z]{3})\b", re.I)
+
+
+def read_minimum(message: str) -> tuple[Decimal, str] | None:
+    """The minimum that Stripe states when it refuses an amount as too small.
+
+    :param message: Such as "Amount must be at least $0.50 usd".
+    :return: The amount in major units and its currency's code; None if it states none
+        with a currency, as in "at least 50 cents".
+    """
+    stated = _STATED_MINIMUM.search(message)
+    if not stated:
+        return None
+    return Decimal(stated[1].replace(",", "")), stated[2].upper()
+
+
 # What groups digits in no more than one way, in one form; and what else means the same.
 _GROUPING_SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’]")
 _ALIKE = str.maketrans({"٫": ".", "٬": "'", "．": ".", "，": ",", "＄": "$", "￥": "¥"})

@@ -11,7 +11,7 @@ from odoo.http import request
 from odoo.tools import format_time
 
 from ..brand import get_palette
-from ..const import NONCE_HOURS, RETURN_PAGE_POLLS
+from ..const import NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
 from ..models.checkout_link_payment import FORM_SCOPE, RESUME_SCOPE
 from ..sent import as_text
 from ..stripe_client import StripeError
@@ -98,7 +98,7 @@ class PayPage:
         try:
             url = payment_sudo._open_session()
         except StripeError as error:
-            return self.render_retry(error, nonce, typed_amount)
+            return self.render_failure(error, nonce, typed_amount)
         if not url:
             over = self.env._("This checkout has expired. Please start again.")
             return self.render_form(None, typed_amount, over)
@@ -191,19 +191,24 @@ class PayPage:
         }
         return self._render("message_page", link_sudo.company_id, values, 410)
 
-    def render_retry(self, error, nonce, wish):
-        """Stripe couldn't be had. The same form again, if Stripe may have heard it."""
+    def render_failure(self, error, nonce, typed_amount):
+        """Stripe made no session: what the payer can do about it, if anything."""
+        link_sudo = self.link_sudo
+        if error.code == TOO_SMALL and link_sudo.amount_type == "open":
+            too_small = link_sudo._describe_too_small()
+            return self.render_form(None, typed_amount, too_small)
+        retry = error.is_passing and {
+            "action": self.path,
+            "nonce": nonce if error.may_have_acted else self.make_new_nonce(),
+            "amount_input": typed_amount,
+        }
         values = {
             "kind": "retry",
             "heading": self.env._("That didn't go through"),
             "text": self._describe_trouble(error),
-            "retry": {
-                "action": self.path,
-                "nonce": nonce if error.may_have_acted else self.make_new_nonce(),
-                "amount_input": wish,
-            },
+            "retry": retry,
         }
-        return self._render("message_page", self.link_sudo.company_id, values, 503)
+        return self._render("message_page", link_sudo.company_id, values, 503)
 
     def render_not_found(self):
         """Says nothing about what exists, and not in a language that would."""

@@ -23,6 +23,7 @@ from . import (
     checkout_gateway_setup,
     checkout_link,
     checkout_link_ledger,
+    checkout_link_minimum,
     checkout_link_payment,
     checkout_link_places,
     checkout_link_posting,

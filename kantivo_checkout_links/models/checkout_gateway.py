@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
+from ..const import MINIMUM_AMOUNTS
 from .checkout_base import WITH_ARCHIVED
 
 _logger = logging.getLogger(__name__)
@@ -184,6 +185,14 @@ class CheckoutGateway(models.Model):
             "company and those that all companies share."
         ),
     )
+    minimum_amount = fields.Monetary(
+        "Stripe's Minimum",
+        compute="_compute_minimum_amount",
+        store=True,
+        readonly=False,
+        help="The smallest payment that Stripe takes in the settlement currency. Links "
+        "below it warn you.",
+    )
     post_entries = fields.Boolean(
         "Post Journal Entries",
         copy=False,
@@ -273,6 +282,11 @@ class CheckoutGateway(models.Model):
             self.journal_id
             and self.env["account.move"].sudo().search_count(domain, limit=1)
         )
+
+    @api.depends("currency_id")
+    def _compute_minimum_amount(self):
+        for gateway in self:
+            gateway.minimum_amount = MINIMUM_AMOUNTS.get(gateway.currency_id.name, 0)
 
     @api.depends("company_id")
     def _compute_income_account_id(self):

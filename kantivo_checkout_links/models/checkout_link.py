@@ -396,16 +396,6 @@ class CheckoutLink(models.Model):
                 self.env._("The number of payments can't be negative.")
             )
 
-    @api.constrains("success_url")
-    def _check_success_url(self):
-        for link in self:
-            if link.success_url and not link.success_url.startswith(
-                ("https://", "http://")
-            ):
-                raise ValidationError(
-                    self.env._("The address to continue to starts with https://.")
-                )
-
     def _check_exact(self, vals):
         """:raise ValidationError: if Odoo rounded what was entered.
         :raise RedirectWarning: if it needn't, and the user may change that.
@@ -456,6 +446,7 @@ class CheckoutLink(models.Model):
             link._check_exact(vals)
         changed = self.filtered(lambda link: link._get_price() != prices[link])
         changed._expire_open_sessions()
+        changed._forget_refusal()
         return res
 
     def _get_price(self):

@@ -127,8 +127,11 @@ class CheckoutPayment(models.Model):
             )
         except StripeError as error:
             self._set_failed(str(error))
+            if error.kind == "refused":
+                self.link_id._set_refused(self.amount, error)
             raise
         self._set_open(session)
+        self.link_id._set_accepted()
         if self.expiry_requested:  # the link was closed while we asked
             self._request_expiry()
             return False

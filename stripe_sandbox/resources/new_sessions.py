@@ -9,6 +9,7 @@ SHORTEST, LONGEST = 30 * 60, 24 * 3600
 SLACK = 10
 """Seconds by which the clocks of client and Stripe may differ."""
 MAX_LINES = 100
+MAX_TEXT = 5000
 
 # Shown in the answer as they were sent.
 ECHOED = (
@@ -164,7 +165,20 @@ def _price_data(line, param):
             f"{param}[price_data][unit_amount]",
             "parameter_invalid_integer",
         )
+    _check_product(price_data["product_data"], f"{param}[price_data][product_data]")
     return price_data
+
+
+def _check_product(product, param):
+    if not product["name"].strip():
+        raise errors.invalid(
+            "You passed an empty string. Empty values unset a parameter, but this one "
+            "cannot be unset.",
+            f"{param}[name]",
+            "parameter_invalid_empty",
+        )
+    for name in ("name", "description"):
+        check_length(product.get(name), MAX_TEXT, f"{param}[{name}]")
 
 
 def _price(merchant, unit, currency, price_data):
