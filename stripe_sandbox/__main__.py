@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 
-from werkzeug.serving import make_server
+from werkzeug.http import http_date
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .app import create_app
 from .delivery import Destination
@@ -20,13 +21,29 @@ def main(argv=None):
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     world = World(options.speed)
     world.deliveries.main = _destination(options)
-    server = make_server("127.0.0.1", options.port, create_app(world), threaded=True)
+    server = make_server(
+        "127.0.0.1",
+        options.port,
+        create_app(world),
+        threaded=True,
+        request_handler=_handler(world.clock),
+    )
     world.base_url = f"http://127.0.0.1:{server.port}"
     world.start()
     if options.until_stdin_closes:
         threading.Thread(target=_leave_with_parent, daemon=True).start()
     print(f"Stripe sandbox on {world.base_url}", flush=True)
     server.serve_forever()
+
+
+def _handler(clock):
+    """Answers are dated by the sandbox's clock, as Stripe's are by its own."""
+
+    class Handler(WSGIRequestHandler):
+        def date_time_string(self, timestamp=None):
+            return http_date(clock.now())
+
+    return Handler
 
 
 def parser():

@@ -315,7 +315,7 @@ def create_balance_transaction(world, body):
 
     Takes `amount` (signed), `type` (default `stripe_fee`), `category` (default `fee`),
     `currency`, `description`, `source`, `fee` (taken off the net), `available_on`,
-    `balance_type`.
+    `balance_type`, `created`.
     """
     merchant = _merchant(world, body)
     if body.get("source"):
@@ -334,6 +334,7 @@ def create_balance_transaction(world, body):
         description=body.get("description", "Billing - usage fee"),
         available_on=body.get("available_on"),
         balance_type=body.get("balance_type"),
+        created=body.get("created"),
     )
     return rendered(bt)
 
@@ -430,6 +431,17 @@ def _act(world, actions, object_id, action, body):
         raise NotPossible(f"not one of {', '.join(actions)}: {action}")
     actions[action](merchant, obj, **body)
     return rendered(obj)
+
+
+@operation("POST", "/objects/<object_id>/say")
+def say(world, body, object_id):
+    """Show an object with these members from now on, also with words that the contract
+    doesn't know: Stripe adds statuses without a new version, and objects may lag behind
+    the balance.
+    """
+    _owned(world, object_id)
+    world.say(object_id, body)
+    return {}
 
 
 # -- what was seen --------------------------------------------------------------------

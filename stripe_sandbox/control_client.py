@@ -173,6 +173,10 @@ class Sandbox:
         """`send`, `reconcile`, `pay`, `fail` or `cancel` a payout."""
         return self._post(f"/payouts/{payout_id}/{action}", how)
 
+    def say(self, object_id, **members):
+        """Show an object with these members, whatever they say."""
+        return self._post(f"/objects/{object_id}/say", members)
+
     # -- what was seen ----------------------------------------------------------------
 
     def requests(self, match=""):

@@ -7,7 +7,6 @@ used up), `lost` (a fault: never sent).
 
 import hashlib
 import hmac
-import json
 import random
 import threading
 import time
@@ -16,6 +15,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
+from .rendering import json_text
 from .thin import thin_event
 
 WORKERS = 4
@@ -219,7 +219,7 @@ class Deliveries:
         shown = thin_event(event) if target.thin else public_event(event)
         if target.api_version and not target.thin:
             shown["api_version"] = target.api_version
-        return json.dumps(shown, indent=2, ensure_ascii=False).encode()
+        return json_text(shown).encode()
 
     def _settle(self, delivery, status):
         if 200 <= status < 300:

@@ -1,6 +1,5 @@
 """The way of a request through the API: key, fault, idempotency, execution, answer."""
 
-import json
 import logging
 import time
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 import stripe
 
 from . import contract, errors, forms, routing
-from .rendering import expanded, rendered
+from .rendering import expanded, json_text, rendered, reworded
 from .world import Origin
 
 LOG = logging.getLogger("stripe_sandbox")
@@ -40,7 +39,7 @@ class Answer:
 
     def text(self):
         """The body as Stripe prints it."""
-        return json.dumps(self.body, indent=2, ensure_ascii=False)
+        return json_text(self.body)
 
 
 class Gate:
@@ -191,7 +190,7 @@ class Call:
             result = rendered(self.endpoint.handler(merchant, params, *self.ids))
             body = expanded(result, params.get("expand", []), merchant)
             contract.check_answer(body)
-            return Answer(200, body)
+            return Answer(200, reworded(body, self.world.said))
         except errors.StripeError as error:
             return Answer(error.status, error.body())
         except contract.ContractBroken as failure:

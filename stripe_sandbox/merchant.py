@@ -1,7 +1,7 @@
 """One account in one mode: its objects and its events."""
 
 from . import errors
-from .rendering import rendered
+from .rendering import rendered, reworded
 from .settings import Settings
 
 # Stripe's words for objects that nobody has.
@@ -72,7 +72,7 @@ class Merchant:
 
         :param previous: the changed members as they were, for `….updated` events
         """
-        data = {"object": rendered(obj)}
+        data = {"object": reworded(rendered(obj), self.world.said)}
         if previous is not None:
             data["previous_attributes"] = previous
         event = self._event(event_type, data)

@@ -1,5 +1,7 @@
 """What leaves the sandbox: copies without private members, expanded where asked."""
 
+import json
+
 from . import contract
 from .errors import invalid
 
@@ -22,6 +24,23 @@ def _copied(value):
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
+
+
+def reworded(value, said):
+    """A rendered answer with what `World.say` changed, all the way down."""
+    if isinstance(value, list):
+        return [reworded(item, said) for item in value]
+    if not isinstance(value, dict):
+        return value
+    object_id = value.get("id")
+    changes = said.get(object_id, {}) if isinstance(object_id, str) else {}
+    return {name: reworded(item, said) for name, item in {**value, **changes}.items()}
+
+
+def json_text(value):
+    """JSON as Stripe prints it. Half a surrogate pair can only be an escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def list_object(url, items, has_more=False):

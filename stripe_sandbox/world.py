@@ -46,6 +46,7 @@ class World:
         self.merchants = {}
         self.answers = SavedAnswers()
         self.faults = ApiFaults()
+        self.said = {}
         self.requests = deque(maxlen=20_000)
         self.origin = Origin()
         self.clock.__init__(self.clock.speed)
@@ -56,6 +57,10 @@ class World:
         """Start the threads that make things happen by themselves."""
         threading.Thread(target=self.schedule.run_forever, daemon=True).start()
         self.deliveries.start()
+
+    def say(self, object_id, members):
+        """From now on, show an object with other members than the contract knows."""
+        self.said.setdefault(object_id, {}).update(members)
 
     def merchant(self, account=None, livemode=False):
         """The books of an account in one mode, made when first asked for."""

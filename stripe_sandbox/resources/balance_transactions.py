@@ -21,7 +21,8 @@ def record(merchant, *, kind, category, amount, currency, source=None, **optiona
     :param amount: signed, in minor units of the settlement `currency`
     :param source: id of the object behind it
     :param optional: `fees` (fee_details), `exchange_rate`, `description`,
-        `available_on` (default: at once), `balance_type` (default: payments)
+        `available_on` (default: at once), `balance_type` (default: payments),
+        `created` (default: now)
     """
     fees = optional.get("fees") or []
     fee = sum(detail["amount"] for detail in fees)
@@ -33,7 +34,7 @@ def record(merchant, *, kind, category, amount, currency, source=None, **optiona
             "amount": amount,
             "available_on": optional.get("available_on") or now,
             "balance_type": optional.get("balance_type") or "payments",
-            "created": now,
+            "created": optional.get("created") or now,
             "currency": currency,
             "description": optional.get("description"),
             "exchange_rate": optional.get("exchange_rate"),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_refuses_a_speed_of_nothing():
     command = [sys.executable, "-m", "stripe_sandbox", "--speed", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30)
     assert done.returncode == 2
+
+
+def test_answers_are_dated_by_the_clock_of_the_sandbox(sandbox):
+    sandbox.reset(clock={"now": 1_790_000_000})
+    answer = client_of(sandbox).v1.balance.retrieve()
+    date = parsedate_to_datetime(answer.last_response.headers["Date"])
+    assert 0 <= date.timestamp() - 1_790_000_000 < 5
 
 
 def test_seeded_ids_repeat(sandbox):
