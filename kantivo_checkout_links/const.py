@@ -22,6 +22,11 @@ SESSION_MINUTES = 60
 LIMITED_SESSION_MINUTES = 35
 LEAST_SESSION_MINUTES = 31
 
+# Seconds. Stripe's clock is known to the second, less the way of an answer; within the
+# larger of the two there is no need to look at a server's clock.
+CLOCK_TOLERANCE = 5
+MAX_CLOCK_OFFSET = 60
+
 # A payer may read the page for long; the form is worth a day.
 NONCE_HOURS = 24
 
@@ -34,6 +39,8 @@ RETURN_PAGE_POLLS = {"checking": 2, "open": 6, "processing": 6, "unknown": 6}
 SIGNATURE_TOLERANCE = 300
 # Stripe's largest events are far below this; anything above isn't read.
 MAX_EVENT_BYTES = 1024 * 1024
+# https://docs.stripe.com/upgrades#what-changes-does-stripe-consider-to-be-backwards-compatible
+MAX_ID_LENGTH = 255
 
 # Decimals of Stripe's minor unit where they differ from the usual two.
 # https://docs.stripe.com/currencies#zero-decimal
@@ -113,6 +120,17 @@ MAX_TEXT_LENGTH = 5000
 # https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-payment_status
 PAID_STATUSES = frozenset({"paid", "no_payment_required"})
 
+# The other statuses of a session, its intent and its charge that say how far a payment
+# has come. https://docs.stripe.com/api/charges/object#charge_object-status
+SESSION_STATUSES = frozenset({"open", "complete", "expired"})
+PAYMENT_STATUSES = PAID_STATUSES | {"unpaid"}
+UNPAID_CHARGE_STATUSES = frozenset({"pending", "failed"})
+CHARGE_STATUSES = UNPAID_CHARGE_STATUSES | {"succeeded"}
+INTENT_STATUSES = frozenset(
+    "requires_payment_method requires_confirmation requires_action processing "
+    "requires_capture canceled succeeded".split()
+)
+
 # Statuses of an intent whose session is complete but unpaid, once the bank said no.
 # https://docs.stripe.com/payments/paymentintents/lifecycle
 FAILED_INTENT_STATUSES = frozenset({"requires_payment_method", "canceled"})
@@ -174,6 +192,12 @@ KIND_BY_CATEGORY = {
 # The `balance_type` of what `/v1/balance` shows as available and pending.
 # https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-balance_type
 PAYMENTS_BALANCE = "payments"
+
+# Stripe adds statuses without a new API version. What has one that isn't known here
+# keeps Stripe's word, and its money follows the balance transactions.
+# https://docs.stripe.com/upgrades#what-changes-does-stripe-consider-to-be-backwards-compatible
+UNKNOWN = "unknown"
+UNKNOWN_STATE = (UNKNOWN, "Unknown")
 
 # A refund's `status`. https://docs.stripe.com/api/refunds/object#refund_object-status
 REFUND_STATES = [

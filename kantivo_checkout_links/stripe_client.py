@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import time
+from email.utils import parsedate_to_datetime
 from operator import attrgetter
 
 import stripe
@@ -22,6 +23,7 @@ from .const import (
     THIN_EVENT,
     THIN_PREFIX,
 )
+from .texts import clean, to_line
 
 _logger = logging.getLogger(__name__)
 # The package logs whole requests at INFO; ours tells what matters, without bodies.
@@ -97,6 +99,9 @@ class StripeClient:
 
     Every method raises `StripeError`. Times are Unix seconds, amounts integers in minor
     units, as in Stripe's API.
+
+    :ivar int clock_offset: Seconds by which Stripe's clock was ahead of this server's
+        at the last answer; None before the first one.
     """
 
     def __init__(self, secret_key):
@@ -113,6 +118,7 @@ class StripeClient:
             max_network_retries=API_RETRIES,
             http_client=stripe.RequestsClient(timeout=API_TIMEOUT),
         ).v1
+        self.clock_offset = None
 
     # === ACCOUNT === #
 
@@ -276,13 +282,26 @@ class StripeClient:
         try:
             answer = method(*args)
         except stripe.StripeError as error:
+            self._read_clock(error.headers)
             raise self._translate(error, method.__qualname__) from None
+        self._read_clock(answer.last_response.headers)
         _logger.info(
             "Stripe: %s in %d ms",
             method.__qualname__,
             (time.monotonic() - started) * 1000,
         )
-        return answer.to_dict(for_json=True)
+        return clean(answer.to_dict(for_json=True))
+
+    def _read_clock(self, headers):
+        """Stripe dates each answer by its own clock.
+
+        https://www.rfc-editor.org/rfc/rfc9110#field.date
+        """
+        try:
+            date = parsedate_to_datetime(headers.get("Date"))
+        except (TypeError, ValueError):
+            return  # an answer without a date, such as a proxy's
+        self.clock_offset = round(date.timestamp() - time.time())
 
     def _translate(self, error, call):
         """One of Stripe's errors as ours; the log gets what its support asks for.
@@ -291,7 +310,7 @@ class StripeClient:
         asked for it.
         """
         translated = StripeError(
-            error.user_message or str(error),
+            to_line(error.user_message or str(error)) or type(error).__name__,
             self._kind(error),
             error.code,
             getattr(error, "param", ""),
@@ -327,7 +346,7 @@ class StripeClient:
         return "broken" if error.http_status >= 500 else "refused"
 
 
-def verify_event(body, header, secrets, now=None):
+def verify_event(body, header, secrets, now=None, clock_offset=0):
     """The event in a signed delivery, as Stripe sent it.
 
     :param bytes body: The request's raw body.
@@ -335,11 +354,13 @@ def verify_event(body, header, secrets, now=None):
     :param list secrets: Signing secrets, each tried against every `v1` signature, so
         that a secret can be rolled without losing a delivery.
     :param int now: Unix seconds; the present by default.
+    :param int clock_offset: Seconds by which Stripe's clock is ahead, as last seen.
     :return: A snapshot event; a thin one in the same shape, with a mere reference.
     :raise SignatureError: if no secret matches, the time is more than five minutes away
         in either direction, or the body is no JSON object.
     """
-    _check_freshness(header, time.time() if now is None else now)
+    now = time.time() if now is None else now
+    _check_freshness(header, now, now + clock_offset)
     for secret in filter(None, secrets):
         try:
             stripe.WebhookSignature.verify_header(body.decode(), header, secret, None)
@@ -351,24 +372,37 @@ def verify_event(body, header, secrets, now=None):
     raise SignatureError("no secret matches")
 
 
-def _check_freshness(header, now):
-    """The package takes times to come, which would make a delivery eternal."""
+def _check_freshness(header, *moments):
+    """The package takes times to come, which would make a delivery eternal.
+
+    Now is by this clock or by Stripe's: the offset is old where a clock was just set.
+    """
     parts = [part.partition("=")[::2] for part in (header or "").split(",")]
     times = [value for name, value in parts if name == "t"]
     try:
         [moment] = times  # of two, one would be checked and the other one signed
-        age = now - int(moment)
+        age = min(abs(now - int(moment)) for now in moments)
     except ValueError as error:
         raise SignatureError("no timestamp") from error
-    if abs(age) > SIGNATURE_TOLERANCE:
+    if age > SIGNATURE_TOLERANCE:
         raise SignatureError("stale")
 
 
 def _parse_event(body):
-    event = json.loads(body)
+    """A signed event may still hold anything: text that nothing can keep, numbers that
+    are none, or more levels than can be read.
+    """
+    try:
+        event = clean(json.loads(body, parse_constant=_refuse_constant))
+    except RecursionError as error:
+        raise SignatureError("too deep") from error
     if not isinstance(event, dict):
         raise SignatureError("no object")
     return _widen(event) if event.get("object") == THIN_EVENT else event
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is no number")
 
 
 def _widen(event):

@@ -6,7 +6,7 @@ from psycopg2.errors import SerializationFailure
 from odoo import http
 from odoo.http import Response, request
 
-from ..const import MAX_EVENT_BYTES
+from ..const import MAX_EVENT_BYTES, MAX_ID_LENGTH
 from ..sent import as_text
 from ..stripe_client import SignatureError, verify_event
 
@@ -56,7 +56,12 @@ class CheckoutWebhook(http.Controller):
         header = http_request.headers.get("Stripe-Signature", "")
         secrets = gateway_sudo._get_webhook_secrets()
         try:
-            event = verify_event(http_request.get_data(), header, secrets)
+            event = verify_event(
+                http_request.get_data(),
+                header,
+                secrets,
+                clock_offset=gateway_sudo.clock_offset,
+            )
         except SignatureError as error:
             _logger.warning(
                 "Delivery to gateway %s refused: %s", gateway_sudo.id, error
@@ -67,13 +72,17 @@ class CheckoutWebhook(http.Controller):
     def _check_event(self, gateway_sudo, event):
         """The event, if it is complete and of the gateway's mode."""
         complete = (
-            isinstance(event.get("id"), str)
-            and isinstance(event.get("type"), str)
+            self._is_short(event.get("id"))
+            and self._is_short(event.get("type"))
             and isinstance(event.get("data"), dict)
             and isinstance(event["data"].get("object"), dict)
         )
         same_mode = event.get("livemode") == gateway_sudo.livemode
         return event if complete and same_mode else None
+
+    def _is_short(self, text):
+        """Whether it can be an id or a type of Stripe's, and is found by an index."""
+        return isinstance(text, str) and len(text) <= MAX_ID_LENGTH
 
     def _keep(self, gateway_sudo, event):
         try:

@@ -16,6 +16,7 @@ from . import (
     checkout_entry_tax,
     checkout_event,
     checkout_gateway,
+    checkout_gateway_clock,
     checkout_gateway_health,
     checkout_gateway_keys,
     checkout_gateway_ledger,

@@ -2,10 +2,14 @@ import logging
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools.misc import format_datetime
 
+from ..aside import log_error
 from ..moments import to_timestamp
 from ..money import differs, from_minor, round_exact
 
+# How often what is new is read until a difference stays the same.
+STEADY_ATTEMPTS = 3
 ALARM = "kantivo_checkout_links.mail_activity_agreement"
 
 _logger = logging.getLogger(__name__)
@@ -31,8 +35,10 @@ class CheckoutAgreement(models.AbstractModel):
             try:
                 gateway._check_agreement()
             except Exception as error:
-                _logger.warning("Gateway %s can't be compared: %s", gateway.id, error)
-                gateway._note_sync_error(str(error))
+                reason = self.env["checkout.sync"]._describe(gateway, error)
+                log_error(_logger, f"Gateway {gateway.id} can't be compared", error)
+                _logger.warning("Gateway %s can't be compared: %s", gateway.id, reason)
+                gateway._note_sync_error(reason)
 
     @api.model
     def _check_fully(self, gateway):
@@ -58,20 +64,54 @@ class CheckoutAgreement(models.AbstractModel):
         self.env.flush_all()
         before = gateway.agreement_state
         gateway.write(self._compare(gateway))
+        if gateway.agreement_state != "red" and gateway.reread_difference:
+            gateway.reread_difference = 0
         if gateway.agreement_state != before:
-            self._update_alarm(gateway)
+            gateway._do_aside(self._update_alarm)
         return gateway.agreement_state
 
     @api.model
     def _compare(self, gateway):
-        """What differs is read once more: money may have moved since it was read."""
+        """What differs is read once more: money may have moved since it was read. Where
+        a new difference stays, all is read: Stripe may list a transaction late, or with
+        an earlier date.
+        """
         if not gateway.post_entries:
             return {"agreement_state": "grey"}
         result = self._prepare_result(gateway)
-        if result["agreement_state"] == "red" and gateway._may_sync():
-            self.env["checkout.sync"]._read_balance_changes(gateway)
-            result = self._prepare_result(gateway)
+        if result["agreement_state"] != "red" or not gateway._may_sync():
+            return result
+        result, is_steady = self._read_until_steady(gateway, result)
+        if is_steady and self._is_new_difference(gateway, result):
+            gateway.transactions_read_to = False
+            result = self._read_and_compare(gateway)
+            gateway.reread_difference = result["agreement_difference"]
         return result
+
+    @api.model
+    def _read_until_steady(self, gateway, result):
+        """Read what is new until it changes nothing; not for long, where money always
+        moves.
+
+        :return: The comparison, and whether it is steady and red.
+        """
+        for _attempt in range(STEADY_ATTEMPTS):
+            before, result = result, self._read_and_compare(gateway)
+            if result["agreement_state"] != "red":
+                return result, False
+            if result["agreement_difference"] == before["agreement_difference"]:
+                return result, True
+        return result, False
+
+    @api.model
+    def _read_and_compare(self, gateway):
+        self.env["checkout.sync"]._read_balance_changes(gateway)
+        return self._prepare_result(gateway)
+
+    @api.model
+    def _is_new_difference(self, gateway, result):
+        """Whether all has not been read for this difference yet."""
+        return differs(result["agreement_difference"], gateway.reread_difference)
 
     @api.model
     def _prepare_result(self, gateway):
@@ -188,7 +228,15 @@ class CheckoutAgreement(models.AbstractModel):
             self._find_strange_item(gateway)
             or self._find_changed_entry(gateway)
             or self._find_unbooked(gateway)
-            or (None, self.env._("Every item agrees. Sync and check again."))
+            or (None, self._describe_earlier(gateway))
+        )
+
+    @api.model
+    def _describe_earlier(self, gateway):
+        return self.env._(
+            "Every item since %s agrees. The difference is in what was there before: "
+            "compare the opening balance with Stripe's balance report of that day.",
+            format_datetime(self.env, gateway.sync_from),
         )
 
     @api.model
@@ -255,11 +303,12 @@ class CheckoutAgreement(models.AbstractModel):
         if movement:
             return movement, self._describe_rounded(gateway, row, net, posted)
         sentence = self.env._(
-            "Stripe moved %(amount)s in %(id)s (%(kind)s), which isn't booked like "
-            "that. Sync again; if it stays, look it up in Stripe's dashboard.",
+            "Stripe moved %(amount)s in %(id)s (%(kind)s), which isn't posted like "
+            "that. %(why)s",
             amount=gateway.currency_id._format_exact(net),
             id=row["id"],
             kind=row["type"],
+            why=self._explain_unbooked(gateway, row),
         )
         return None, sentence
 
@@ -276,3 +325,13 @@ class CheckoutAgreement(models.AbstractModel):
             posted=currency._format_exact(posted),
             difference=currency._format_exact(net - posted),
         )
+
+    @api.model
+    def _explain_unbooked(self, gateway, row):
+        """Why a balance transaction isn't posted."""
+        if not gateway._may_sync():
+            return self.env._("It waits for your choice about the shared account.")
+        event = self.env["checkout.event"]._find_waiting(gateway, row["source"])
+        if event:
+            return self.env._("The object behind it can't be read: %s", event.error)
+        return self.env._("It is new: check again to have it posted.")

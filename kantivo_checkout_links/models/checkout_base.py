@@ -1,6 +1,9 @@
 from odoo import api, models
 from odoo.tools import ormcache
 
+from ..const import UNKNOWN
+from ..texts import to_line
+
 # For fields of taxes: an archived one that was left out would make untaxed sales.
 WITH_ARCHIVED = {"active_test": False}
 
@@ -21,6 +24,17 @@ class CheckoutBase(models.AbstractModel):
         }
         if changed:
             self.write(changed)
+
+    @api.model
+    def _prepare_state_vals(self, word, states):
+        """A state by Stripe's word, which is kept where we don't know it.
+
+        :param str word: Stripe's `status`; it may be null or any text.
+        :param list states: The selection of those that we know.
+        """
+        if word in dict(states):
+            return {"state": word, "unknown_status": False}
+        return {"state": UNKNOWN, "unknown_status": to_line(str(word or "null"))}
 
     def _prepare_reference(self):
         """The least of Stripe's object that the inbox needs to have it read."""

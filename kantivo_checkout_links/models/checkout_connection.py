@@ -36,6 +36,7 @@ class CheckoutConnection(models.AbstractModel):
             *self._examine_endpoint(gateway, client),
             *self._examine_provider(gateway),
             *self._examine_fee_tax(gateway),
+            *self._examine_clock(gateway, client),
         ]
 
     @api.model
@@ -114,6 +115,12 @@ class CheckoutConnection(models.AbstractModel):
         for currency in gateway.coarse_currency_ids:
             yield "warning", currency._describe_coarse()
 
+    @api.model
+    def _examine_clock(self, gateway, client):
+        gateway._update_clock(client)
+        if problem := gateway._describe_clock():
+            yield "warning", problem
+
     # === PERMISSIONS === #
 
     @api.model
@@ -166,7 +173,7 @@ class CheckoutConnection(models.AbstractModel):
 
     @api.model
     def _examine_one_endpoint(self, endpoint):
-        if endpoint["status"] != "enabled":
+        if endpoint["status"] == "disabled":
             yield (
                 "warning",
                 self.env._(

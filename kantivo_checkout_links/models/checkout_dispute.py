@@ -6,12 +6,17 @@ from ..const import (
     DISPUTE_STATES,
     LOST_STATES,
     RESPONSE_STATES,
+    UNKNOWN,
+    UNKNOWN_STATE,
 )
 from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import from_minor
+from ..texts import to_line
 
-OPEN_STATES = (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review"}
+OPEN_STATES = (
+    (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review", UNKNOWN}
+)
 
 
 class CheckoutDispute(models.Model):
@@ -45,7 +50,12 @@ class CheckoutDispute(models.Model):
     customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     amount = StripeMonetary(readonly=True)
-    state = fields.Selection(DISPUTE_STATES, required=True, readonly=True)
+    state = fields.Selection(
+        [*DISPUTE_STATES, UNKNOWN_STATE], required=True, readonly=True
+    )
+    unknown_status = fields.Char(
+        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+    )
     reason = fields.Char(readonly=True)
     stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)
     opened_at = fields.Datetime("Opened", readonly=True)
@@ -55,6 +65,7 @@ class CheckoutDispute(models.Model):
     _stripe_uniq = models.Constraint(
         "UNIQUE (gateway_id, stripe_id)", "This dispute is here already."
     )
+    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
     # === COMPUTE METHODS === #
 
@@ -81,16 +92,16 @@ class CheckoutDispute(models.Model):
         row._ensure_movements(dispute)
         payment._set_money_back()
         if needed_response != (row.state in RESPONSE_STATES):
-            row._update_activity()
+            row.gateway_id._do_aside(lambda dispute: dispute._update_activity(), row)
 
     @api.model
     def _prepare_dispute_vals(self, payment, dispute):
-        due_by = dispute["evidence_details"].get("due_by")
+        due_by = (dispute["evidence_details"] or {}).get("due_by")
         currency = payment._get_currency(dispute["currency"])
         return {
             "stripe_id": dispute["id"],
-            "state": dispute["status"],
-            "reason": (dispute["reason"] or "").replace("_", " "),
+            **self._prepare_state_vals(dispute["status"], DISPUTE_STATES),
+            "reason": to_line((dispute["reason"] or "").replace("_", " ")),
             "currency_id": currency.id,
             "amount": from_minor(dispute["amount"], currency.name),
             "opened_at": to_datetime(dispute["created"]),
@@ -107,16 +118,21 @@ class CheckoutDispute(models.Model):
 
     def _is_contested(self):
         """Whether the customer's money isn't the merchant's, or no longer."""
+        if self.state == UNKNOWN:
+            return bool(self._get_withheld_amount())
         return self.state in CONTESTED_STATES or bool(self._get_lost_amount())
 
     def _get_lost_amount(self):
         """What was withheld for good, in the balance's currency."""
-        if self.state not in LOST_STATES:
-            return 0
-        lost = 0
+        return self._get_withheld_amount() if self.state in LOST_STATES else 0
+
+    def _get_withheld_amount(self):
+        """What was withheld and hasn't come back, in the balance's currency."""
+        withheld = 0
         for movement in self.env["checkout.movement"]._find_of_dispute(self):
-            lost = 0 if movement._returns_all_withheld() else lost - movement.amount
-        return lost
+            returned = movement._returns_all_withheld()
+            withheld = 0 if returned else withheld - movement.amount
+        return withheld
 
     def _update_activity(self):
         """Tell the responsible user that evidence is wanted, or isn't any more."""

@@ -8,10 +8,15 @@ from psycopg2 import OperationalError
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ..aside import describe_error, log_error
 from ..const import EVENT_BATCH, HANDLED_EVENTS, PRUNE_BATCH, RETRY_MINUTES
 from ..moments import to_datetime
 
 _logger = logging.getLogger(__name__)
+
+# What the inbox keeps of an object, beside its metadata that begins like ours.
+KEPT_MEMBERS = ("id", "object", "charge", "payment_intent", "currency")
+OWN_METADATA = "checkout_"
 
 # The objects that belong to one payment each.
 PAYMENT_OBJECTS = ("checkout.session", "charge", "refund", "dispute")
@@ -112,17 +117,42 @@ class CheckoutEvent(models.Model):
 
         :return: Whether there is anything to do about it.
         """
+        stripe_object = self._reduce(event["data"]["object"])
+        event = {**event, "data": {"object": stripe_object}}
         ours = self._is_ours(gateway, event)
-        home = self._find_home(gateway, event["data"]["object"]) if ours else gateway
+        home = self._find_home(gateway, stripe_object) if ours else gateway
         self._insert(
             home,
             event["id"],
             event["type"],
             "pending" if ours else "ignored",
-            event if ours else None,
+            stripe_object if ours else None,
             self._get_created_at(event),
         )
         return ours
+
+    @api.model
+    def _reduce(self, stripe_object):
+        """Of an object, what finds it and its payment again: no names, no addresses.
+
+        A member stays where it is there at all, since a reference has none of them; an
+        expanded one is its id. A signed event may hold anything, so only text is kept.
+        """
+        reduced = {"metadata": self._get_own_metadata(stripe_object)}
+        for name in KEPT_MEMBERS:
+            value = stripe_object.get(name)
+            value = value.get("id") if isinstance(value, dict) else value
+            reduced[name] = value if isinstance(value, str) else None
+        return {name: reduced[name] for name in reduced if name in stripe_object}
+
+    @api.model
+    def _get_own_metadata(self, stripe_object):
+        metadata = self._get_metadata(stripe_object).items()
+        return {
+            name: value
+            for name, value in metadata
+            if name.startswith(OWN_METADATA) and isinstance(value, str)
+        }
 
     @api.model
     def _filter_unknown(self, gateway, events):
@@ -160,7 +190,7 @@ class CheckoutEvent(models.Model):
             f"sync:{stripe_object['id']}",
             f"sync.{stripe_object['object']}",
             "pending",
-            {"data": {"object": stripe_object}},
+            self._reduce(stripe_object),
         )
         self._trigger_processing()
 
@@ -185,21 +215,22 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _insert(
-        self, gateway, stripe_event_id, event_type, state, payload, created_at=None
+        self, gateway, event_id, event_type, state, stripe_object, created=None
     ):
         """One statement, so that of two deliveries at once one is just not inserted.
 
         A `sync:` row comes again whenever somebody asks, so that one waits anew. Of a
         query that fails the log gets nothing, since its values are what Stripe told.
         """
+        payload = {"data": {"object": stripe_object}}
         values = {
             "gateway": gateway.id,
             "company": gateway.company_id.id,
-            "id": stripe_event_id,
+            "id": event_id,
             "type": event_type,
             "state": state,
-            "payload": json.dumps(payload) if payload else None,
-            "created": created_at,
+            "payload": json.dumps(payload) if stripe_object else None,
+            "created": created,
             "now": fields.Datetime.now(),
             "uid": self.env.uid,
         }
@@ -279,12 +310,22 @@ class CheckoutEvent(models.Model):
     @api.model
     def _find_home(self, gateway, stripe_object):
         """The gateway that an object is to be worked off by, of those of an account."""
-        if stripe_object["object"] == "payout" and "currency" in stripe_object:
+        if stripe_object["object"] == "payout" and stripe_object.get("currency"):
             currency = self.env["checkout.payment"]._get_currency(
                 stripe_object["currency"]
             )
             return gateway._find_home(currency)
         return self._find_payment(gateway, stripe_object).gateway_id or gateway
+
+    @api.model
+    def _find_waiting(self, gateway, source):
+        """The event of the object behind a balance transaction, if it has an error."""
+        domain = [
+            ("gateway_id", "in", gateway._get_siblings().ids),
+            ("stripe_event_id", "=", f"sync:{(source or {}).get('id')}"),
+            ("error", "!=", False),
+        ]
+        return self.search(domain, limit=1)
 
     @api.model
     def _trigger_processing(self):
@@ -299,9 +340,10 @@ class CheckoutEvent(models.Model):
         for gateway in self._get_busy_gateways():
             try:
                 gateway._work_exclusively(self._process_gateway)
-            except Exception:
+            except Exception as error:
                 # One gateway's trouble must not keep the others waiting.
-                _logger.exception("Events of gateway %s can't be processed", gateway.id)
+                what = f"Events of gateway {gateway.id} can't be processed"
+                log_error(_logger, what, error)
 
     @api.model
     def _get_busy_gateways(self):
@@ -395,8 +437,8 @@ class CheckoutEvent(models.Model):
         except OperationalError:
             raise  # nobody's fault: the whole transaction is tried again
         except Exception as error:
-            _logger.exception("%s can't be applied", stripe_object["id"])
-            return str(error) or type(error).__name__
+            log_error(_logger, f"{stripe_object['id']} can't be applied", error)
+            return describe_error(self.env, error)
 
     def _on_checkout_session(self, session):
         payments = self.env["checkout.payment"]
@@ -430,7 +472,8 @@ class CheckoutEvent(models.Model):
         """Seconds from what happened until we were told; 0 if Stripe didn't say."""
         if not self.created_at:
             return 0
-        return int((self.received_at - self.created_at).total_seconds())
+        lag = self.received_at - self.created_at
+        return int(lag.total_seconds()) + self.gateway_id.clock_offset
 
     # === BUSINESS METHODS - PRUNING === #
 
@@ -468,7 +511,7 @@ class CheckoutEvent(models.Model):
         if is_missing and self.attempts >= len(RETRY_MINUTES):
             self._set_ignored()
         else:
-            self._set_waiting(str(error))
+            self._set_waiting(describe_error(self.env, error))
 
     def _set_waiting(self, reason):
         """Try again later, ever more seldom; in the end it has failed, for a person."""

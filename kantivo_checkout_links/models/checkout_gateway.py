@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
+from ..aside import log_error
 from ..const import MINIMUM_AMOUNTS
 from .checkout_base import WITH_ARCHIVED
 
@@ -615,8 +616,8 @@ class CheckoutGateway(models.Model):
             raise  # nobody's fault: the whole transaction is tried again
         except stripe_client.StripeError as error:
             _logger.warning("Payment %s can't be ended: %s", payment.id, error)
-        except Exception:
-            _logger.exception("Payment %s can't be ended", payment.id)
+        except Exception as error:
+            log_error(_logger, f"Payment {payment.id} can't be ended", error)
 
     # === HELPERS === #
 

@@ -3,9 +3,20 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
+from ..aside import describe_error, do_aside
 from ..const import LATE_EVENT_SECONDS, PAYLOAD_DAYS
 
 _logger = logging.getLogger(__name__)
+
+# What has a status of Stripe's.
+STATED_MODELS = (
+    "checkout.payment",
+    "checkout.refund",
+    "checkout.dispute",
+    "checkout.payout",
+)
+# A payment that is paid is read no more, so a word on it stays.
+UNKNOWN_DAYS = 90
 
 
 class CheckoutGateway(models.Model):
@@ -34,6 +45,12 @@ class CheckoutGateway(models.Model):
         help="Payments that the last sync found paid, with no webhook having told.",
     )
     recovered_total = fields.Integer("Found by Syncs", readonly=True, copy=False)
+    notice_problem = fields.Char(
+        "Reminder Problem",
+        readonly=True,
+        copy=False,
+        help="Why the last reminder or message couldn't be made.",
+    )
     payload_days = fields.Integer(
         "Keep Event Contents (Days)",
         default=PAYLOAD_DAYS,
@@ -88,10 +105,12 @@ class CheckoutGateway(models.Model):
 
     @api.depends_context("lang")
     @api.depends(
+        "clock_offset",
         "coarse_currency_ids",
         "company_id",
         "currency_id",
         "endpoint_problem",
+        "notice_problem",
         "post_entries",
         "sync_error",
     )
@@ -126,6 +145,12 @@ class CheckoutGateway(models.Model):
                     self.events_failed,
                 ),
             )
+        yield from self._get_event_problems()
+        yield from self._get_side_problems()
+        yield from self._get_stripe_problems()
+
+    def _get_event_problems(self):
+        """What events say of the webhook."""
         if self.event_lag > LATE_EVENT_SECONDS:
             yield (
                 "warning",
@@ -140,6 +165,47 @@ class CheckoutGateway(models.Model):
                     "The last sync found %s payments that no webhook had told of. Look "
                     "at the webhook's deliveries in Stripe's dashboard.",
                     self.recovered_last,
+                ),
+            )
+
+    def _get_stripe_problems(self):
+        """What is new or different at Stripe; nothing is lost by it."""
+        if problem := self._describe_clock():
+            yield "warning", problem
+        if words := self._find_unknown_statuses():
+            yield (
+                "warning",
+                self.env._(
+                    "Stripe uses a status that this version doesn't know: %s. The "
+                    "money is posted as it moves. Look for an update of Checkout "
+                    "Links.",
+                    ", ".join(words),
+                ),
+            )
+
+    def _get_side_problems(self):
+        """What failed beside the money, which is posted all the same."""
+        if self.notice_problem:
+            yield (
+                "warning",
+                self.env._(
+                    "A reminder or message couldn't be made. Payments and entries are "
+                    "not affected. %s",
+                    self.notice_problem,
+                ),
+            )
+        domain = [
+            ("gateway_id", "=", self._origin.id),
+            ("contact_problem", "!=", False),
+        ]
+        payments_sudo = self.env["checkout.payment"].sudo()  # how many, not whose
+        if lacking := payments_sudo.search_count(domain):
+            yield (
+                "warning",
+                self.env._(
+                    "The contacts of %s payments couldn't be set. The payments say "
+                    "why; the next sync tries again.",
+                    lacking,
                 ),
             )
 
@@ -188,6 +254,21 @@ class CheckoutGateway(models.Model):
         """What is wrong with the rate of what is posted today, if anything."""
         return self.post_entries and self.env["checkout.rate"]._find_problem(self)
 
+    def _find_unknown_statuses(self):
+        """Words of Stripe's that recent records have for a state."""
+        since = fields.Datetime.now() - timedelta(days=UNKNOWN_DAYS)
+        domain = [
+            ("gateway_id", "=", self._origin.id),
+            ("unknown_status", "!=", False),
+            ("create_date", ">", since),
+        ]
+        words = set()
+        for model in STATED_MODELS:
+            records_sudo = self.env[model].sudo()  # words only, not whose
+            groups = records_sudo._read_group(domain, ["unknown_status"])
+            words.update(word for (word,) in groups)
+        return sorted(words)
+
     def _get_last_event_sudo(self):
         """The last event that Stripe itself delivered."""
         return (
@@ -227,11 +308,25 @@ class CheckoutGateway(models.Model):
         try:
             self._work_exclusively(lambda gateway: gateway._set_sync_error(reason))
         except Exception as error:
-            _logger.warning("Gateway %s: %s", self.id, error)
+            _logger.warning("Gateway %s: %s", self.id, describe_error(self.env, error))
 
     def _set_sync_error(self, reason):
         self.sync_error = reason
         self._update_health_activity()
+
+    def _do_aside(self, work, records=None):
+        """Do what must never undo what was done for money: a reminder, a message. Why
+        it failed stands in Health until something of the kind works again.
+
+        Mails go out by Odoo's queue, soon.
+
+        :param callable work: Takes the records; this gateway if there are none.
+        """
+        mail_queue_sudo = self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()
+        mail_queue_sudo._trigger()  # crons are the administrator's
+        _done, problem = do_aside(self if records is None else records, work)
+        if (self.notice_problem or False) != problem:
+            self.notice_problem = problem
 
     def _get_responsible(self):
         """Whom to tell: the responsible user or, once that one has left, somebody who
@@ -245,10 +340,15 @@ class CheckoutGateway(models.Model):
         """Tell the responsible user what needs a person, once until it is mended."""
         for gateway in self:
             activities = gateway._get_health_activities()
-            if gateway.health_state != "bad":
-                activities.action_feedback(feedback=self.env._("Mended."))
-            elif not activities:
-                gateway._schedule_health_activity()
+            if gateway.health_state != "bad" and activities:
+                gateway._do_aside(
+                    lambda activities: activities.action_feedback(
+                        feedback=activities.env._("Mended.")
+                    ),
+                    activities,
+                )
+            elif gateway.health_state == "bad" and not activities:
+                gateway._do_aside(lambda gateway: gateway._schedule_health_activity())
 
     def _get_health_activities(self):
         kind = self.env.ref("kantivo_checkout_links.mail_activity_health")

@@ -19,6 +19,7 @@ UNREAD = {
     "sync_note": False,
     "opening_done": False,
     "transactions_read_to": False,
+    "events_read_to": False,
     "settlement_codes": False,
     "closed_until": False,
     "closed_balance": 0,
@@ -32,6 +33,7 @@ UNREAD = {
     "agreement_waiting": 0,
     "agreement_left_out": 0,
     "agreement_difference": 0,
+    "reread_difference": 0,
     "endpoint_problem": False,
     "recovered_last": 0,
     "recovered_total": 0,
@@ -49,6 +51,11 @@ class CheckoutGateway(models.Model):
         readonly=True,
         copy=False,
         help="Until then the movements of the Stripe balance have been read.",
+    )
+    events_read_to = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="The time of the newest event that was read.",
     )
     settlement_codes = fields.Char(
         "Stripe Settles In",
@@ -114,6 +121,11 @@ class CheckoutGateway(models.Model):
     )
     agreement_left_out = StripeMonetary("Left Out", readonly=True, copy=False)
     agreement_difference = StripeMonetary("Unexplained", readonly=True, copy=False)
+    reread_difference = StripeMonetary(
+        readonly=True,
+        copy=False,
+        help="The difference that was left when all was read again.",
+    )
 
     # === COMPUTE METHODS === #
 
@@ -290,14 +302,15 @@ class CheckoutGateway(models.Model):
     def _list_transactions(self, client, created):
         """The balance transactions in the journal's currency, newest first.
 
-        Not those of other balances of the account, such as that of cards it issues.
+        Not those of other balances of the account, such as that of cards it issues; one
+        of none is taken for this one's.
 
         :param dict created: Stripe's filter, such as ``{"gte": timestamp}``.
         """
         rows = client.iter_balance_transactions(
             currency=self.currency_id.name.lower(), created=created
         )
-        return [row for row in rows if row["balance_type"] == PAYMENTS_BALANCE]
+        return [row for row in rows if row["balance_type"] in (PAYMENTS_BALANCE, None)]
 
     def _set_settlement(self, balance):
         """Keep in which currencies the account settles, as its balance shows them.

@@ -205,7 +205,7 @@ class CheckoutLink(models.Model):
                 ("link_id", "in", self.ids),
                 ("state", "=", "open"),
                 ("stripe_checkout_session_id", "!=", False),
-                ("session_expires_at", ">", fields.Datetime.now()),
+                ("session_expires_at", ">", self.gateway_id._get_stripe_now()),
             ]
         )
 

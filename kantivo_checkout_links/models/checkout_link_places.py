@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.fields import Domain
 
 from ..stripe_client import StripeError
@@ -107,9 +107,8 @@ class CheckoutLink(models.Model):
     def _get_taken_domain(self):
         return Domain("state", "not in", ("open", *PLACELESS_STATES))
 
-    @api.model
     def _get_held_domain(self):
-        now = fields.Datetime.now()
+        now = self.gateway_id._get_stripe_now()
         return Domain("state", "=", "open") & Domain("session_expires_at", ">", now)
 
     def _search_checkouts(self, domain, limit=None):
@@ -139,7 +138,7 @@ class CheckoutLink(models.Model):
 
         :return: Whether a place has become free.
         """
-        now = fields.Datetime.now()
+        now = self.gateway_id._get_stripe_now()
         useless = self._in_merchants_lang()._search_checkouts(
             Domain("session_expires_at", "<=", now)
             | Domain("expiry_requested", "=", True)
@@ -153,7 +152,7 @@ class CheckoutLink(models.Model):
         """From when on a payer who finds all places held may try again, rounded up to
         the minute.
         """
-        now = fields.Datetime.now()
+        now = self.gateway_id._get_stripe_now()
         _crowd, until = self._get_crowds().get(self, (False, False))
         until = (until or now) + timedelta(seconds=59)
         return until.replace(second=0)

@@ -269,7 +269,10 @@ class CheckoutMovement(models.Model):
             user=user.name,
             entry=self.move_id._get_html_link(),
         )
-        move._message_log(body=body, author_id=user.partner_id.id)
+        self.gateway_id._do_aside(
+            lambda move: move._message_log(body=body, author_id=user.partner_id.id),
+            move,
+        )
         return move.id
 
     # === BUSINESS METHODS - STATES === #

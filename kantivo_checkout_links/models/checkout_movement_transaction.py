@@ -121,6 +121,22 @@ class CheckoutMovement(models.Model):
         )
 
     @api.model
+    def _ensure_listed(self, gateway, transaction, source, payment):
+        """The movements of a balance transaction that its object didn't lead to. Of a
+        payment that isn't known to be paid, they wait for that.
+
+        :param dict source: The object behind it, a payout or one of the payment.
+        """
+        if source["object"] != "payout" and not payment.paid_at:
+            return
+        if self._get_kind(transaction, source) == "charge":
+            listed = {"failure_balance_transaction": None}
+            listed["balance_transaction"] = transaction
+            self._ensure_charge(payment, {**source, **listed})
+        else:
+            self._ensure_transaction(gateway, transaction, source, payment)
+
+    @api.model
     def _find_by_transaction(self, transaction):
         return self.search([("balance_transaction_id", "=", transaction["id"])])
 
@@ -252,6 +268,16 @@ class CheckoutMovement(models.Model):
             "source_currency_id": dispute.currency_id.id,
             "occurred_at": to_datetime(closed_at),
         }
+
+    @api.model
+    def _find_of_refund(self, refund):
+        """The movements of a refund, and of its coming back."""
+        return refund.payment_id.movement_ids.filtered(
+            lambda movement: (
+                movement.stripe_source_id == refund.stripe_id
+                and movement.kind in ("refund", "refund_failure")
+            )
+        )
 
     @api.model
     def _find_of_dispute(self, dispute):

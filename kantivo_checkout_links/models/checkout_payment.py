@@ -1,14 +1,21 @@
 from odoo import api, fields, models
 
 from ..const import (
+    CHARGE_STATUSES,
     DISPUTE_STATES,
     FAILED_INTENT_STATUSES,
+    INTENT_STATUSES,
     METHOD_NAMES,
     PAID_STATUSES,
+    PAYMENT_STATUSES,
+    SESSION_STATUSES,
+    UNKNOWN_STATE,
+    UNPAID_CHARGE_STATUSES,
 )
 from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import differs, from_minor
+from ..texts import NAME_LENGTH, to_email, to_line, to_phone
 from .checkout_base import WITH_ARCHIVED
 
 # From here on money came in; nothing that Stripe says later makes it an open one again.
@@ -111,6 +118,11 @@ class CheckoutPayment(models.Model):
     customer_phone = fields.Char("Phone", readonly=True)
     customer_country_id = fields.Many2one("res.country", readonly=True)
     partner_id = fields.Many2one("res.partner", "Contact", readonly=True, index=True)
+    contact_problem = fields.Char(
+        "Why There Is No Contact",
+        readonly=True,
+        help="The payment is posted all the same. The next sync tries again.",
+    )
     lang = fields.Char("Language", readonly=True)
 
     # Stripe
@@ -121,7 +133,12 @@ class CheckoutPayment(models.Model):
     session_expires_at = fields.Datetime(readonly=True)
     expiry_requested = fields.Boolean(readonly=True)
     payment_method_label = fields.Char("Paid With", readonly=True)
-    dispute_status = fields.Selection(DISPUTE_STATES, "Dispute", readonly=True)
+    dispute_status = fields.Selection(
+        [*DISPUTE_STATES, UNKNOWN_STATE], "Dispute", readonly=True
+    )
+    unknown_status = fields.Char(
+        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+    )
 
     # Booking, frozen
     credit_to = fields.Char(readonly=True)
@@ -160,6 +177,8 @@ class CheckoutPayment(models.Model):
     _unfinished_idx = models.Index(
         "(gateway_id, session_expires_at) WHERE state IN ('open', 'processing')"
     )
+    _contact_idx = models.Index("(gateway_id) WHERE contact_problem IS NOT NULL")
+    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
     # === COMPUTE METHODS === #
 
@@ -248,7 +267,7 @@ class CheckoutPayment(models.Model):
         state = self._get_session_state(session)
         if state != "paid":
             return state != self.state
-        charge = session["payment_intent"]["latest_charge"]
+        charge = self._get_charge(session)
         return not self.paid_at or (
             charge["balance_transaction"] and not self.settlement_currency_id
         )
@@ -275,14 +294,46 @@ class CheckoutPayment(models.Model):
 
         https://docs.stripe.com/api/checkout/sessions/object
         """
-        if session["status"] == "expired":
-            return "expired"
-        if session["status"] == "open":
-            return "open"
-        if session["payment_status"] in PAID_STATUSES:
+        if self._is_paid(session):
             return "paid"
-        failed = session["payment_intent"]["status"] in FAILED_INTENT_STATUSES
+        if session["status"] in ("open", "expired"):
+            return session["status"]
+        if session["status"] != "complete" and session["url"]:
+            return "open"  # a word we don't know; only open ones have an address
+        intent = session["payment_intent"] or {}
+        failed = intent.get("status") in FAILED_INTENT_STATUSES
         return "failed" if failed else "processing"
+
+    @api.model
+    def _is_paid(self, session):
+        """Whether the money is there: as any of Stripe's words says or, where we don't
+        know them, as it is in the balance.
+        """
+        charge = self._get_charge(session)
+        if not charge:
+            return False
+        statuses = (session["payment_intent"]["status"], charge["status"])
+        if session["payment_status"] in PAID_STATUSES or "succeeded" in statuses:
+            return True
+        is_unpaid = charge["status"] in UNPAID_CHARGE_STATUSES
+        return bool(charge["balance_transaction"]) and not is_unpaid
+
+    @api.model
+    def _get_charge(self, session):
+        return (session["payment_intent"] or {}).get("latest_charge")
+
+    @api.model
+    def _find_unknown_word(self, session):
+        """The first status that we don't know, of those that decide on a payment."""
+        intent, charge = session["payment_intent"], self._get_charge(session)
+        statuses = [
+            (session["status"], SESSION_STATUSES),
+            (session["payment_status"], PAYMENT_STATUSES),
+            *([(intent["status"], INTENT_STATUSES)] if intent else []),
+            *([(charge["status"], CHARGE_STATUSES)] if charge else []),
+        ]
+        strange = [str(word or "null") for word, known in statuses if word not in known]
+        return to_line(strange[0]) if strange else False
 
     def _set_open(self, session):
         self._write_changes(
@@ -315,7 +366,7 @@ class CheckoutPayment(models.Model):
             {
                 **self._prepare_session_vals(reason),
                 "state": "failed",
-                "failure_message": error.get("message") or False,
+                "failure_message": to_line(error.get("message")),
             }
         )
         self._ensure_unconfirmed(reason)
@@ -323,7 +374,7 @@ class CheckoutPayment(models.Model):
 
     def _ensure_unconfirmed(self, session):
         """Some banks' money enters Stripe's balance before they confirm it."""
-        charge = session["payment_intent"]["latest_charge"]
+        charge = self._get_charge(session)
         if charge and charge["balance_transaction"]:
             self._write_changes({"stripe_charge_id": charge["id"]})
             self.env["checkout.movement"]._ensure_charge(self, charge)
@@ -342,7 +393,7 @@ class CheckoutPayment(models.Model):
 
     def _set_paid(self, session):
         """The money is there: keep who paid and what, and have it booked."""
-        charge = session["payment_intent"]["latest_charge"]
+        charge = self._get_charge(session)
         vals = {
             **self._prepare_session_vals(session),
             **self._prepare_charge_vals(charge),
@@ -369,10 +420,7 @@ class CheckoutPayment(models.Model):
             "amount": amount,
             "currency_id": currency.id,
         }
-        partner = self.env["res.partner"]._match_checkout_payer(
-            self.gateway_id, customer, self.company_id
-        )
-        return {**vals, "partner_id": partner.id}
+        return {**vals, **self._prepare_contact_vals(customer)}
 
     def _prepare_number_vals(self):
         """The next number, unless it has one: nothing is numbered before its money."""
@@ -415,6 +463,7 @@ class CheckoutPayment(models.Model):
         return {
             "stripe_checkout_session_id": session["id"],
             "stripe_payment_intent_id": intent["id"] if intent else False,
+            "unknown_status": self._find_unknown_word(session),
             "session_url": session["url"] or False,
             "session_expires_at": to_datetime(session["expires_at"]),
         }
@@ -424,9 +473,9 @@ class CheckoutPayment(models.Model):
         details = session["customer_details"] or {}
         country_code = (details.get("address") or {}).get("country")
         return {
-            "customer_name": details.get("name"),
-            "customer_email": details.get("email"),
-            "customer_phone": details.get("phone"),
+            "customer_name": to_line(details.get("name"), NAME_LENGTH),
+            "customer_email": to_email(details.get("email")),
+            "customer_phone": to_phone(details.get("phone")),
             "customer_country_id": self.env["res.country"]
             .search([("code", "=", country_code)], limit=1)
             .id
@@ -460,4 +509,4 @@ class CheckoutPayment(models.Model):
         name = METHOD_NAMES.get(kind, kind.replace("_", " ").capitalize())
         brand = (method.get("brand") or "").capitalize() or name
         last4 = method.get("last4")
-        return f"{brand} •••• {last4}" if last4 else brand
+        return to_line(f"{brand} •••• {last4}" if last4 else brand)

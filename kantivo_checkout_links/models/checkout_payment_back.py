@@ -6,6 +6,7 @@ from psycopg2.errors import SerializationFailure, UniqueViolation
 from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import UserError
 
+from ..aside import log_error
 from ..const import WORK_ATTEMPTS
 from ..money import round_exact
 from .checkout_refund import OVER_STATES
@@ -119,8 +120,8 @@ class CheckoutPayment(models.Model):
             gateway_sudo._work_exclusively(self.env["checkout.event"]._process_gateway)
         except UserError:
             self.env["checkout.event"].sudo()._trigger_processing()
-        except Exception:
-            _logger.exception("Events of gateway %s wait", gateway_sudo.id)
+        except Exception as error:
+            log_error(_logger, f"Events of gateway {gateway_sudo.id} wait", error)
             self.env["checkout.event"].sudo()._trigger_processing()
 
     def _get_amount_left(self):
@@ -135,9 +136,7 @@ class CheckoutPayment(models.Model):
         """Bring amounts and state to what the refunds and disputes say now."""
         if not self.paid_at:
             return
-        refunds = self.refund_ids.filtered(
-            lambda r: r.state not in (*OVER_STATES, "requested")
-        )
+        refunds = self.refund_ids.filtered(lambda refund: refund._gives_back())
         dispute = self.dispute_ids.sorted("opened_at")[-1:]
         self._write_changes(
             {

@@ -1,8 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..aside import do_aside
 from .checkout_entry import FEE_KINDS
 from .checkout_poster import is_owed
+
+PAYER_TEXTS = ("customer_name", "customer_email", "customer_phone")
 
 
 class CheckoutPayment(models.Model):
@@ -101,8 +104,45 @@ class CheckoutPayment(models.Model):
 
     # === BUSINESS METHODS - CONTACT === #
 
+    def _prepare_contact_vals(self, customer):
+        """The contact of who paid, by the gateway's policy. Where it can't be made, the
+        money is posted without it, and the reason is kept.
+
+        :param dict customer: As for `_match_checkout_payer`.
+        """
+        partner, problem = do_aside(
+            self.env["res.partner"],
+            lambda partners: (
+                partners._match_checkout_payer(
+                    self.gateway_id, customer, self.company_id
+                ).id
+            ),
+        )
+        return {"partner_id": partner, "contact_problem": problem}
+
+    def _match_contact_again(self):
+        """Set the contacts that couldn't be made when the money came."""
+        for payment in self:
+            customer = {name: payment[name] for name in PAYER_TEXTS}
+            customer["customer_country_id"] = payment.customer_country_id.id
+            vals = payment._prepare_contact_vals(customer)
+            partner = self.env["res.partner"].browse(vals["partner_id"] or ())
+            if partner:
+                _done, vals["contact_problem"] = do_aside(
+                    payment, lambda paid, partner=partner: paid._assign(partner)
+                )
+            payment._write_changes({"contact_problem": vals["contact_problem"]})
+
     def _set_contact(self, partner, user):
-        self.partner_id = partner
+        self._assign(partner, user)
+        self.env["checkout.poster"]._post_waiting(self.gateway_id)
+
+    def _assign(self, partner, user=None):
+        """Write the contact wherever it belongs, and post nothing yet.
+
+        :param res.users user: Who says so; nobody where the sync found it.
+        """
+        self.write({"partner_id": partner.id, "contact_problem": False})
         movements = self.movement_ids.filtered(lambda m: m.kind not in FEE_KINDS)
         self._write_contact(movements)
         # The entry itself has the item it needs: nothing is to be made of this.
@@ -110,8 +150,11 @@ class CheckoutPayment(models.Model):
             skip_account_move_synchronization=True
         ).write({"partner_id": partner.id})
         self.env["checkout.rebooking"]._move_owed(movements)
-        self._note_contact(self._get_moves(movements), user)
-        self.env["checkout.poster"]._post_waiting(self.gateway_id)
+        if user:
+            self.gateway_id._do_aside(
+                lambda moves: self._note_contact(moves, user),
+                self._get_moves(movements),
+            )
 
     def _get_moves(self, movements):
         return movements.move_id | movements.rebooking_move_ids

@@ -8,8 +8,10 @@ from odoo.tools import mute_logger
 
 from ..const import (
     CHECKOUT_LOCALES,
+    CLOCK_TOLERANCE,
     LEAST_SESSION_MINUTES,
     LIMITED_SESSION_MINUTES,
+    NONCE_HOURS,
     RETURN_PAGE_INTERVAL,
     SESSION_MINUTES,
 )
@@ -70,7 +72,7 @@ class CheckoutPayment(models.Model):
 
     def _is_too_late(self):
         least = timedelta(minutes=LEAST_SESSION_MINUTES)
-        return self.session_expires_at < fields.Datetime.now() + least
+        return self.session_expires_at < self.gateway_id._get_stripe_now() + least
 
     @api.model
     def _prepare_begin_vals(self, link, uuid, amount, lang):
@@ -107,7 +109,7 @@ class CheckoutPayment(models.Model):
     @api.model
     def _get_expiry(self, link):
         minutes = LIMITED_SESSION_MINUTES if link.max_payments else SESSION_MINUTES
-        return fields.Datetime.now() + timedelta(minutes=minutes)
+        return link.gateway_id._get_stripe_now() + timedelta(minutes=minutes)
 
     def _open_session(self):
         """Make the Checkout Session, or find the one made before.
@@ -122,9 +124,7 @@ class CheckoutPayment(models.Model):
         if self.stripe_checkout_session_id:
             return self.state == "open" and self.session_url
         try:
-            session = self.gateway_id._get_client().create_session(
-                self._prepare_session_params(), self.uuid
-            )
+            session = self._create_session(self.gateway_id._get_client())
         except StripeError as error:
             self._set_failed(str(error))
             if error.kind == "refused":
@@ -136,6 +136,20 @@ class CheckoutPayment(models.Model):
             self._request_expiry()
             return False
         return session["url"]
+
+    def _create_session(self, client):
+        """Have Stripe make the session. Where one of the clocks was set since the last
+        sync, Stripe refuses its end; the refusal itself says what time it is there.
+        """
+        try:
+            return client.create_session(self._prepare_session_params(), self.uuid)
+        except StripeError as error:
+            shift = (client.clock_offset or 0) - self.gateway_id.clock_offset
+            if error.param != "expires_at" or abs(shift) <= CLOCK_TOLERANCE:
+                raise
+        self.session_expires_at += timedelta(seconds=shift)
+        params = self._prepare_session_params()
+        return client.create_session(params, f"{self.uuid}:{params['expires_at']}")
 
     def _prepare_session_params(self):
         """The request for Stripe, from frozen values only: its repetition is the same.
@@ -162,10 +176,12 @@ class CheckoutPayment(models.Model):
     def _get_resume_query(self):
         """What the pay page's address needs for the payer to continue this payment.
 
-        Made of frozen values only, since it goes to Stripe with each repetition.
+        Made of frozen values only, since it goes to Stripe with each repetition. It is
+        good for longer than the session, which ends by Stripe's clock and not by ours.
         """
         number = self.form_uuid or self.uuid
-        nonce = self.link_id._sign_nonce(RESUME_SCOPE, number, self.session_expires_at)
+        until = self.session_expires_at + timedelta(hours=NONCE_HOURS)
+        nonce = self.link_id._sign_nonce(RESUME_SCOPE, number, until)
         return f"resume={nonce}"
 
     def _prepare_line_item(self):

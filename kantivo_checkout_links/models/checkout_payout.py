@@ -3,13 +3,14 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools.misc import format_date
 
-from ..const import EVENT_DAYS, PAYOUT_STATES
+from ..const import EVENT_DAYS, PAYOUT_STATES, UNKNOWN, UNKNOWN_STATE
 from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import from_minor
 from ..stripe_dashboard import get_dashboard_url
+from ..texts import to_line
 
-UNFINISHED_STATES = ("pending", "in_transit")
+UNFINISHED_STATES = ("pending", "in_transit", UNKNOWN)
 
 
 class CheckoutPayout(models.Model):
@@ -34,7 +35,12 @@ class CheckoutPayout(models.Model):
     )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     amount = StripeMonetary(readonly=True, help="Just what arrives at the bank.")
-    state = fields.Selection(PAYOUT_STATES, required=True, readonly=True)
+    state = fields.Selection(
+        [*PAYOUT_STATES, UNKNOWN_STATE], required=True, readonly=True
+    )
+    unknown_status = fields.Char(
+        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+    )
     stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
     created_at = fields.Datetime("Sent", readonly=True)
     arrival_date = fields.Date("Arrives", readonly=True)
@@ -69,6 +75,7 @@ class CheckoutPayout(models.Model):
     _incomplete_idx = models.Index(
         "(gateway_id) WHERE is_reconciled AND is_complete IS NOT TRUE"
     )
+    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
     # === COMPUTE METHODS === #
 
@@ -138,13 +145,13 @@ class CheckoutPayout(models.Model):
         currency = payments._get_currency(payout["currency"])
         vals = {
             "stripe_id": payout["id"],
-            "state": payout["status"],
+            **self._prepare_state_vals(payout["status"], PAYOUT_STATES),
             "currency_id": currency.id,
             "amount": from_minor(payout["amount"], currency.name),
             "created_at": to_datetime(payout["created"]),
             "arrival_date": to_datetime(payout["arrival_date"]).date(),
             "trace_id": self._get_trace_id(payout),
-            "failure_message": payout["failure_message"],
+            "failure_message": to_line(payout["failure_message"]),
             "is_automatic": payout["automatic"],
             "is_reconciled": payout["reconciliation_status"] == "completed",
         }
@@ -155,7 +162,7 @@ class CheckoutPayout(models.Model):
     @api.model
     def _get_trace_id(self, source):
         """:param dict source: Any object of Stripe's, or nothing."""
-        return ((source or {}).get("trace_id") or {}).get("value") or False
+        return to_line(((source or {}).get("trace_id") or {}).get("value"))
 
     def _pass_on_trace(self):
         """Stripe says it days later: it is of the entries that went before, too."""

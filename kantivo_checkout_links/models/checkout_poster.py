@@ -7,6 +7,7 @@ from odoo import Command, api, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_date
 
+from ..aside import describe_error, log_error
 from ..const import POST_BATCH
 from .audit_trail import REQUESTER_KEY, Requester, is_logged
 from .checkout_entry import has_analytics
@@ -110,9 +111,9 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _set_failed(self, movement, error):
-        if not isinstance(error, UserError):
-            _logger.exception("Movement %s can't be posted", movement.stripe_source_id)
-        movement._set_waiting(str(error))
+        what = f"Movement {movement.stripe_source_id} can't be posted"
+        log_error(_logger, what, error)
+        movement._set_waiting(describe_error(self.env, error))
 
     @api.model
     def _create_entries(self, entries):
@@ -338,10 +339,11 @@ class CheckoutPoster(models.AbstractModel):
     def _note_shifted_date(self, movement, record):
         """A closed period moves an entry; the accountant reads why."""
         date = movement._get_local_date()
-        if record.date != date:
-            movement.move_id.message_post(
-                body=self.env._(
-                    "It happened on %s; that period is closed.",
-                    format_date(self.env, date),
-                )
-            )
+        if record.date == date:
+            return
+        body = self.env._(
+            "It happened on %s; that period is closed.", format_date(self.env, date)
+        )
+        movement.gateway_id._do_aside(
+            lambda move: move.message_post(body=body), movement.move_id
+        )

@@ -1,7 +1,8 @@
 import logging
 
-from odoo import api, fields, models
+from odoo import api, models
 
+from ..aside import log_error
 from ..const import LOST_STATES
 from ..moments import to_timestamp
 from ..stripe_client import StripeError
@@ -44,7 +45,7 @@ class Reading:
             return error
         except Exception as error:
             # A signed event may still hold anything; it must not stop the others.
-            _logger.exception("%s can't be read", event.stripe_event_id)
+            log_error(_logger, f"{event.stripe_event_id} can't be read", error)
             return error
 
     def _read_object(self, stripe_object):
@@ -92,9 +93,7 @@ class Reading:
 
         Their own events may have come before the payment was known, and been ignored.
         """
-        charge = (
-            session["payment_intent"] and session["payment_intent"]["latest_charge"]
-        )
+        charge = self.env["checkout.payment"]._get_charge(session)
         if not charge:
             return []
         payment = self._find_payment(charge)
@@ -131,7 +130,7 @@ class Reading:
         for event in self.client.iter_events(types, dispute["created"]):
             if event["data"]["object"]["id"] == dispute["id"]:
                 return event["created"]
-        return to_timestamp(fields.Datetime.now())
+        return to_timestamp(self.gateway._get_stripe_now())
 
     def _list_transaction_ids(self, payout):
         """The balance transactions in a payout, but for its own."""

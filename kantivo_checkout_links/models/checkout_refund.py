@@ -3,11 +3,12 @@ from uuid import uuid4
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ..const import REFUND_REASONS, REFUND_STATES
+from ..const import REFUND_REASONS, REFUND_STATES, UNKNOWN, UNKNOWN_STATE
 from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import InvalidAmount, differs, from_minor, round_exact, to_minor
 from ..stripe_client import StripeError
+from ..texts import to_line
 
 OVER_STATES = ("failed", "canceled")
 
@@ -44,10 +45,13 @@ class CheckoutRefund(models.Model):
     currency_id = fields.Many2one(related="payment_id.currency_id")
     amount = StripeMonetary(required=True, readonly=True)
     state = fields.Selection(
-        [("requested", "Requested"), *REFUND_STATES],
+        [("requested", "Requested"), *REFUND_STATES, UNKNOWN_STATE],
         required=True,
         default="requested",
         readonly=True,
+    )
+    unknown_status = fields.Char(
+        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
     )
     reason = fields.Selection(REFUND_REASONS, readonly=True)
     note = fields.Char(readonly=True)
@@ -70,6 +74,7 @@ class CheckoutRefund(models.Model):
         "(payment_id, idempotency_key) WHERE idempotency_key IS NOT NULL",
         "This refund has been asked for already.",
     )
+    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
     # === COMPUTE METHODS === #
 
@@ -168,7 +173,7 @@ class CheckoutRefund(models.Model):
         except StripeError as error:
             self.gateway_id._commit()
             raise UserError(self._describe_failure(error)) from error
-        self._note_in_chatter()
+        self.gateway_id._do_aside(lambda row: row._note_in_chatter(), self)
         self.env["checkout.event"]._receive_object(self.gateway_id, refund)
 
     def _describe_failure(self, error):
@@ -279,13 +284,22 @@ class CheckoutRefund(models.Model):
         reasons = dict(REFUND_REASONS)
         return {
             "stripe_id": refund["id"],
-            "state": refund["status"],
+            **self._prepare_state_vals(refund["status"], REFUND_STATES),
             "amount": from_minor(refund["amount"], refund["currency"].upper()),
             "reason": refund["reason"] if refund["reason"] in reasons else False,
-            "error": refund.get("failure_reason") or False,
+            "error": to_line(refund.get("failure_reason")),
             "refunded_at": to_datetime(refund["created"]),
             "settled": self._is_settled(refund),
         }
+
+    def _gives_back(self):
+        """Whether the customer has the money, or will. Of a status that isn't known,
+        the balance tells.
+        """
+        if self.state != UNKNOWN:
+            return self.state not in (*OVER_STATES, "requested")
+        moved = self.env["checkout.movement"]._find_of_refund(self)
+        return sum(moved.mapped("amount")) < 0
 
     @api.model
     def _is_settled(self, refund):

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import split_every
 
+from ..aside import describe_error, do_aside, log_error
 from ..const import (
     EVENT_BATCH,
     EVENT_DAYS,
@@ -40,8 +41,10 @@ class CheckoutSync(models.AbstractModel):
             try:
                 gateway._work_exclusively(self._sync)
             except Exception as error:
-                _logger.warning("Gateway %s can't sync: %s", gateway.id, error)
-                gateway._note_sync_error(self._describe(gateway, error))
+                reason = self._describe(gateway, error)
+                log_error(_logger, f"Gateway {gateway.id} can't sync", error)
+                _logger.warning("Gateway %s can't sync: %s", gateway.id, reason)
+                gateway._note_sync_error(reason)
 
     @api.model
     def _sync(self, gateway):
@@ -56,11 +59,13 @@ class CheckoutSync(models.AbstractModel):
         client = gateway._get_client()
         gateway._learn_account(client)
         gateway._adopt_waiting()
+        self._match_contacts(gateway)
         started = fields.Datetime.now()
         last = self.env["checkout.movement"].search([], order="id desc", limit=1)
         self._process(gateway)
         paid_before = gateway._count_paid()
-        self._read_events(gateway, client)
+        problem = self._read_events(gateway, client)
+        gateway._update_clock(client)
         self._read_unfinished(gateway, client)
         self._read_unsettled(gateway, client)
         self._read_undecided(gateway)
@@ -70,7 +75,7 @@ class CheckoutSync(models.AbstractModel):
         gateway.write(
             {
                 "last_sync_at": started,
-                "sync_error": False,
+                "sync_error": problem or False,
                 "sync_note": self._describe_found(gateway, last),
             }
         )
@@ -102,7 +107,7 @@ class CheckoutSync(models.AbstractModel):
     def _describe(self, gateway, error):
         if isinstance(error, StripeError):
             return gateway._describe_failure(error)
-        return str(error)
+        return describe_error(self.env, error)
 
     @api.model
     def _expire_abandoned(self, gateway):
@@ -112,33 +117,69 @@ class CheckoutSync(models.AbstractModel):
                 ("gateway_id", "=", gateway.id),
                 ("state", "=", "open"),
                 ("stripe_checkout_session_id", "=", False),
-                ("session_expires_at", "<", fields.Datetime.now()),
+                ("session_expires_at", "<", gateway._get_stripe_now()),
             ]
         )._set_abandoned()
+
+    @api.model
+    def _match_contacts(self, gateway):
+        """Try again to make the contacts that couldn't be made."""
+        self.env["checkout.payment"].search(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("contact_problem", "!=", False),
+                ("partner_id", "=", False),
+            ],
+            limit=EVENT_BATCH,
+        )._match_contact_again()
 
     # === READING === #
 
     @api.model
     def _read_events(self, gateway, client):
-        """All events of our types since the last time, with an overlap.
+        """All events of our types since the newest one of the last time, with an
+        overlap.
 
         Not only undelivered ones: that flag at Stripe speaks of every endpoint of the
         account, not of ours.
+
+        :return: What can't be kept, and why, in words.
         """
         inbox = self.env["checkout.event"]
         since = to_timestamp(self._get_window_start(gateway))
+        newest, problems = since, set()
         listed = client.iter_events(HANDLED_EVENTS, since)
         for events in split_every(EVENT_BATCH, listed):
+            newest = max(newest, events[0]["created"])
             for event in inbox._filter_unknown(gateway, events):
-                if inbox._is_ours(gateway, event):
-                    inbox._take(gateway, event)
+                problems.add(self._take_event(gateway, event))
+        problems.discard(False)
+        if not problems:  # else all is read again
+            gateway.events_read_to = to_datetime(newest)
+        return " ".join(sorted(problems))
+
+    @api.model
+    def _take_event(self, gateway, event):
+        """Keep an event that is ours; one that can't be kept stops no other.
+
+        :return: Why it can't be kept, if so.
+        """
+        _taken, problem = do_aside(
+            self.env["checkout.event"],
+            lambda inbox: (
+                inbox._is_ours(gateway, event) and inbox._take(gateway, event)
+            ),
+        )
+        return problem and self.env._(
+            "%(event)s can't be kept. %(why)s", event=event["id"], why=problem
+        )
 
     @api.model
     def _get_window_start(self, gateway):
-        oldest = fields.Datetime.now() - timedelta(days=EVENT_DAYS)
-        if not gateway.last_sync_at:
+        oldest = gateway._get_stripe_now() - timedelta(days=EVENT_DAYS)
+        if not gateway.events_read_to:
             return oldest
-        return max(oldest, gateway.last_sync_at - timedelta(hours=SYNC_OVERLAP_HOURS))
+        return max(oldest, gateway.events_read_to - timedelta(hours=SYNC_OVERLAP_HOURS))
 
     @api.model
     def _read_unfinished(self, gateway, client):
@@ -203,7 +244,7 @@ class CheckoutSync(models.AbstractModel):
         :raise StripeError: if Stripe can't be read; what was read until then stays.
         """
         client = gateway._get_client()
-        self._read_transactions(gateway, client, fields.Datetime.now())
+        self._read_transactions(gateway, client, gateway._get_stripe_now())
         self._process(gateway)
         self._read_opening(gateway, client)
         self._process(gateway)
@@ -213,13 +254,14 @@ class CheckoutSync(models.AbstractModel):
         """All changes of the Stripe balance since the last time, with an overlap.
 
         In pieces of some days, each kept when it is read: a crash begins there anew.
-        Taken twice, since some belong to what only the others lead to.
+        Taken twice, since some belong to what only the others lead to, and an object
+        may not name a transaction of its own.
         """
         for period in self._get_pieces(gateway, until):
             rows = gateway._list_transactions(client, period)
             self._take_transactions(gateway, rows)
             self._process(gateway)
-            self._take_transactions(gateway, rows)
+            self._take_transactions(gateway, rows, are_objects_read=True)
             read_to = period.get("lt", to_timestamp(until))
             gateway.transactions_read_to = to_datetime(read_to)
             gateway._commit()
@@ -230,7 +272,7 @@ class CheckoutSync(models.AbstractModel):
         start = gateway.sync_from
         if gateway.transactions_read_to:
             overlap = timedelta(hours=SYNC_OVERLAP_HOURS)
-            start = max(start, gateway.transactions_read_to - overlap)
+            start = max(start, min(gateway.transactions_read_to, until) - overlap)
         step = timedelta(days=SYNC_PIECE_DAYS)
         while start + step < until:
             yield {
@@ -241,19 +283,23 @@ class CheckoutSync(models.AbstractModel):
         yield {"gte": to_timestamp(start)}
 
     @api.model
-    def _take_transactions(self, gateway, rows):
-        """Take those that no movement is of yet, oldest first."""
+    def _take_transactions(self, gateway, rows, are_objects_read=False):
+        """Take those that no movement is of yet, oldest first.
+
+        :param bool are_objects_read: Whether the objects behind them have been read, so
+            that what is still missing is taken as it is listed.
+        """
         movements = self.env["checkout.movement"].search(
             [("balance_transaction_id", "in", [row["id"] for row in rows])]
         )
         known = set(movements.mapped("balance_transaction_id"))
         for row in reversed(rows):
             if row["id"] not in known:
-                self._take_transaction(gateway, row)
+                self._take_transaction(gateway, row, are_objects_read)
 
     @api.model
-    def _take_transaction(self, gateway, row):
-        """Have the object behind it read if it's one of ours, else book it as it is."""
+    def _take_transaction(self, gateway, row, is_object_read):
+        """Have the object behind it read if it's one of ours, else post it as it is."""
         source, inbox = row["source"], self.env["checkout.event"]
         source = source if isinstance(source, dict) else None
         payment = self.env["checkout.payment"]
@@ -262,9 +308,11 @@ class CheckoutSync(models.AbstractModel):
         followed = payment or (source and self._is_followed(source))
         if followed:
             inbox._receive_object(gateway, source)
-        if not followed or self._stands_alone(row, source, payment):
-            movements = self.env["checkout.movement"]
+        movements = self.env["checkout.movement"]
+        if not followed:
             movements._ensure_transaction(gateway, row, source, payment)
+        elif is_object_read or self._is_unlisted(row, source):
+            movements._ensure_listed(gateway, row, source, payment)
 
     @api.model
     def _find_payment(self, gateway, source):
@@ -279,14 +327,12 @@ class CheckoutSync(models.AbstractModel):
         return inbox._find_payment(gateway, charge)
 
     @api.model
-    def _stands_alone(self, row, source, payment):
+    def _is_unlisted(self, row, source):
         """Whether reading the object of a transaction may not lead to it: the key may
         not be allowed to read payouts.
         """
         movements = self.env["checkout.movement"]
-        return source["object"] == "payout" or (
-            bool(payment.paid_at) and movements._is_unlisted(row, source)
-        )
+        return source["object"] == "payout" or movements._is_unlisted(row, source)
 
     @api.model
     def _is_followed(self, source):
@@ -303,6 +349,8 @@ class CheckoutSync(models.AbstractModel):
         if gateway.opening_done:
             return
         balance = gateway._read_balance(client)
+        gateway._update_clock(client)
+        gateway._correct_begin()
         since = to_timestamp(gateway.sync_from)
         rows = gateway._list_transactions(client, {"gte": since})
         if gateway._read_balance(client) != balance:

@@ -3,10 +3,9 @@ import re
 from odoo import api, fields, models, tools
 from odoo.fields import Domain
 
-# https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
-MAX_EMAIL_LENGTH = 254
+from ..texts import NAME_LENGTH, to_email, to_line
+
 PLAIN_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
-MAX_NAME_LENGTH = 120
 # What would make a link or an address of a contact's name.
 ADVERTISING = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
 
@@ -60,18 +59,22 @@ class ResPartner(models.Model):
     @api.model
     def _get_payer_email(self, text):
         """The one valid address in a text, as contacts are compared by; or False."""
-        text = (text or "").strip()
-        if len(text) > MAX_EMAIL_LENGTH or not PLAIN_EMAIL.fullmatch(text):
+        text = to_email(text) or ""
+        if not PLAIN_EMAIL.fullmatch(text):
             return False
         return tools.email_normalize(text)
 
     @api.model
     def _find_payer(self, email, company):
-        """The best contact with an address: the company's own first, people first."""
+        """The best contact with an address: those in use first, then the company's own,
+        then people. An archived one is better than a second of the same.
+        """
         domain = Domain("email_normalized", "=", email)
-        found = self.search(domain & Domain(self._check_company_domain(company)))
-        return found.sorted(
+        contacts = self.with_context(active_test=False)
+        found = contacts.search(domain & Domain(self._check_company_domain(company)))
+        return found.with_env(self.env).sorted(
             lambda partner: (
+                not partner.active,
                 partner.company_id != company,
                 not partner.company_id,
                 partner.type != "contact",
@@ -92,6 +95,6 @@ class ResPartner(models.Model):
     @api.model
     def _get_payer_name(self, text):
         """A name as typed by a payer, if it is one: payers can type anything."""
-        name = " ".join((text or "").split())[:MAX_NAME_LENGTH].strip()
+        name = to_line(text, NAME_LENGTH) or ""
         has_letters = any(sign.isalpha() for sign in name)
         return name if has_letters and not ADVERTISING.search(name) else False

@@ -4,8 +4,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import Command, fields
+from odoo.tools import mute_logger
 
-from .common import CheckoutCommon
+from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
 class TestAgreement(CheckoutCommon):
@@ -170,13 +171,92 @@ class TestAgreement(CheckoutCommon):
             time.sleep(0.05)
         raise AssertionError(f"nobody asked for {path}")
 
-    def test_red_for_money_that_no_sync_finds(self):
+    def test_money_that_stripe_lists_late_or_backdated_is_taken_by_the_check(self):
+        self.gateway.sync_from -= timedelta(days=30)
         self.sync()
-        self.gateway.transactions_read_to += timedelta(days=1)
+        now = self.sandbox.clock()["now"]
+        for days in (0.25, 1, 20):
+            with self.subTest(days=days):
+                created = int(now - days * 24 * 3600)
+                self.sandbox.create_balance_transaction(-300, created=created)
+                self.assertEqual(self.check(), "green")
+                self.sandbox.create_balance_transaction(-300, created=created)
+                self.sync()
+                self.assertEqual(self.gateway.agreement_state, "green")
+        self.assert_agrees()
+
+    def test_late_money_is_taken_though_another_difference_stays(self):
+        self.gateway.sync_from -= timedelta(days=30)
+        self.book_by_hand(5)
+        self.sync()
+        self.assertEqual(self.gateway.agreement_state, "red")
+        created = int(self.sandbox.clock()["now"] - 24 * 3600)
+        transaction = self.sandbox.create_balance_transaction(-300, created=created)
+        self.sync()
+        fee = self.env["checkout.movement"].search(
+            [("balance_transaction_id", "=", transaction["id"])]
+        )
+        self.assertEqual(fee.state, "posted")
+        self.assertEqual(self.gateway.agreement_difference, -5)
+
+    def test_late_money_is_taken_together_with_what_is_new(self):
+        self.gateway.sync_from -= timedelta(days=30)
+        self.sync()
+        created = int(self.sandbox.clock()["now"] - 24 * 3600)
+        self.sandbox.create_balance_transaction(-300, created=created)
+        self.sandbox.create_balance_transaction(-500)
+        self.assertEqual(self.check(), "green")
+
+    def test_difference_that_was_gone_is_a_new_one(self):
+        self.gateway.sync_from -= timedelta(days=30)
+        move = self.book_by_hand(3)
+        self.assertEqual(self.check(), "red")
+        move.button_draft()
+        self.assertEqual(self.check(), "green")
+        created = int(self.sandbox.clock()["now"] - 24 * 3600)
+        self.sandbox.create_balance_transaction(-300, created=created)
+        self.assertEqual(self.check(), "green")
+
+    def test_all_is_read_once_per_difference(self):
+        self.gateway.sync_from -= timedelta(days=30)
+        self.book_by_hand(5)
+        self.check()
+        self.sandbox.clear_requests()
+        self.check()
+        self.assertEqual(len(self.sandbox.requests("/v1/balance_transactions")), 1)
+
+    def test_difference_never_asks_for_a_sync_that_cannot_help(self):
+        self.sync()
+        self.sandbox.create_balance_transaction(-500)
+        self.assertIn("check again", self.get_sentence())
+        self.assertEqual(self.check(), "green")
+        self.gateway.shared_account = "ask"
         self.sandbox.create_balance_transaction(-500)
         self.assertEqual(self.check(), "red")
-        message = self.gateway.action_view_difference()["params"]["message"]
-        self.assertIn("txn_", message)
+        self.assertIn("txn_", self.get_sentence())
+        self.assertIn("your choice", self.get_sentence())
+
+    def test_difference_says_why_an_object_is_not_read(self):
+        self.sync()
+        payment = self.pay(self.create_link(20))
+        self.sandbox.release()
+        self.sandbox.api_fault("status", "/v1/checkout/sessions", status=500, times=99)
+        with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
+            self.env["checkout.sync"]._cron_sync()
+            self.gateway.action_check_agreement()
+        self.assertEqual(payment.state, "open")
+        self.assertEqual(self.gateway.agreement_state, "red")
+        self.assertIn("can't be read", self.get_sentence())
+
+    def test_difference_from_before_the_start_is_said_to_be(self):
+        self.sync()
+        created = int(self.sandbox.clock()["now"] - 30 * 24 * 3600)
+        self.sandbox.create_balance_transaction(-500, created=created)
+        self.assertEqual(self.check(), "red")
+        self.assertIn("opening balance", self.get_sentence())
+
+    def get_sentence(self):
+        return self.gateway.action_view_difference()["params"]["message"]
 
     def test_red_for_unread_money_while_it_is_open_whose_it_is(self):
         self.gateway.shared_account = "ask"

@@ -84,8 +84,8 @@ class TestPaymentLife(CheckoutCommon):
         payment = link_sudo._begin_payment("crashed", 110, "en_US")
         self.gateway.action_sync()
         self.assertEqual(payment.state, "open")
-        with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
-            self.gateway.action_sync()
+        self.sandbox.advance(7200)
+        self.gateway.action_sync()
         self.assertEqual(payment.state, "expired")
 
 

@@ -92,11 +92,11 @@ class TestPartner(CheckoutCommon):
         self.assertEqual(self.match(company=branch), own)
         self.assertEqual(self.match(), partner)
 
-    def test_archived_contact_stays_archived_and_unused(self):
+    def test_archived_contact_is_used_where_there_is_no_other(self):
         archived = self.create_contact(active=False)
-        partner = self.match()
-        self.assertNotEqual(partner, archived)
+        self.assertEqual(self.match(), archived)
         self.assertFalse(archived.active)
+        partner = self.create_contact()
         self.assertEqual(self.match(), partner)
 
     def test_garbage_makes_no_contact(self):

@@ -234,7 +234,11 @@ class TestWebhook(CheckoutHttpCommon):
         self.assertEqual(self.payment.state, "open")
 
     def test_what_the_database_does_not_take_is_asked_for_again_and_in_no_log(self):
-        self.event["data"]["object"]["customer_details"]["name"] = "Ada\N{NULL}"
+        self.event["data"]["object"]["metadata"]["checkout_note"] = "Ada"
+        self.env.flush_all()
+        self.cr.execute(
+            "ALTER TABLE checkout_event ADD CONSTRAINT refused CHECK (false) NOT VALID"
+        )
         with self.assertLogs(WEBHOOK_LOGGER) as logs, self.assertNoLogs("odoo.sql_db"):
             answer = self.post_event(self.event)
         self.assertEqual(answer.status_code, 503)
