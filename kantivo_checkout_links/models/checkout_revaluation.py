@@ -126,7 +126,8 @@ class CheckoutRevaluation(models.AbstractModel):
         move = poster._create_unchanged("account.move", [vals])
         move.action_post()
         poster._check_entry(move, vals)
-        gateway.message_post(body=move._get_html_link(title=move.ref))
+        body = move._get_html_link(title=move.ref)
+        gateway._do_aside(lambda gateway: gateway.message_post(body=body))
 
     @api.model
     def _prepare_items(self, gateway, day, difference):
