@@ -1,8 +1,9 @@
 """A merchant in the real backend and a payer in another browser."""
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.kit import CHARGE_ENTRY, assert_booked_once
+from tests.kit import CHARGE_ENTRY, assert_booked_once, begin_checkout
 from tests.pages import GOOD_CARD, Merchant, expect_paid, pay_with, start_paying
 from tools import payer
 
@@ -127,5 +128,19 @@ def test_deactivated_link_keeps_its_payments(shop, merchant):
     merchant.press("Deactivate")
     assert "history are kept" in merchant.answer("Deactivate")
     merchant.expect_button("Reactivate")
-    (row,) = merchant.table("[name=payment_ids]")
+    (row,) = merchant.table("[name=received_payment_ids]")
     assert "Ada Example" in row and "110.00" in row
+
+
+def test_checkout_that_was_only_opened_is_a_number_until_it_is_asked_for(
+    shop, merchant
+):
+    link = shop.make_link("Opened only")
+    begin_checkout(link)
+    merchant.open_link(link.name)
+    merchant.see("Opened, not paid: 1")
+    merchant.open_menu("Invoicing", "Customers", "Checkout Payments")
+    merchant.expect_rows(link.name, 0)
+    merchant.page.get_by_text("Opened, not paid:").click()
+    merchant.expect_rows(link.name, 1)
+    expect(merchant.page.locator(".o_checkout_unpaid")).to_have_count(0)
