@@ -1,8 +1,12 @@
 from odoo import api, models
 
+from ..const import LOST_STATES
 from ..monetary import StripeMonetary
-from .checkout_dispute import OPEN_STATES
-from .checkout_movement_transaction import FEE_KINDS
+from .checkout_entry import FEE_KINDS
+from .checkout_entry_dispute import DISPUTE_KINDS
+
+# What is withheld in another state, also in one that Stripe adds, may still come back.
+DECIDED_STATES = LOST_STATES | {"won", "warning_closed"}
 
 
 class CheckoutPayment(models.Model):
@@ -64,6 +68,7 @@ class CheckoutPayment(models.Model):
         "amount",
         "amount_refunded",
         "paid_at",
+        "settlement_currency_id",
         "dispute_ids.state",
         "dispute_ids.amount",
         "movement_ids.amount",
@@ -106,18 +111,20 @@ class CheckoutPayment(models.Model):
         """What disputes took for good, in the payment's currency. Where Stripe settled
         in another one only rates could tell a part, so it is all.
         """
-        lost = 0
-        for dispute in self.dispute_ids:
-            settled = dispute._get_lost_amount()
-            is_same = self.currency_id == self.settlement_currency_id
-            lost += settled if is_same else bool(settled) and dispute.amount
-        return lost
+        decided = self.dispute_ids.filtered(lambda d: d.state in DECIDED_STATES)
+        if self.currency_id != self.settlement_currency_id:
+            return sum(d.amount for d in decided if d._get_lost_amount())
+        stripe_ids = decided.mapped("stripe_id")
+        movements = self.movement_ids.filtered(
+            lambda m: m.kind in DISPUTE_KINDS and m.stripe_source_id in stripe_ids
+        )
+        return -sum(movements.mapped("amount"))
 
     def _sum_settled(self):
         """What Stripe kept as fees, and what went back: positive, as it settled them.
         What an open dispute withholds isn't lost yet.
         """
-        undecided = self.dispute_ids.filtered(lambda d: d.state in OPEN_STATES)
+        undecided = self.dispute_ids.filtered(lambda d: d.state not in DECIDED_STATES)
         movements = self.movement_ids.filtered(
             lambda m: m.currency_id == self.settlement_currency_id
         )

@@ -5,6 +5,8 @@ from ..money import from_minor
 from .history_records import StripeRecords
 
 WITHHELD_STATES = ("needs_response", "under_review")
+DECIDED_STATES = ("won", "lost", "prevented", "warning_closed")
+WITHHOLDING = ("dispute", "dispute_reversal")
 OVER = ("failed", "canceled")
 CENT = 0.0101
 
@@ -25,6 +27,7 @@ class PaymentChecks(StripeRecords):
             self.check_dispute(dispute)
         self.check_received_state(payment, charge)
         self.check_sale(payment, charge)
+        self.check_totals(payment, charge)
 
     def check_states(self, rows, at_stripe, charge):
         """All refunds or disputes of a charge are here, and as Stripe shows them."""
@@ -55,6 +58,34 @@ class PaymentChecks(StripeRecords):
         expected = "partially_refunded" if charge.amount_refunded else "paid"
         expected = "refunded" if charge.refunded else expected
         self.test.assertEqual(payment.state, "disputed" if contested else expected)
+
+    # === TOTALS === #
+
+    def check_totals(self, payment, charge):
+        """*Net* is what Stripe moved for a payment, once that is decided."""
+        moved = sum(
+            self.get_net(transaction)
+            for transaction in self.transactions.values()
+            if self.is_of_charge(transaction.source, charge)
+        )
+        if charge.balance_transaction:
+            net = from_minor(moved, payment.settlement_currency_id.name)
+            self.test.assertAlmostEqual(payment.net_amount, net, msg=payment.name)
+        parts = payment.amount_refunded + payment.amount_lost + payment.amount_left
+        self.test.assertAlmostEqual(parts, payment.amount, msg=payment.name)
+
+    def is_of_charge(self, source, charge):
+        if not source:
+            return False
+        return charge.id in (source.id, getattr(source, "charge", None))
+
+    def get_net(self, transaction):
+        """What is withheld isn't lost yet; the fee for it is."""
+        source = transaction.source
+        is_withheld = transaction.reporting_category in WITHHOLDING
+        if is_withheld and source.status not in DECIDED_STATES:
+            return -transaction.fee
+        return transaction.net
 
     # === SALES AND TAXES === #
 

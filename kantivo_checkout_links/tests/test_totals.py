@@ -125,6 +125,20 @@ class TestTotals(TotalsCommon):
         )
         self.assertEqual(payment.net_amount, self.get_moved(payment))
 
+    def test_dispute_that_is_won_in_part_loses_the_rest(self):
+        payment = self.pay_110()
+        dispute_id = self.lose(payment)
+        self.sandbox.change_dispute(dispute_id, "win", amount=7000)
+        self.deliver()
+        self.assert_left(
+            payment,
+            amount_lost=40,
+            amount_left=70,
+            returned_amount=40,
+            net_amount=51.51,
+        )
+        self.assertEqual(payment.net_amount, self.get_moved(payment))
+
     def test_dispute_that_is_won_after_all_is_left_again(self):
         payment = self.pay_110()
         self.lose(payment, "lose", "win")
