@@ -181,7 +181,14 @@ class CheckoutPayout(models.Model):
                 ]
             )
             (movements - payout._get_own_movements()).payout_id = payout
-            payout.is_complete = not payout.missing_amount
+            payout.is_complete = not (payout.missing_amount or payout._get_missing_ids())
+
+    def _get_missing_ids(self):
+        """The balance transactions in the payout that aren't known here. Amounts don't
+        tell: a refund and its failure are nothing together.
+        """
+        known = self.movement_ids.mapped("balance_transaction_id")
+        return set(self.transaction_ids or []) - set(known)
 
     def _get_own_movements(self):
         """The movements that are the payout, or its coming back; not what is in it."""

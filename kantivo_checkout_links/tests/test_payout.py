@@ -66,6 +66,28 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.items_amount, payout.amount)
         self.assertEqual(payout.missing_amount, 0)
 
+    def test_refund_and_its_failure_are_listed_though_they_are_nothing_together(self):
+        [payment] = self.pay_and_book(110)
+        refund = self.sandbox.refund(payment.stripe_charge_id, 1000)
+        self.sandbox.change_refund(refund["id"], "fail")
+        payout = self.pay_out_unnoticed()
+        self.assertEqual(len(payout.movement_ids), 2)
+        self.sync()
+        self.assertCountEqual(
+            payout.movement_ids.mapped("kind"),
+            ["charge", "fee", "refund", "refund_failure"],
+        )
+
+    def pay_out_unnoticed(self):
+        """A payout of which Stripe tells, but of nothing else that is in it."""
+        payout_id = self.sandbox.payout()["id"]
+        for action in ("reconcile", "pay"):
+            self.sandbox.change_payout(payout_id, action)
+        self.sandbox.release()
+        events = [event for event in self.take_events() if "payout" in event["type"]]
+        self.receive(events)
+        return self.find_payout(payout_id)
+
     def test_payout_leads_to_stripes_dashboard(self):
         self.pay_and_book(110)
         payout = self.pay_out()
