@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
+from odoo.addons.account.models.product import ACCOUNT_DOMAIN
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
@@ -91,7 +92,7 @@ class CheckoutGateway(models.Model):
         store=True,
         readonly=False,
         check_company=True,
-        domain="[('internal_group', '=', 'income')]",
+        domain=ACCOUNT_DOMAIN,
     )
     receivable_account_id = fields.Many2one(
         "account.account",

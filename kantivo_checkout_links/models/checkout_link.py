@@ -8,6 +8,8 @@ from odoo.fields import Domain
 from odoo.tools import float_compare, format_time
 from odoo.tools.i18n import format_list
 
+from odoo.addons.account.models.product import ACCOUNT_DOMAIN
+
 from ..monetary import StripeMonetary
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
 from ..sent import first_word
@@ -116,7 +118,7 @@ class CheckoutLink(models.Model):
     income_account_id = fields.Many2one(
         "account.account",
         check_company=True,
-        domain="[('internal_group', '=', 'income')]",
+        domain=ACCOUNT_DOMAIN,
         help="Leave empty to use the gateway's.",
     )
     analytic_distribution = fields.Json()

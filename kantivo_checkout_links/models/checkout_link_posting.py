@@ -20,7 +20,11 @@ class CheckoutLink(models.Model):
 
     @api.depends_context("lang")
     @api.depends(
-        "tax_ids", "income_account_id", "analytic_distribution", "gateway_id.credit_to"
+        "tax_ids",
+        "income_account_id",
+        "analytic_distribution",
+        "gateway_id.credit_to",
+        "gateway_id.income_account_id",
     )
     def _compute_posting_hint(self):
         for link in self:
@@ -32,7 +36,11 @@ class CheckoutLink(models.Model):
         """Sentences for the merchant, each about one thing that may be missing."""
         if self.gateway_id.credit_to != "revenue":
             return []  # taxes and analytics are the invoice's
-        return [*self._describe_missing_tax(), *self._describe_missing_plans()]
+        return [
+            *self._describe_missing_tax(),
+            *self._describe_other_tax(),
+            *self._describe_missing_plans(),
+        ]
 
     def _describe_missing_tax(self):
         usual = self.gateway_id._get_default_tax()
@@ -42,6 +50,22 @@ class CheckoutLink(models.Model):
                 "%(company)s is %(tax)s.",
                 company=self.gateway_id.company_id.name,
                 tax=usual.name,
+            )
+
+    def _describe_other_tax(self):
+        """Accounts that are made for one tax, such as 8400 in Germany, are reported by
+        it.
+        """
+        account = self.income_account_id or self.gateway_id.income_account_id
+        usual = account.tax_ids.filtered(lambda tax: tax.type_tax_use == "sale")
+        usual = usual._filter_taxes_by_company(self.gateway_id.company_id)
+        if usual and self.tax_ids._origin != usual:
+            yield self.env._(
+                "“%(account)s” is meant for %(usual)s; this link has %(taxes)s. Choose "
+                "an account for that, or another tax.",
+                account=account.display_name,
+                usual=", ".join(usual.mapped("name")),
+                taxes=", ".join(self.tax_ids.mapped("name")) or self.env._("no tax"),
             )
 
     def _describe_missing_plans(self):

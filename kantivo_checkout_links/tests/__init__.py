@@ -23,6 +23,7 @@ from . import (
     test_inbox,
     test_life,
     test_link,
+    test_link_accounts,
     test_link_posting,
     test_money,
     test_obstacles,
