@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
@@ -46,6 +48,16 @@ class AccountMove(models.Model):
         compute="_compute_checkout_payment_ids",
         groups=VIEWERS,
     )
+    is_checkout_entry = fields.Boolean(
+        compute="_compute_is_checkout_entry",
+        help="What happened at Stripe can't be reversed here.",
+    )
+
+    @api.depends("state")
+    def _compute_is_checkout_entry(self):
+        entries = self._filter_checkout()
+        for move in self:
+            move.is_checkout_entry = move in entries
 
     # Computed, so that they are filled when Stripe says them, also on hashed entries.
     stripe_charge_id = fields.Char(
@@ -161,6 +173,16 @@ class AccountMove(models.Model):
         )
 
     # === BUSINESS METHODS === #
+
+    def _get_accounting_date(self, invoice_date, has_tax, lock_dates=None):
+        """Override of `account`: what is undone with a match, such as tax on a cash
+        basis, is undone when the money was lost. The match's own period may be filed.
+        """
+        day = self.env.context.get("checkout_undo_date")
+        if not day:
+            return super()._get_accounting_date(invoice_date, has_tax, lock_dates)
+        locks = self._get_violated_lock_dates(day, has_tax)
+        return locks[-1][0] + timedelta(days=1) if locks else day
 
     def _reverse_moves(self, default_values_list=None, cancel=False):
         """Override of `account`: an entry gives no money back, Stripe does."""

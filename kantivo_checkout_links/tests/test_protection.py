@@ -1,6 +1,7 @@
 from contextlib import suppress
 
 import psycopg2
+from lxml import etree
 
 from odoo.exceptions import UserError
 from odoo.tools import SQL, mute_logger
@@ -67,6 +68,19 @@ class TestProtection(CheckoutCommon):
         invoice = self.init_invoice("out_invoice", amounts=[100], post=True)
         moves = self.move | invoice
         self.assertEqual(moves.mapped("show_reset_to_draft_button"), [False, True])
+
+    def test_reverse_entry_is_offered_on_other_entries_only(self):
+        other = self.env["account.move"].create({"move_type": "entry"})
+        moves = self.move | self.reclassify() | other
+        self.assertEqual(moves.mapped("is_checkout_entry"), [True, True, False])
+        action_id = self.env.ref("account.action_view_account_move_reversal").id
+        arch = etree.fromstring(other.get_view(view_type="form")["arch"])
+        [button] = arch.xpath(f"//button[@name='{action_id}']")
+        self.assertIn("is_checkout_entry", button.get("invisible"))
+
+    def reclassify(self):
+        account = self.company_data["default_account_revenue"].copy({"code": "499998"})
+        return self.movement.action_rebook(account)
 
     def test_cancelling_is_refused(self):
         self.assert_refused(self.move.button_cancel)
