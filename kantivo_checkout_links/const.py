@@ -234,9 +234,27 @@ CONTESTED_STATES = frozenset(
 # Over, and what is withheld then stays gone; of one that is prevented, that may be
 # nothing.
 LOST_STATES = frozenset({"lost", "prevented"})
+# Over: what isn't back by then stays gone, also of one that was won in part.
+CLOSED_STATES = LOST_STATES | {"won"}
 RESPONSE_STATES = frozenset(
     "warning_needs_response needs_response appeal_needs_response".split()
 )
+
+# Where the tax is due on less as soon as what was paid is gone again, by law: there a
+# lost dispute takes it back by itself. Elsewhere that has conditions, which a person
+# has to know of, such as six months in the United Kingdom (VAT Notice 700/18). In the
+# EU, Article 90 (1) of Directive 2006/112/EC has the base reduced on total or partial
+# non-payment; by 90 (2) each member state sets the conditions.
+TAKE_BACK_LAWS = {
+    # https://www.ris.bka.gv.at/GeltendeFassung.wxe?Abfrage=Bundesnormen&Gesetzesnummer=10004873
+    "AT": "§ 16 (1), (3) no. 1 UStG 1994",
+    # https://www.fedlex.admin.ch/eli/cc/2009/615/de#art_41
+    "CH": "Art. 41 (1) MWSTG",
+    # https://www.gesetze-im-internet.de/ustg_1980/__17.html
+    "DE": "§ 17 (1), (2) no. 1 UStG",
+    # https://wetten.overheid.nl/BWBR0002629#HoofdstukVI_Afdeling1_Artikel29
+    "NL": "Art. 29 (1), (2) Wet OB 1968",
+}
 
 # A payout's `status`. https://docs.stripe.com/api/payouts/object#payout_object-status
 PAYOUT_STATES = [

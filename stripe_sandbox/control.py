@@ -384,6 +384,7 @@ DISPUTE_ACTIONS = {
     "lose": disputes.lose,
     "prevent": disputes.prevent,
     "reinstate": disputes.reinstate,
+    "close_as_won": disputes.close_as_won,
     "respond": disputes.respond,
     "win": disputes.win,
     "withdraw_again": disputes.withdraw_again,

@@ -2,6 +2,7 @@
 
 import re
 import tarfile
+from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -22,7 +23,15 @@ RELEASES = sorted((Path(__file__).parent / "releases").glob("*.tar.xz"))
 _WORSE_THAN_INFO = re.compile(
     r"^[\d-]+ [\d:,]+ \d+ (?:WARNING|ERROR|CRITICAL) .*", re.M
 )
-LIVES = ("Kept", "Refunded in part", "Disputed", "Closed", "Archived", "Deleted")
+LIVES = (
+    "Kept",
+    "Refunded in part",
+    "Disputed",
+    "Won in part",
+    "Closed",
+    "Archived",
+    "Deleted",
+)
 # Ids that say when a row was looked at, not what it says.
 _PASSING_COLUMNS = {"write_date", "write_uid"}
 # Totals that say what is left since: see `test_totals_say_what_is_left`.
@@ -112,6 +121,7 @@ def live_through_everything(shop):
     begin_checkout(links["Held"])
     _refund(shop, links["Refunded in part"])
     _dispute(shop, links["Disputed"])
+    _win_in_part(shop, links["Won in part"])
     shop.admin.call("checkout.link", "action_deactivate", [links["Closed"].id])
     shop.admin.call("checkout.link", "unlink", [links["Deleted"].id])
     shop.admin.write("checkout.link", links["Archived"].id, active=False)
@@ -137,8 +147,15 @@ def _refund(shop, link):
 def _dispute(shop, link):
     payment_id = _payment_id(shop, link)
     charge = shop.admin.read("checkout.payment", payment_id, "stripe_charge_id")
-    shop.sandbox.dispute(charge)
+    dispute = shop.sandbox.dispute(charge)
     shop.wait_for_state(link, "disputed")
+    return dispute["id"]
+
+
+def _win_in_part(shop, link):
+    dispute_id = _dispute(shop, link)
+    shop.sandbox.change_dispute(dispute_id, "win", amount=7000)
+    shop.wait_for_state(link, "paid")
 
 
 def _add_gateway_in_euros(shop):
@@ -201,8 +218,18 @@ def test_upgrade_keeps_every_row_and_value(upgraded):
     for table, rows in upgraded.before.items():
         columns = rows[0].keys() if rows else set()
         columns = columns - _PASSING_COLUMNS - _COMPLETED_COLUMNS - _RECOMPUTED_COLUMNS
-        kept = _values(upgraded.after[table], columns)
-        assert kept == _values(rows, columns), table
+        kept = Counter(_values(upgraded.after[table], columns))
+        lost = Counter(_values(_complete(table, rows, upgraded), columns)) - kept
+        assert not lost, table
+
+
+def _complete(table, rows, upgraded):
+    """What is lost of a dispute that was won is a loss from now on."""
+    if table != "checkout_payment":
+        return rows
+    won_id = upgraded.links["Won in part"].id
+    states = {won_id: {"state": "disputed"}}
+    return [{**row, **states.get(row["link_id"], {})} for row in rows]
 
 
 def _values(rows, columns):
@@ -238,6 +265,24 @@ def test_upgrade_switches_no_revaluation_on(upgraded):
     gateways = {row["name"]: row for row in upgraded.after["checkout_gateway"]}
     assert gateways["In euros"]["currency_id"] != gateways["Stripe"]["currency_id"]
     assert not any(row["revalue_month_end"] for row in gateways.values())
+
+
+def test_rest_of_a_dispute_that_was_won_is_a_loss(upgraded):
+    shop, link = upgraded.shop, upgraded.links["Won in part"]
+    payment_id = _payment_id(shop, link)
+    domain = [("payment_id", "=", payment_id)]
+    [dispute] = shop.admin.rows("checkout.dispute", domain, ["lost_amount"])
+    paid = shop.admin.read("checkout.payment", payment_id, "amount")
+    assert dispute["lost_amount"] == paid - 70
+    shop.admin.call("checkout.gateway", "action_sync", [shop.gateway_id])
+    lost = [*domain, ("kind", "=", "dispute_loss")]
+    [loss] = shop.admin.rows("checkout.movement", lost, ["state"])
+    assert loss["state"] == "posted"
+
+
+def test_gateways_go_on_keeping_the_tax_in_what_is_lost(upgraded):
+    policies = {row["dispute_tax"] for row in upgraded.after["checkout_gateway"]}
+    assert policies == {"keep"}
 
 
 def _links(tables):

@@ -2,16 +2,16 @@ from odoo import api, fields, models
 from odoo.tools.misc import format_date
 
 from ..const import (
+    CLOSED_STATES,
     CONTESTED_STATES,
     DISPUTE_STATES,
-    LOST_STATES,
     RESPONSE_STATES,
     UNKNOWN,
     UNKNOWN_STATE,
 )
 from ..moments import to_datetime
 from ..monetary import StripeMonetary
-from ..money import from_minor
+from ..money import differs, from_minor, round_exact
 from ..texts import to_line
 
 OPEN_STATES = (
@@ -55,6 +55,9 @@ class CheckoutDispute(models.Model):
     )
     unknown_status = fields.Char(
         "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+    )
+    lost_amount = StripeMonetary(
+        "Lost", readonly=True, help="What the customer's bank keeps for good."
     )
     reason = fields.Char(readonly=True)
     stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)
@@ -115,6 +118,23 @@ class CheckoutDispute(models.Model):
                 self.gateway_id, transaction, dispute, self.payment_id
             )
         movements._set_loss(self, dispute.get("closed_at"))
+        self._set_lost_amount()
+
+    def _set_lost_amount(self):
+        """Keep what is lost for good. Of a dispute that was won, a person is told."""
+        lost = self._get_lost_in_source_currency()
+        is_new = lost and differs(lost, self.lost_amount)
+        if self.state == "won" and is_new:
+            self.gateway_id._do_aside(lambda d: d._note_part(lost), self)
+        self._write_changes({"lost_amount": lost})
+
+    def _note_part(self, lost):
+        body = self.env._(
+            "Dispute won in part: %(lost)s of %(amount)s didn't come back.",
+            lost=self.currency_id.format(lost),
+            amount=self.currency_id.format(self.amount),
+        )
+        self.payment_id.message_post(body=body)
 
     def _is_contested(self):
         """Whether the customer's money isn't the merchant's, or no longer."""
@@ -123,16 +143,36 @@ class CheckoutDispute(models.Model):
         return self.state in CONTESTED_STATES or bool(self._get_lost_amount())
 
     def _get_lost_amount(self):
-        """What was withheld for good, in the balance's currency."""
-        return self._get_withheld_amount() if self.state in LOST_STATES else 0
+        """What was withheld for good, in the balance's currency.
+
+        What was won may take a moment to come back: a part that did says what didn't.
+        """
+        if self.state not in CLOSED_STATES:
+            return 0
+        is_waiting = self.state == "won" and not self._is_given_back()
+        return 0 if is_waiting else max(self._get_withheld_amount(), 0)
+
+    def _is_given_back(self):
+        """Whether some of the money came back since it was last withheld."""
+        last = self._find_movements().filtered("amount")[-1:]
+        return last.kind == "dispute_reversal"
 
     def _get_withheld_amount(self):
         """What was withheld and hasn't come back, in the balance's currency."""
         withheld = 0
-        for movement in self.env["checkout.movement"]._find_of_dispute(self):
+        for movement in self._find_movements():
             returned = movement._returns_all_withheld()
             withheld = 0 if returned else withheld - movement.amount
-        return withheld
+        return round_exact(withheld)
+
+    def _get_lost_in_source_currency(self):
+        """In another currency than the balance's, all or nothing is lost."""
+        lost = self._get_lost_amount()
+        is_foreign = self._find_movements().currency_id - self.currency_id
+        return self.amount if lost and is_foreign else lost
+
+    def _find_movements(self):
+        return self.env["checkout.movement"]._find_of_dispute(self)
 
     def _update_activity(self):
         """Tell the responsible user that evidence is wanted, or isn't any more."""

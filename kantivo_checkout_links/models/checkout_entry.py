@@ -245,7 +245,8 @@ class CheckoutEntry(models.AbstractModel):
                     "There is no account for disputes. Choose one on the gateway."
                 )
             )
-        return [self._prepare_settled_item(movement, value, account)]
+        dispute = self.env["checkout.entry.dispute"]
+        return [dispute._prepare_item(movement, account, -movement.amount, -value)]
 
     @api.model
     def _prepare_dispute_reversal_items(self, movement, value):

@@ -1,8 +1,10 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
+from .checkout_entry_reversal import DECIDING_KINDS, is_owed, is_taxed
+
 # What holds the money of a dispute, and what lets go of it.
-DISPUTE_KINDS = ("dispute", "dispute_reversal", "dispute_loss")
+DISPUTE_KINDS = ("dispute", *DECIDING_KINDS)
 
 
 class CheckoutEntryDispute(models.AbstractModel):
@@ -27,9 +29,9 @@ class CheckoutEntryDispute(models.AbstractModel):
         self._check_booked(movement, ("dispute",))
         held = self._get_held_lines(movement)
         is_held = not movement.currency_id.is_zero(sum(held.mapped("amount_currency")))
-        loss = self._get_last_loss(movement)
-        if loss and not is_held:
-            return self._prepare_recovered_items(movement, value, loss)
+        lost = self._get_lost_lines(movement)
+        if lost and not is_held:
+            return self._prepare_recovered_items(movement, value, lost)
         if is_held and self._is_foreign(movement):
             release = self._prepare_release_items(movement, held)
             return [*release, *self._prepare_rest(movement, value, release)]
@@ -38,7 +40,7 @@ class CheckoutEntryDispute(models.AbstractModel):
 
     @api.model
     def _prepare_loss_items(self, movement):
-        """What is withheld is lost: a loss, or the sale taken back like a refund.
+        """What is withheld is lost.
 
         :raise UserError: if not all that was withheld is booked yet, or more is lost
             than is left of the sale.
@@ -48,44 +50,125 @@ class CheckoutEntryDispute(models.AbstractModel):
         amount = sum(held.mapped("amount_currency"))
         value = sum(held.mapped("balance"))
         release = self._prepare_release_items(movement, held)
-        account = movement.gateway_id.dispute_loss_account_id
-        if account:
-            item = self._prepare_item(movement, account, amount, value)
-            return [*release, item]
-        is_foreign = self._is_foreign(movement)
-        back = -movement.source_amount if is_foreign else amount
+        return [*release, *self._prepare_lost_items(movement, amount, value)]
+
+    @api.model
+    def _prepare_tax_return_items(self, movement):
+        """What is lost with its tax becomes a net loss, whose tax is taken back.
+
+        :param checkout.movement movement: A loss that `_may_take_back_tax`.
+        """
+        lines = self._get_kept_lines(movement)
+        amount = sum(lines.mapped("amount_currency"))
+        value = sum(lines.mapped("balance"))
+        if lines.currency_id != movement.source_currency_id:
+            amount = -movement.source_amount
         reversal = self.env["checkout.entry.reversal"]
-        return [*release, *reversal._prepare_items(movement, back, -value)]
+        mirror = reversal._prepare_part_mirror(lines, 1)
+        account = lines.account_id[-1:]
+        return [*mirror, *self._prepare_net_items(movement, account, amount, value)]
+
+    # === MONEY THAT IS LOST === #
+
+    @api.model
+    def _prepare_lost_items(self, movement, amount, value):
+        """A loss, with the tax in it or without, or the sale taken back like a refund.
+
+        What was credited to the customer is owed again: writing it off is a decision.
+
+        :param float amount: In the balance's currency: positive.
+        :param float value: The same in company currency.
+        """
+        reversal, gateway = self.env["checkout.entry.reversal"], movement.gateway_id
+        account = gateway.dispute_loss_account_id
+        loss = self._prepare_item(movement, account, amount, value)
+        if account and reversal._is_sale_skipped(movement):
+            return [loss]
+        sale = reversal._get_sale_lines(movement)
+        paid = -movement.source_amount if self._is_foreign(movement) else amount
+        if not account or reversal._is_on_receivable(sale):
+            return reversal._prepare_items(movement, paid, -value)
+        if gateway.dispute_tax == "take_back" and any(map(is_taxed, sale)):
+            return self._prepare_net_items(movement, account, paid, value)
+        return [loss]
+
+    @api.model
+    def _prepare_net_items(self, movement, account, amount, value):
+        """The net amount is the loss, the tax is taken back; what goes beyond the sale,
+        since a bank overlooked refunds, had no tax.
+
+        :param float amount: In the currency that was paid in: positive.
+        """
+        reversal = self.env["checkout.entry.reversal"]
+        sale = reversal._get_sale_lines(movement)
+        left = max(reversal._get_amount_left(movement, sale), 0)
+        if movement.source_currency_id.compare_amounts(amount, left) <= 0:
+            return reversal._prepare_items(movement, amount, -value, account)
+        rest_value = movement.company_id.currency_id.round(value * (1 - left / amount))
+        rest = {
+            **self._prepare_item(movement, account, 0, rest_value),
+            "currency_id": movement.source_currency_id.id,
+            "amount_currency": movement.source_currency_id.round(amount - left),
+        }
+        if not left:
+            return [rest]
+        return [
+            *reversal._prepare_items(movement, left, rest_value - value, account),
+            rest,
+        ]
+
+    @api.model
+    def _may_take_back_tax(self, movement):
+        """Whether there is tax in what a movement lost, and in what is left of the
+        sale.
+        """
+        reversal = self.env["checkout.entry.reversal"]
+        lost = sum(self._get_kept_lines(movement).mapped("amount_currency"))
+        if movement.currency_id.compare_amounts(lost, 0) <= 0:
+            return False
+        sale = reversal._find_sale_lines(movement)
+        left = reversal._get_amount_left(movement, sale)
+        is_left = movement.source_currency_id.compare_amounts(left, 0) > 0
+        return is_left and any(map(is_taxed, sale))
+
+    @api.model
+    def _has_taken_back_tax(self, movement):
+        """Whether the tax in what a movement lost is taken back, and not given back."""
+        taxed = self._get_lost_lines(movement).filtered(is_taxed)
+        return not movement.company_id.currency_id.is_zero(sum(taxed.mapped("balance")))
+
+    @api.model
+    def _get_kept_lines(self, movement):
+        """The items that hold what a dispute lost together with the tax in it."""
+        lost = self._get_lost_lines(movement)
+        return lost.filtered(lambda line: not is_taxed(line) and not is_owed(line))
+
+    @api.model
+    def _get_lost_lines(self, movement):
+        """The items that say what a dispute lost, and what of it came back."""
+        others = movement._get_same_source()
+        withheld = others.filtered(lambda m: m.kind == "dispute")
+        holding = withheld._get_booked_lines().account_id
+        decided = others.filtered(lambda m: m.kind in DECIDING_KINDS and m.move_id)
+        reversal = self.env["checkout.entry.reversal"]
+        lines = decided._get_booked_lines() - reversal._get_exchange_lines(decided)
+        return lines.filtered(lambda line: line.account_id not in holding)
 
     # === MONEY THAT COMES BACK === #
 
     @api.model
-    def _get_last_loss(self, movement):
-        losses = movement._get_same_source().filtered(
-            lambda m: m.kind == "dispute_loss" and m.move_id
-        )
-        return losses.sorted("id")[-1:]
+    def _prepare_recovered_items(self, movement, value, lost):
+        """A loss, or the sale that was taken back, turned around.
 
-    @api.model
-    def _prepare_recovered_items(self, movement, value, loss):
-        """A loss, or the sale that was taken back, turned around."""
+        In another currency than the customer's only rates can tell how much of a loss
+        came back, so it is all.
+        """
+        total, share = sum(lost.mapped("amount_currency")), 1
+        if not self._is_foreign(movement) and total > movement.amount:
+            share = movement.amount / total
         reversal = self.env["checkout.entry.reversal"]
-        held = self._get_held_lines(movement)
-        lost = loss._get_booked_lines() - held - reversal._get_exchange_lines(loss)
-        share = self._get_recovered_share(movement, loss._get_booked_lines() & held)
         items = reversal._prepare_part_mirror(lost, share)
         return [*items, *self._prepare_rest(movement, value, items)]
-
-    @api.model
-    def _get_recovered_share(self, movement, release):
-        """How much of a loss came back, of 1.
-
-        In another currency than the customer's only rates can tell, so it is all.
-        """
-        if self._is_foreign(movement):
-            return 1.0
-        lost = -sum(release.mapped("amount_currency"))
-        return min(movement.amount / lost, 1.0)
 
     @api.model
     def _prepare_rest(self, movement, value, items):
@@ -152,6 +235,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         return {
             "name": movement._get_label(),
             "account_id": account.id,
+            "partner_id": movement.payment_id.partner_id.id,
             "currency_id": movement.currency_id.id,
             "amount_currency": movement.currency_id.round(amount),
             "balance": movement.company_id.currency_id.round(value),

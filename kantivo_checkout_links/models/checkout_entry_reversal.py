@@ -1,14 +1,20 @@
 from odoo import Command, api, models
 from odoo.exceptions import UserError
 
+# What a dispute takes from a sale, and gives back to it.
+DECIDING_KINDS = ("dispute_loss", "dispute_reversal")
 # What takes a sale back, and what makes it good again.
-REVERSING_KINDS = (
-    "charge_failure",
-    "refund",
-    "refund_failure",
-    "dispute_loss",
-    "dispute_reversal",
-)
+REVERSING_KINDS = ("charge_failure", "refund", "refund_failure", *DECIDING_KINDS)
+
+
+def is_owed(line):
+    """Whether a journal item is on a customer's account."""
+    return line.account_type == "asset_receivable"
+
+
+def is_taxed(line):
+    """Whether a journal item has a tax, or is one."""
+    return bool(line.tax_ids or line.tax_repartition_line_id)
 
 
 class CheckoutEntryReversal(models.AbstractModel):
@@ -18,7 +24,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     _description = "Stripe Movement Reversal"
 
     @api.model
-    def _prepare_items(self, movement, amount, value):
+    def _prepare_items(self, movement, amount, value, account=None):
         """Items that take back a part of a sale.
 
         What is taken back in all is rounded, not each part: so the last part leaves
@@ -28,6 +34,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         :param float amount: What goes back in the currency that was paid in: positive;
             negative if it comes from there after all.
         :param float value: What the Stripe balance changes by, in company currency.
+        :param account.account account: Takes the net amount; the sale's by default.
         :raise UserError: if the sale isn't booked yet, or less of it is left.
         """
         sale = self._get_sale_lines(movement)
@@ -37,6 +44,8 @@ class CheckoutEntryReversal(models.AbstractModel):
         base_line = sale.filtered(lambda line: not line.tax_repartition_line_id)
         total = self._get_part(sale, earlier, share)
         base = self._prepare_base_item(movement, base_line, total, tax_items)
+        if account:
+            base["account_id"] = account.id
         return [
             base,
             *tax_items,
@@ -74,11 +83,14 @@ class CheckoutEntryReversal(models.AbstractModel):
     def _prepare_part_mirror(self, lines, share):
         """Items that turn a part of others around; their base takes the odd cent.
 
-        :param account.move.line lines: Base and taxes; the base comes first.
-        :param float share: Of 1.
+        :param account.move.line lines: Base and taxes. What they have turned around
+            among themselves stays so.
+        :param float share: Of 1; less only where they are in one currency.
         """
         lines = lines.sorted(lambda line: bool(line.tax_repartition_line_id))
-        items = [self._prepare_mirror_item(line) for line in lines]
+        items = self._prepare_net_mirror(lines)
+        if share == 1 or not items:
+            return items
         amounts = (
             ("amount_currency", lines.currency_id),
             ("balance", lines.company_currency_id),
@@ -93,7 +105,44 @@ class CheckoutEntryReversal(models.AbstractModel):
             item["tax_base_amount"] = lines.company_currency_id.round(base)
         return items
 
+    @api.model
+    def _prepare_net_mirror(self, lines):
+        """Items that turn around what is left of others, by what they are about."""
+        groups = lines.grouped(self._describe_subject).values()
+        items = [
+            {
+                **self._prepare_mirror_item(group[0]),
+                "amount_currency": -sum(group.mapped("amount_currency")),
+                "balance": -sum(group.mapped("balance")),
+                "tax_base_amount": -sum(group.mapped("tax_base_amount")),
+            }
+            for group in groups
+        ]
+        return [item for item in items if not self._is_nothing(lines, item)]
+
+    @api.model
+    def _describe_subject(self, line):
+        return (
+            line.account_id,
+            line.currency_id,
+            line.tax_repartition_line_id,
+            line.tax_ids,
+            line.tax_tag_ids,
+        )
+
+    @api.model
+    def _is_nothing(self, lines, item):
+        currency = lines.currency_id.browse(item["currency_id"])
+        return currency.is_zero(
+            item["amount_currency"]
+        ) and lines.company_currency_id.is_zero(item["balance"])
+
     # === WHAT WAS POSTED === #
+
+    @api.model
+    def _is_on_receivable(self, sale):
+        """Whether a payment, as it is posted now, is the customer's credit."""
+        return any(map(is_owed, sale))
 
     @api.model
     def _get_sale_lines(self, movement):
@@ -101,25 +150,42 @@ class CheckoutEntryReversal(models.AbstractModel):
 
         :raise UserError: if there are none.
         """
-        charge = movement.payment_id.movement_ids.filtered(
-            lambda m: m.kind == "charge" and m.move_id
-        )
-        if not charge:
+        lines = self._find_sale_lines(movement)
+        if not lines:
             raise UserError(self.env._("Waiting until the payment itself is booked."))
+        return lines
+
+    @api.model
+    def _find_sale_lines(self, movement):
+        charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
         return charge._get_booked_lines()
+
+    @api.model
+    def _is_sale_skipped(self, movement):
+        """Whether a payment isn't to be posted at all."""
+        charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
+        return set(charge.mapped("state")) == {"skipped"}
 
     @api.model
     def _get_earlier_lines(self, movement, sale):
         """What was taken back of the sale until now, also where it was booked before a
-        re-booking.
+        re-booking, or is the net amount of a loss.
         """
-        others = (movement.payment_id.movement_ids - movement).filtered(
+        others = movement.payment_id.movement_ids.filtered(
             lambda m: m.kind in REVERSING_KINDS
         )
         accounts = sale.account_id | self._get_former_accounts(movement)
-        return others._get_booked_lines().filtered(
+        back = others._get_booked_lines().filtered(
             lambda line: line.account_id in accounts
         )
+        disputes = others.filtered(lambda m: m.kind in DECIDING_KINDS)
+        return back | disputes._get_booked_lines().filtered(is_taxed)
+
+    @api.model
+    def _get_amount_left(self, movement, sale):
+        """What isn't taken back of a sale yet, in the currency that was paid in."""
+        lines = sale | self._get_earlier_lines(movement, sale)
+        return -sum(lines.mapped("amount_currency"))
 
     @api.model
     def _get_former_accounts(self, movement):
@@ -134,13 +200,15 @@ class CheckoutEntryReversal(models.AbstractModel):
         """How much of the sale is taken back with this one, of 1.
 
         More than 1 for a moment, where a refund becomes known late that fails later:
-        Stripe sees to it that refunds never end above the charge. A lost dispute may.
+        Stripe sees to it that refunds never end above the charge. A lost dispute may:
+        a customer who owed the money then owes just that.
         """
         currency = movement.source_currency_id
         paid = -sum(sale.mapped("amount_currency"))
         back = sum(earlier.mapped("amount_currency")) + amount
         too_much = currency.compare_amounts(back, paid) > 0
-        if too_much and movement.kind == "dispute_loss":
+        is_loss = movement.kind == "dispute_loss"
+        if too_much and is_loss and not self._is_on_receivable(sale):
             raise UserError(
                 self.env._(
                     "This is more than is left of the sale. Choose an account for lost "

@@ -1,5 +1,7 @@
 import logging
 from contextlib import contextmanager
+from datetime import timezone
+from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models, modules
 from odoo.exceptions import UserError
@@ -188,6 +190,11 @@ class CheckoutGateway(models.Model):
         return states[self.agreement_state]
 
     # === BUSINESS METHODS === #
+
+    def _get_local_date(self, moment):
+        """The day of a moment, where the merchant is."""
+        moment = moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(ZoneInfo(self.tz)).date()
 
     def _start_anew(self):
         """Forget what was read of one account, since another one's key comes. Nothing

@@ -1,6 +1,3 @@
-from datetime import timezone
-from zoneinfo import ZoneInfo
-
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
@@ -117,6 +114,12 @@ class CheckoutMovement(models.Model):
     )
     rebooked_line_ids = fields.Many2many(
         "account.move.line", "checkout_movement_rebooked_line_rel", readonly=True
+    )
+    reopened_line_ids = fields.Many2many(
+        "account.move.line",
+        "checkout_movement_reopened_line_rel",
+        readonly=True,
+        help="What the customer had paid with it, and owes again.",
     )
     can_rebook = fields.Boolean(compute="_compute_can_rebook")
 
@@ -321,8 +324,7 @@ class CheckoutMovement(models.Model):
 
     def _get_local_date(self):
         """The day on which it happened, where the merchant is."""
-        moment = self.occurred_at.replace(tzinfo=timezone.utc)
-        return moment.astimezone(ZoneInfo(self.gateway_id.tz)).date()
+        return self.gateway_id._get_local_date(self.occurred_at)
 
     def _get_booked_lines(self):
         """The journal items that say what the money was, as they are in force: without

@@ -243,9 +243,9 @@ class CheckoutMovement(models.Model):
         """A lost dispute: no money moves any more, but now it is gone for good.
 
         One that was lost and won before anybody booked it was never lost. One that was
-        lost, won and lost again is lost anew.
+        lost, won and lost again is lost again.
 
-        :param int closed_at: When it was lost.
+        :param int closed_at: When it was decided, if Stripe has said so.
         """
         movements = self._find_of_dispute(dispute)
         withdrawal = movements.filtered(lambda m: m.kind == "dispute").sorted("id")[-1:]
@@ -253,12 +253,13 @@ class CheckoutMovement(models.Model):
         if not dispute._get_lost_amount():
             losses.filtered(lambda m: not m.move_id).unlink()
         elif all(loss.id < withdrawal.id for loss in losses):
-            vals = self._prepare_loss_vals(dispute, withdrawal, closed_at)
+            moment = movements._get_closing(dispute, closed_at)
+            vals = self._prepare_loss_vals(dispute, withdrawal, moment)
             again = {"balance_transaction_id": withdrawal.balance_transaction_id}
             self.create({**vals, **again} if losses else vals)
 
     @api.model
-    def _prepare_loss_vals(self, dispute, withdrawal, closed_at):
+    def _prepare_loss_vals(self, dispute, withdrawal, moment):
         return {
             **self._prepare_common_vals(withdrawal.gateway_id, dispute.payment_id),
             "stripe_source_id": dispute.stripe_id,
@@ -266,8 +267,17 @@ class CheckoutMovement(models.Model):
             "currency_id": withdrawal.currency_id.id,
             "source_amount": -dispute.amount,
             "source_currency_id": dispute.currency_id.id,
-            "occurred_at": to_datetime(closed_at),
+            "occurred_at": moment,
         }
+
+    def _get_closing(self, dispute, closed_at):
+        """When a dispute's money was lost: of one that was won, once a part was back.
+
+        :param int closed_at: Stripe's timestamp, if it is known.
+        """
+        last = self[-1:].occurred_at
+        closed = to_datetime(closed_at) if closed_at else last
+        return max(closed, last) if dispute.state == "won" else closed
 
     @api.model
     def _find_of_refund(self, refund):

@@ -3,7 +3,6 @@ from odoo import api, models
 from ..const import LOST_STATES
 from ..monetary import StripeMonetary
 from .checkout_entry import FEE_KINDS
-from .checkout_entry_dispute import DISPUTE_KINDS
 
 # What is withheld in another state, also in one that Stripe adds, may still come back.
 DECIDED_STATES = LOST_STATES | {"won", "warning_closed"}
@@ -68,15 +67,12 @@ class CheckoutPayment(models.Model):
         "amount",
         "amount_refunded",
         "paid_at",
-        "settlement_currency_id",
-        "dispute_ids.state",
-        "dispute_ids.amount",
-        "movement_ids.amount",
+        "dispute_ids.lost_amount",
     )
     def _compute_amounts_left(self):
         for payment in self:
             paid = payment.amount if payment.paid_at else 0
-            payment.amount_lost = payment._get_lost_amount()
+            payment.amount_lost = sum(payment.dispute_ids.mapped("lost_amount"))
             payment.amount_left = paid - payment.amount_refunded - payment.amount_lost
 
     @api.depends(
@@ -106,19 +102,6 @@ class CheckoutPayment(models.Model):
             payment.untaxed_amount = payment.amount_left - tax if charge else 0
 
     # === HELPERS === #
-
-    def _get_lost_amount(self):
-        """What disputes took for good, in the payment's currency. Where Stripe settled
-        in another one only rates could tell a part, so it is all.
-        """
-        decided = self.dispute_ids.filtered(lambda d: d.state in DECIDED_STATES)
-        if self.currency_id != self.settlement_currency_id:
-            return sum(d.amount for d in decided if d._get_lost_amount())
-        stripe_ids = decided.mapped("stripe_id")
-        movements = self.movement_ids.filtered(
-            lambda m: m.kind in DISPUTE_KINDS and m.stripe_source_id in stripe_ids
-        )
-        return -sum(movements.mapped("amount"))
 
     def _sum_settled(self):
         """What Stripe kept as fees, and what went back: positive, as it settled them.

@@ -12,6 +12,7 @@ from ..const import POST_BATCH
 from .audit_trail import REQUESTER_KEY, Requester, is_logged
 from .checkout_entry import has_analytics
 from .checkout_entry_dispute import DISPUTE_KINDS
+from .checkout_entry_reversal import is_owed
 
 # Entries of these kinds are made from other entries, which must be there first.
 DERIVED_KINDS = (
@@ -25,11 +26,6 @@ DERIVED_KINDS = (
 HOLDING_KINDS = (*DISPUTE_KINDS, "payout", "payout_failure")
 
 _logger = logging.getLogger(__name__)
-
-
-def is_owed(line):
-    """Whether a journal item is on a customer's account."""
-    return line.account_type == "asset_receivable"
 
 
 class CheckoutPoster(models.AbstractModel):
@@ -157,6 +153,8 @@ class CheckoutPoster(models.AbstractModel):
         """
         if movement.kind not in (*DERIVED_KINDS, *HOLDING_KINDS):
             return
+        matching = self.env["checkout.matching"]
+        reopened = matching._reopen_invoices(movement)
         lines = self._get_held_lines(movement) | self._get_owed_lines(movement)
         lines = lines.filtered(lambda line: not line.reconciled)
         for items in lines.grouped("account_id").values():
@@ -164,6 +162,7 @@ class CheckoutPoster(models.AbstractModel):
                 item.balance < 0 for item in items
             ):
                 items.with_env(self.env).reconcile()
+        matching._match_rest(movement, reopened)
 
     @api.model
     def _get_held_lines(self, movement):
@@ -179,6 +178,28 @@ class CheckoutPoster(models.AbstractModel):
     def _get_owed_lines(self, movement):
         """What was credited to the customer for a payment, and taken back."""
         return movement.payment_id.movement_ids._get_booked_lines().filtered(is_owed)
+
+    @api.model
+    def _post_general_entry(self, movement, items, date):
+        """Post an entry that says more about a movement, and moves no Stripe money.
+
+        :param list items: Values of its journal items.
+        :param date date: Its day; where that is closed, the first open one after it.
+        :return: The entry.
+        :raise UserError: if it can't be posted as it is meant.
+        """
+        journal = self._get_general_journal(movement)
+        self._check_balanced(movement.company_id, items)
+        vals = self._prepare_move_vals(movement, journal, items, date)
+        return self._post_move({**vals, "ref": movement._get_ref()})
+
+    @api.model
+    def _post_move(self, vals):
+        """Post a journal entry whose items are complete, and see that they stay so."""
+        move = self._create_unchanged("account.move", [vals])
+        move.action_post()
+        self._check_entry(move, vals)
+        return move
 
     # === CHECKS === #
 

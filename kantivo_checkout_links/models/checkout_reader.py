@@ -3,7 +3,7 @@ import logging
 from odoo import api, models
 
 from ..aside import log_error
-from ..const import LOST_STATES
+from ..const import CLOSED_STATES, LOST_STATES
 from ..moments import to_timestamp
 from ..stripe_client import StripeError
 
@@ -116,14 +116,19 @@ class Reading:
         return [self._get_dispute(dispute["id"]) for dispute in disputes]
 
     def _get_dispute(self, dispute_id):
-        """A dispute, with the moment at which it was lost as `closed_at`.
+        """A dispute, with the moment at which all or a part was lost as `closed_at`.
 
         Stripe tells that moment in the event only.
         """
         dispute = self._get("dispute", dispute_id)
-        if dispute["status"] in LOST_STATES and "closed_at" not in dispute:
+        if "closed_at" not in dispute and self._may_be_lost(dispute):
             dispute["closed_at"] = self._find_closing(dispute)
         return dispute
+
+    def _may_be_lost(self, dispute):
+        taken = sum(row["amount"] for row in dispute["balance_transactions"])
+        is_short = dispute["status"] in CLOSED_STATES and taken < 0
+        return is_short or dispute["status"] in LOST_STATES
 
     def _find_closing(self, dispute):
         types = ["charge.dispute.closed"]

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .checkout_entry import FEE_KINDS, has_analytics
-from .checkout_poster import is_owed
+from .checkout_entry_reversal import is_owed
 
 # Others hold money that is on its way; what decides where it goes posts them.
 REBOOKABLE_KINDS = ("charge", "fee", "dispute_fee", "refund", "adjustment", "opening")
@@ -255,10 +255,7 @@ class CheckoutRebooking(models.AbstractModel):
     @api.model
     def _post_entry(self, movement, lines, vals):
         """Post what takes back some items of a movement and replaces them."""
-        poster = self.env["checkout.poster"]
-        move = poster._create_unchanged("account.move", [vals])
-        move.action_post()
-        poster._check_entry(move, vals)
+        move = self.env["checkout.poster"]._post_move(vals)
         self._close_items(lines, move)
         kept = self._get_lines(movement) - lines
         movement._set_rebooked(move, kept | move.line_ids[len(lines) :])

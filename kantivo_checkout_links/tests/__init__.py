@@ -11,6 +11,7 @@ from . import (
     test_decimals,
     test_dispute,
     test_dispute_outcome,
+    test_dispute_tax,
     test_entry_texts,
     test_fees,
     test_fiscal_position,

@@ -51,6 +51,7 @@ class History(Happenings):
         self.payments = test.env["checkout.payment"]
         self.open_sessions, self.debits = [], []
         self.refunds, self.disputes, self.payouts = [], [], []
+        self.taxes_taken_back = test.env["checkout.dispute"]
 
     # === THE MERCHANT === #
 
@@ -67,6 +68,7 @@ class History(Happenings):
         self.foreign_movements = self.random.choice(["book", "skip"])
         self.tz = self.random.choice(TIME_ZONES)
         self.keeps_losses_apart = self.random.random() < 0.5
+        self.dispute_tax = self.random.choice(["take_back", "keep"])
         self.has_fee_tax = self.random.random() < 0.5
         self.fee_tax_invoiced = self.random.random() < 0.5
 
@@ -75,6 +77,7 @@ class History(Happenings):
             "tz": self.tz,
             "sync_from": START - timedelta(days=1),
             "credit_to": self.credit_to,
+            "dispute_tax": self.dispute_tax,
             "foreign_movements": self.foreign_movements,
             "fee_tax_ids": [Command.set(self.test.fee_tax.ids * self.has_fee_tax)],
             "fee_tax_invoiced": self.fee_tax_invoiced,
@@ -101,6 +104,7 @@ class History(Happenings):
         self.settle_everything()
         for gateway in self.gateways * 2:
             self.test.sync(gateway)
+        self.take_back_taxes()
         HistoryChecks(self).check()
 
     def take_step(self):
@@ -126,6 +130,14 @@ class History(Happenings):
         for session_id in self.debits:
             self.end_debit_of(session_id)
         self.sandbox.release()
+
+    def take_back_taxes(self):
+        """An accountant looks at the disputes that are lost."""
+        disputes = self.payments.dispute_ids.filtered(lambda d: d.tax_state == "kept")
+        for dispute in disputes:
+            if self.random.random() < 0.5:
+                dispute.action_take_back_tax()
+                self.taxes_taken_back |= dispute
 
     def go_to(self, moment):
         self.moment = moment

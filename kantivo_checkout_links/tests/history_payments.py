@@ -1,6 +1,6 @@
 """What must be true of each payment, whatever happened before."""
 
-from ..const import LOST_STATES
+from ..const import CLOSED_STATES
 from ..money import from_minor
 from .history_records import StripeRecords
 
@@ -57,7 +57,22 @@ class PaymentChecks(StripeRecords):
         ]
         expected = "partially_refunded" if charge.amount_refunded else "paid"
         expected = "refunded" if charge.refunded else expected
-        self.test.assertEqual(payment.state, "disputed" if contested else expected)
+        expected = "disputed" if contested else expected
+        about = f"{payment.name}: {self.describe_disputes(payment)}"
+        self.test.assertEqual(payment.state, expected, about)
+
+    def describe_disputes(self, payment):
+        return [
+            (
+                dispute.state,
+                dispute.lost_amount,
+                [
+                    (bt.amount, bt.currency)
+                    for bt in self.disputes[dispute.stripe_id].balance_transactions
+                ],
+            )
+            for dispute in payment.dispute_ids
+        ]
 
     # === TOTALS === #
 
@@ -98,23 +113,38 @@ class PaymentChecks(StripeRecords):
             code = movement.currency_id.name
             value = self.get_company_value(from_minor(settled, code), movement)
         share = 1 - self.get_back(payment, charge) / charge.amount
-        lines = payment.movement_ids.move_id.line_ids
+        lines = self.get_moves(payment.movement_ids).line_ids
         if payment.credit_to == "receivable":
             self.check_receivable(payment, lines, value, share)
         else:
             self.check_tax(payment, lines, value, share)
 
+    def get_moves(self, movements):
+        return movements.move_id | movements.rebooking_move_ids
+
     def get_back(self, payment, charge):
-        """What the customer got back for good, in minor units of what was paid."""
+        """What of a sale is taken back for good, in minor units of what was paid."""
         refunds = [r for r in self.refunds.values() if r.charge == charge.id]
         back = sum(
             refund.amount
             for refund in refunds
             if refund.balance_transaction and refund.status not in OVER
         )
-        if not self.history.keeps_losses_apart:
-            back += sum(map(self.get_lost_of_sale, payment.dispute_ids))
-        return back
+        disputes = payment.dispute_ids.filtered(self.takes_back_sale)
+        return back + sum(map(self.get_lost_of_sale, disputes))
+
+    def takes_back_sale(self, dispute):
+        """Whether tax, or what a customer has paid, goes back with a loss."""
+        return (
+            not self.is_lost_apart(dispute)
+            or self.history.dispute_tax == "take_back"
+            or dispute in self.history.taxes_taken_back
+        )
+
+    def is_lost_apart(self, dispute):
+        """Whether a loss is on an account of its own."""
+        is_owed = dispute.payment_id.credit_to == "receivable"
+        return self.history.keeps_losses_apart and not is_owed
 
     def get_lost_of_sale(self, dispute):
         """In another currency than the balance's, it is all that was disputed."""
@@ -182,16 +212,15 @@ class PaymentChecks(StripeRecords):
         lines = self.env["account.move.line"].search(
             [("tax_tag_ids", "in", self.test.sale_tags.ids)]
         )
-        self.test.assertLessEqual(
-            lines.move_id, self.history.payments.movement_ids.move_id
-        )
+        movements = self.history.payments.movement_ids
+        self.test.assertLessEqual(lines.move_id, self.get_moves(movements))
 
     # === DISPUTES === #
 
     def check_dispute(self, dispute):
         """What isn't decided is withheld; what is lost, lost; and no more."""
         movements = self.search_movements(("stripe_source_id", "=", dispute.stripe_id))
-        gateway, lines = movements.gateway_id, movements.move_id.line_ids
+        gateway, lines = movements.gateway_id, self.get_moves(movements).line_ids
         withheld = lines.filtered(
             lambda line: line.account_id == gateway.dispute_account_id
         )
@@ -203,15 +232,29 @@ class PaymentChecks(StripeRecords):
         )
         if not is_open:
             self.test.assertTrue(all(withheld.mapped("reconciled")))
-        if self.history.keeps_losses_apart:
-            lost = lines.filtered(
-                lambda line: line.account_id == gateway.dispute_loss_account_id
-            )
-            amount = from_minor(self.get_lost(dispute), code)
-            self.assert_sum(lost, "amount_currency", amount, dispute.stripe_id)
+        lost = lines.filtered(
+            lambda line: line.account_id == gateway.dispute_loss_account_id
+        )
+        self.check_loss(dispute, lost, code)
+
+    def check_loss(self, dispute, lines, code):
+        """With its tax, in the balance's currency; without, in what was paid in."""
+        amount, delta = from_minor(self.get_lost(dispute), code), 0.0001
+        if self.takes_back_sale(dispute):
+            paid_in = dispute.currency_id
+            amount = from_minor(self.get_lost_of_sale(dispute), paid_in.name) / 1.1
+            delta = paid_in.rounding * 3
+        if not self.is_lost_apart(dispute):
+            amount = 0
+        self.assert_sum(lines, "amount_currency", amount, dispute.stripe_id, delta)
 
     def get_lost(self, dispute):
-        return self.get_taken(dispute) if dispute.state in LOST_STATES else 0
+        """What isn't back of a closed dispute; of one that was won, once a part is."""
+        at_stripe = self.disputes[dispute.stripe_id]
+        last = at_stripe.balance_transactions[-1:]
+        if dispute.state == "won" and (not last or last[0].amount < 0):
+            return 0
+        return self.get_taken(dispute) if dispute.state in CLOSED_STATES else 0
 
     def get_taken(self, dispute):
         """What the bank has taken and not given back, in the balance's minor units.

@@ -11,7 +11,7 @@ DECISIONS = {
     "needs_response": ["respond", "win", "lose", "reinstate", "prevent"],
     "under_review": ["win", "lose", "lose", "reinstate"],
     "lost": ["win", "reinstate"],
-    "won": ["withdraw_again"],
+    "won": ["withdraw_again", "reinstate"],
 }
 
 
@@ -121,8 +121,9 @@ class Happenings:
         dispute = self.stripe.disputes.retrieve(self.pick(self.disputes))
         self.drift()
         action = self.pick(DECISIONS.get(dispute.status, []))
-        if action in ("escalate", "lose", "prevent"):
+        if action in ("escalate", "lose", "prevent", "win"):
             self.spare_refunded(dispute)
+            dispute = self.stripe.disputes.retrieve(dispute.id)
         how = self.draw_return(dispute, action)
         self.sandbox.change_dispute(dispute.id, action, **how)
 
@@ -156,9 +157,7 @@ class Happenings:
         if is_foreign:
             back = round(taken * self.random.uniform(0.97, 1.03))
             return {**how, "amount": max(back, 1)}
-        if action == "reinstate":
-            return {**how, "amount": self.draw_part(taken)}
-        return how
+        return {**how, "amount": self.draw_part(taken)}
 
     def is_foreign(self, dispute):
         return any(

@@ -230,10 +230,53 @@ class TestDisputeOutcome(DisputeCommon):
 
     # === RECEIVABLE === #
 
-    def test_lost_dispute_reopens_what_the_customer_owes(self):
-        self.gateway.write(
-            {"credit_to": "receivable", "dispute_loss_account_id": False}
+    def invoice(self, payment, amount, taxes=None):
+        """A posted invoice of the payer's."""
+        return self.init_invoice(
+            "out_invoice",
+            partner=payment.partner_id,
+            amounts=[amount],
+            post=True,
+            taxes=taxes or self.env["account.tax"],
         )
+
+    def match(self, payment, *invoices):
+        """Pay invoices with what the payment credited, in this order."""
+        for invoice in invoices:
+            owed = invoice.line_ids.filtered(
+                lambda line: line.account_id == self.receivable
+            )
+            (owed | self.get_lines(payment, self.receivable)).filtered(
+                lambda line: not line.reconciled
+            ).reconcile()
+
+    def get_owed(self, partner):
+        """What a customer owes, as the aged receivable adds it up."""
+        lines = self.env["account.move.line"].search(
+            [
+                ("account_id", "=", self.receivable.id),
+                ("partner_id", "=", partner.id),
+                ("parent_state", "=", "posted"),
+            ]
+        )
+        return round(sum(lines.mapped("amount_residual")), 2)
+
+    def test_lost_dispute_leaves_no_credit_that_pays_the_next_invoice(self):
+        self.gateway.credit_to = "receivable"
+        self.assertTrue(self.gateway.dispute_loss_account_id)
+        payment = self.pay_and_book(1190)
+        self.act(self.dispute(payment), "lose")
+        self.assert_entry(
+            self.get_movement(payment, "dispute_loss"),
+            [(self.withheld, 0, 1190), (self.receivable, 1190, 0)],
+        )
+        self.assert_settled(payment, self.receivable)
+        invoice = self.invoice(payment, 1190)
+        self.assertFalse(invoice.invoice_has_outstanding)
+        self.assertEqual(self.get_owed(payment.partner_id), 1190)
+
+    def test_lost_dispute_reopens_what_the_customer_owes(self):
+        self.gateway.credit_to = "receivable"
         payment = self.pay_and_book()
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
@@ -242,30 +285,150 @@ class TestDisputeOutcome(DisputeCommon):
         self.assertEqual(self.get_balance(payment, self.receivable), -110)
         self.assertEqual(self.get_balance(payment, self.withheld), 0)
 
-    def test_lost_dispute_of_a_matched_payment_is_owed_again(self):
+    def test_lost_dispute_opens_the_invoice_that_it_had_paid(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book()
+        invoice = self.invoice(payment, 110)
+        self.match(payment, invoice)
+        self.assertEqual(invoice.payment_state, "paid")
+        dispute = self.dispute(payment)
+        self.assertEqual(invoice.payment_state, "paid")
+        self.act(dispute, "lose")
+        self.assertEqual(invoice.payment_state, "not_paid")
+        self.assertEqual(invoice.amount_residual, 110)
+        self.assert_settled(payment, self.receivable)
+        self.assertEqual(self.get_owed(payment.partner_id), 110)
+
+    def test_invoice_is_paid_again_once_its_dispute_is_won_after_all(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book()
+        invoice = self.invoice(payment, 110)
+        self.match(payment, invoice)
+        dispute = self.dispute(payment)
+        for action, state in (
+            ("lose", "not_paid"),
+            ("reinstate", "paid"),
+            ("withdraw_again", "paid"),
+            ("lose", "not_paid"),
+            ("win", "paid"),
+        ):
+            self.act(dispute, action)
+            self.assertEqual(invoice.payment_state, state, action)
+        self.assertEqual(self.get_owed(payment.partner_id), 0)
+        self.assert_settled_but(payment, self.receivable, -110)
+
+    def assert_settled_but(self, payment, account, left):
+        """All items are matched, and together they are what invoices took."""
+        lines = self.get_lines(payment, account)
+        self.assertTrue(all(lines.mapped("reconciled")))
+        self.assertEqual(sum(lines.mapped("balance")), left)
+
+    def test_part_that_is_lost_opens_a_part_of_the_invoice(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book()
+        invoice = self.invoice(payment, 110)
+        self.match(payment, invoice)
+        self.act(self.dispute(payment, amount=3300), "lose")
+        self.assertEqual(invoice.payment_state, "partial")
+        self.assertEqual(invoice.amount_residual, 33)
+        self.assertEqual(self.get_owed(payment.partner_id), 33)
+
+    def test_lost_dispute_opens_the_invoices_that_were_paid_last(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book()
+        first, second = self.invoice(payment, 50), self.invoice(payment, 60)
+        self.match(payment, first, second)
+        self.act(self.dispute(payment, amount=4000), "lose")
+        self.assertEqual(first.payment_state, "paid")
+        self.assertEqual(second.amount_residual, 40)
+        self.assertEqual(self.get_owed(payment.partner_id), 40)
+
+    def test_more_is_lost_than_refunds_had_left(self):
+        """Banks overlook refunds: the customer then owes what came back twice."""
         self.gateway.write(
             {"credit_to": "receivable", "dispute_loss_account_id": False}
         )
         payment = self.pay_and_book()
-        invoice = self.init_invoice(
-            "out_invoice",
-            partner=payment.partner_id,
-            amounts=[110],
-            post=True,
-            taxes=self.env["account.tax"],
+        payment.action_refund(50)
+        self.hear()
+        self.act(self.dispute(payment, amount=11000), "lose")
+        self.assertEqual(payment.movement_ids.filtered("error").mapped("error"), [])
+        self.assertEqual(self.get_owed(payment.partner_id), 50)
+
+    def test_bank_debit_that_fails_after_all_opens_its_invoice(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book()
+        invoice = self.invoice(payment, 110)
+        self.match(payment, invoice)
+        charge = self.get_movement(payment, "charge")
+        failure = charge.sudo().create(  # what the sync makes of Stripe's list
+            {
+                **charge.copy_data()[0],
+                "kind": "charge_failure",
+                "amount": -110,
+                "source_amount": -110,
+                "balance_transaction_id": "txn_failed",
+                "state": "to_post",
+            }
         )
-        owed = invoice.line_ids.filtered(
-            lambda line: line.account_id == self.receivable
+        failure.action_post()
+        self.assertEqual(failure.state, "posted")
+        self.assertEqual(invoice.payment_state, "not_paid")
+        self.assertEqual(self.get_owed(payment.partner_id), 110)
+
+    def test_payment_moved_to_a_receivable_is_owed_again_too(self):
+        payment = self.pay_and_book()
+        self.get_movement(payment, "charge").action_rebook(self.receivable)
+        self.act(self.dispute(payment), "lose")
+        self.assert_entry(
+            self.get_movement(payment, "dispute_loss"),
+            [(self.withheld, 0, 110), (self.receivable, 110, 0)],
         )
-        (owed | self.get_lines(payment, self.receivable)).reconcile()
-        self.assertEqual(invoice.payment_state, "paid")
+        self.assertEqual(self.get_owed(payment.partner_id), 0)
+
+    def test_tax_on_a_cash_basis_is_undone_on_the_day_of_the_loss(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book(120)
+        invoice = self.invoice(payment, 100, self.create_cash_basis_tax())
+        self.match(payment, invoice)
         dispute = self.dispute(payment)
+        self.sandbox.advance(40 * 24 * 3600)
         self.act(dispute, "lose")
-        open_lines = self.get_lines(payment, self.receivable).filtered(
-            lambda line: not line.reconciled
+        self.assertEqual(invoice.amount_residual, 120)
+        paid = self.env["account.move"].search(
+            [("tax_cash_basis_origin_move_id", "=", invoice.id)]
         )
-        self.assertEqual(open_lines.mapped("balance"), [110])
-        self.assertEqual(invoice.payment_state, "paid")
+        undone = paid.filtered("reversed_entry_id")
+        loss = self.get_movement(payment, "dispute_loss").move_id
+        self.assertEqual(len(undone), 1)
+        self.assertEqual(undone.date, loss.date)
+        self.assertGreater(undone.date, undone.reversed_entry_id.date)
+
+    def create_cash_basis_tax(self):
+        self.env.company.tax_exigibility = True
+        accounts = self.tax_account.copy({"code": "251998", "reconcile": True})
+        tax = self.create_tax(20)
+        tax.write(
+            {
+                "price_include_override": "tax_excluded",
+                "tax_exigibility": "on_payment",
+                "cash_basis_transition_account_id": accounts.id,
+            }
+        )
+        return tax
+
+    # === WHOSE IT IS === #
+
+    def test_items_of_a_dispute_are_the_customers(self):
+        payment = self.pay_and_book()
+        dispute = self.dispute(payment)
+        self.act(dispute, "lose", "win")
+        kinds = ("dispute", "dispute_loss", "dispute_reversal")
+        movements = payment.movement_ids.filtered(lambda m: m.kind in kinds)
+        self.assertEqual(len(movements), 3)
+        self.assertTrue(payment.partner_id)
+        for line in movements.move_id.line_ids:
+            self.assertEqual(line.partner_id, payment.partner_id, line.name)
 
 
 class TestForeignDispute(DisputeCommon):

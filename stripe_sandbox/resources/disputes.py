@@ -124,6 +124,14 @@ def win(merchant, dispute, **how):
     _close(merchant, dispute, "won")
 
 
+def close_as_won(merchant, dispute):
+    """The merchant wins; the money comes back later.
+
+    https://docs.stripe.com/api/events/types#event_types-charge.dispute.funds_reinstated
+    """
+    _close(merchant, dispute, "won")
+
+
 def reinstate(merchant, dispute, returned_fee=0, amount=None):
     """The money comes back, whatever the status.
 
