@@ -1,4 +1,9 @@
-KEPT_MEMBERS = ("id", "object", "charge", "payment_intent", "currency")
+import json
+
+from odoo import SUPERUSER_ID, api
+from odoo.tools import split_every
+
+BATCH = 1000
 # What the database adds to its errors, which may quote customers' data.
 RAW_ERROR = "(DETAIL|LINE \\d+):"
 ERRORS = (
@@ -13,7 +18,10 @@ def migrate(cr, version):
     """The inbox keeps what finds an object again, and no names or addresses; reasons
     are free of what the database says of its errors.
     """
-    _trim_payloads(cr)
+    inbox = api.Environment(cr, SUPERUSER_ID, {})["checkout.event"]
+    cr.execute("SELECT id FROM checkout_event WHERE payload IS NOT NULL")
+    for ids in split_every(BATCH, [row[0] for row in cr.fetchall()]):
+        _reduce(cr, inbox, ids)
     for table, column in ERRORS:
         cr.execute(
             f"UPDATE {table} SET {column} = split_part({column}, E'\\n', 1)"
@@ -22,36 +30,19 @@ def migrate(cr, version):
         )
 
 
-def _trim_payloads(cr):
-    cr.execute(
-        """
-        UPDATE checkout_event
-        SET payload = jsonb_build_object(
-            'data', jsonb_build_object('object', COALESCE(reduced.members, '{}'))
-        )
-        FROM (
-            SELECT event.id, jsonb_object_agg(
-                member.key,
-                CASE
-                    WHEN member.key = 'metadata' THEN COALESCE(own.metadata, '{}')
-                    WHEN jsonb_typeof(member.value) = 'object'
-                        THEN member.value -> 'id'
-                    ELSE member.value
-                END
-            ) AS members
-            FROM checkout_event event
-            CROSS JOIN LATERAL jsonb_each(event.payload -> 'data' -> 'object') member
-            LEFT JOIN LATERAL (
-                SELECT jsonb_object_agg(entry.key, entry.value) AS metadata
-                FROM jsonb_each(member.value) entry
-                WHERE entry.key LIKE 'checkout\\_%%'
-            ) own ON member.key = 'metadata'
-                AND jsonb_typeof(member.value) = 'object'
-            WHERE jsonb_typeof(event.payload -> 'data' -> 'object') = 'object'
-                AND member.key IN %s
-            GROUP BY event.id
-        ) reduced
-        WHERE reduced.id = checkout_event.id
-        """,
-        [(*KEPT_MEMBERS, "metadata")],
+def _reduce(cr, inbox, ids):
+    cr.execute("SELECT id, payload FROM checkout_event WHERE id IN %s", [tuple(ids)])
+    rows = [
+        (row_id, json.dumps(_reduce_payload(inbox, payload)))
+        for row_id, payload in cr.fetchall()
+        if payload  # what was forgotten may be a JSON null
+    ]
+    cr.execute_values(
+        "UPDATE checkout_event SET payload = new.payload::jsonb"
+        " FROM (VALUES %s) new (id, payload) WHERE checkout_event.id = new.id",
+        rows,
     )
+
+
+def _reduce_payload(inbox, payload):
+    return {"data": {"object": inbox._reduce(payload["data"]["object"])}}
