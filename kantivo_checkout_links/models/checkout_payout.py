@@ -181,7 +181,8 @@ class CheckoutPayout(models.Model):
                 ]
             )
             (movements - payout._get_own_movements()).payout_id = payout
-            payout.is_complete = not (payout.missing_amount or payout._get_missing_ids())
+            lacks_some = payout.missing_amount or payout._get_missing_ids()
+            payout.is_complete = not lacks_some
 
     def _get_missing_ids(self):
         """The balance transactions in the payout that aren't known here. Amounts don't
