@@ -67,7 +67,7 @@ CHART_CODES = {
     ("fr", "fr"): ("627800", "654100", "467"),
     ("be", "be_comp"): ("657200", "642000", "416"),
     ("nl", "nl"): ("463000", "455000", "129"),
-    ("se", "se_K2"): ("6570", "6350", "169"),
+    ("se", "se_K2"): ("6570", "6350", "16"),
     ("jp", "jp"): ("512400", "510301", "1210"),
 }
 
@@ -136,6 +136,41 @@ def test_a_sale_is_booked_with_the_tax_of_the_country(
     )
     assert _total(items) == 0
     assert _total(item for item in items if item["tax_line_id"]) == -Decimal(tax)
+
+
+@pytest.mark.parametrize("company", [("de", "de_skr03")], indirect=True)
+@pytest.mark.parametrize(
+    ("policy", "code", "loss", "tax"),
+    [("take_back", "2406", "100.84", "19.16"), ("keep", "2400", "120.00", "0.00")],
+)
+def test_german_loss_is_on_the_account_of_the_tax_that_is_taken_back(
+    place, company, link, policy, code, loss, tax
+):
+    admin = place.admin
+    gateway_id = admin.read("checkout.link", link.id, "gateway_id")
+    admin.write("checkout.gateway", gateway_id, dispute_tax=policy)
+    _pay_from("DE", link)
+    demo_books.wait_for_entries(admin, link.id)
+    domain = [("payment_id.link_id", "=", link.id)]
+    (charge,) = admin.rows(
+        "checkout.movement", [*domain, ("kind", "=", "charge")], ["stripe_source_id"]
+    )
+    dispute = place.sandbox.dispute(charge["stripe_source_id"])
+    place.sandbox.change_dispute(dispute["id"], "lose")
+    admin.call("checkout.gateway", "action_sync", [gateway_id])
+    (lost,) = admin.rows(
+        "checkout.movement", [*domain, ("kind", "=", "dispute_loss")], ["move_id"]
+    )
+    items = admin.rows(
+        "account.move.line",
+        [("move_id", "=", lost["move_id"][0])],
+        ["balance", "tax_line_id", "account_id"],
+        context={"allowed_company_ids": [company]},  # whose codes are shown
+    )
+    assert _total(items) == 0
+    assert _total(item for item in items if item["tax_line_id"]) == Decimal(tax)
+    (item,) = [i for i in items if i["account_id"][1].startswith(code)]
+    assert Decimal(f"{item['balance']:.2f}") == Decimal(loss)
 
 
 def _read_account(admin, gateway_id, field_name, context):

@@ -51,16 +51,16 @@ class CheckoutAccounting(models.AbstractModel):
                 gateway[field_name] = self._find_or_create_account(gateway, spec)
 
     @api.model
-    def _get_loss_account(self, gateway, taxes):
-        """The account of a lost dispute whose taxes are taken back: the chart may have
-        one for their rate, beside the general one that the gateway names.
+    def _get_net_loss_account(self, gateway, account, taxes):
+        """The account of a lost dispute without the taxes that are taken back: a chart
+        may have one for their rate, beside its general one.
+
+        :param account.account account: Takes what is lost otherwise.
         """
-        account = gateway.dispute_loss_account_id
         chart = self._find_chart(gateway.company_id)
-        if not chart or not account or account != self._ref(gateway, chart.losses):
+        if not chart or len(taxes) != 1 or account != self._ref(gateway, chart.losses):
             return account
-        rates = [tax.amount for tax in taxes if tax.amount_type == "percent"]
-        own = dict(chart.losses_by_rate).get(rates[0]) if len(rates) == 1 else None
+        own = dict(chart.losses_by_rate).get(taxes.amount)
         return self._ref(gateway, own) or account
 
     # === CHART === #

@@ -97,13 +97,17 @@ class CheckoutEntryDispute(models.AbstractModel):
         """The net amount is the loss, the tax is taken back; what goes beyond the sale,
         since a bank overlooked refunds, had no tax.
 
+        :param account.account account: The general one of losses.
         :param float amount: In the currency that was paid in: positive.
         """
         reversal = self.env["checkout.entry.reversal"]
         sale = reversal._get_sale_lines(movement)
+        net_account = self.env["checkout.accounting"]._get_net_loss_account(
+            movement.gateway_id, account, sale.tax_ids
+        )
         left = max(reversal._get_amount_left(movement, sale), 0)
         if movement.source_currency_id.compare_amounts(amount, left) <= 0:
-            return reversal._prepare_items(movement, amount, -value, account)
+            return reversal._prepare_items(movement, amount, -value, net_account)
         rest_value = movement.company_id.currency_id.round(value * (1 - left / amount))
         rest = {
             **self._prepare_item(movement, account, 0, rest_value),
@@ -113,7 +117,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         if not left:
             return [rest]
         return [
-            *reversal._prepare_items(movement, left, rest_value - value, account),
+            *reversal._prepare_items(movement, left, rest_value - value, net_account),
             rest,
         ]
 

@@ -71,19 +71,15 @@ class CheckoutGateway(models.Model):
                 "Stripe bills its fees from Ireland without tax. A company in %s "
                 "usually owes that tax itself (reverse charge): ask your accountant, "
                 "and choose the tax under “Taxes on Fees”.",
-                gateway._get_tax_country().name,
+                gateway._get_fiscal_country().name,
             )
 
     def _lacks_reverse_charge(self):
         """Whether a company in the EU may owe a tax on fees that isn't posted."""
-        country = self._get_tax_country()
+        country = self._get_fiscal_country()
         is_posted = self.fee_tax_ids and not self.fee_tax_is_added
         is_in_union = "EU" in (country.country_group_codes or ())
         return is_in_union and country.code != STRIPE_COUNTRY and not is_posted
-
-    def _get_tax_country(self):
-        company_sudo = self.company_id.sudo()  # not every user may read a company
-        return company_sudo.account_fiscal_country_id or company_sudo.country_id
 
     @api.depends("secret_key_value", "webhook_secret_value", "connection_state")
     def _compute_steps(self):
