@@ -119,6 +119,8 @@ def live_through_everything(shop):
     begin_checkout(links["Kept"])
     links["Held"] = shop.make_link("Held", max_payments=1)
     begin_checkout(links["Held"])
+    links["Opened before"] = shop.make_link("Opened before")
+    begin_checkout(links["Opened before"])
     _refund(shop, links["Refunded in part"])
     _dispute(shop, links["Disputed"])
     _win_in_part(shop, links["Won in part"])
@@ -337,6 +339,22 @@ def test_addresses_given_out_before_still_take_payments(upgraded):
     before = len(shop.movements(link))
     shop.pay_unnoticed(link)
     wait_for(lambda: len(shop.movements(link)) == before + 2, "entries")
+
+
+def test_checkout_opened_before_is_paid_after(upgraded):
+    shop, link = upgraded.shop, upgraded.links["Opened before"]
+    [session] = shop.sessions_made(link)
+    assert "checkout_signature" not in session["metadata"]
+    shop.sandbox.pay(session["id"])
+    shop.wait_until_booked(link)
+    assert_booked_once(shop, link)
+
+
+def test_each_gateway_signs_with_a_key_of_its_own(upgraded):
+    gateways = upgraded.after["checkout_gateway"]
+    keys = {row["signing_key"] for row in gateways}
+    assert len(keys) == len(gateways) > 1
+    assert all(keys)
 
 
 def test_new_link_is_paid_and_booked(upgraded):

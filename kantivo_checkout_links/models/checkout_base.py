@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.exceptions import AccessError
 from odoo.tools import ormcache
 
 from ..const import UNKNOWN
@@ -55,3 +56,92 @@ class CheckoutBase(models.AbstractModel):
     def _get_currency_id(self, code):
         currencies = self.env["res.currency"].with_context(active_test=False)
         return currencies.search([("name", "=", code.upper())], limit=1).id
+
+
+class CheckoutGuarded(models.AbstractModel):
+    """Records that users edit, with fields that only our code sets: all stored fields
+    that are `readonly`. Odoo itself keeps those from being edited in forms only.
+
+    Our code writes them with `sudo()`.
+    """
+
+    _name = "checkout.guarded"
+    _description = "Record with Fields That Only Our Code Sets"
+
+    # Fields that are readonly in forms only: buttons set them with the user's rights.
+    _set_by_users = frozenset()
+
+    # === CRUD METHODS === #
+
+    @api.model
+    def default_get(self, fields):
+        """Neither a context nor a user's own default decides on guarded fields."""
+        guarded = self._get_guarded_fields() if not self.env.su else set()
+        defaults = super().default_get([name for name in fields if name not in guarded])
+        for name in guarded.intersection(fields):
+            if self._fields[name].default:
+                defaults[name] = self._fields[name].default(self)
+        return defaults
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """:raise AccessError: if a user sets what only our code sets."""
+        for vals in vals_list:
+            self._check_guarded(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        """:raise AccessError: if a user changes what only our code sets. What stays as
+        it is may come along, as it does in a file that was exported before.
+        """
+        self._check_guarded(self._filter_changed(vals))
+        return super().write(vals)
+
+    def copy_data(self, default=None):
+        """A copy starts without what our code found out about the original."""
+        kept = self._get_guarded_fields() - set(default or ())
+        return [
+            {name: value for name, value in vals.items() if name not in kept}
+            for vals in super().copy_data(default)
+        ]
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_guarded_fields(self):
+        return {
+            name
+            for name, field in self._fields.items()
+            if field.readonly and field.store
+        }.difference(models.MAGIC_COLUMNS, self._set_by_users)
+
+    def _check_guarded(self, vals):
+        names = self._get_guarded_fields() & vals.keys()
+        if not names or self.env.su:
+            return
+        field = self._fields[min(names)]
+        raise AccessError(
+            self.env._(
+                "“%(field)s” can't be set by hand: Checkout Links fills it in. Leave "
+                "it out, and everything else can be saved.",
+                field=field._description_string(self.env),
+            )
+        )
+
+    def _filter_changed(self, vals):
+        """The guarded fields that would get another value than they have."""
+        if self.env.su:
+            return {}
+        return {
+            name: vals[name]
+            for name in self._get_guarded_fields() & vals.keys()
+            if self._is_changed(name, vals[name])
+        }
+
+    def _is_changed(self, name, value):
+        field = self._fields[name]
+        return any(
+            field.convert_to_record(field.convert_to_cache(value, record), record)
+            != record[name]
+            for record in self
+        )

@@ -90,8 +90,12 @@ class CheckoutEvent(models.Model):
     # === ACTION METHODS === #
 
     def action_process(self):
-        """Try these events again now, also those that had failed."""
-        self.check_access("write")
+        """Try these events again now, also those that had failed.
+
+        :raise AccessError: if the user doesn't set up gateways.
+        """
+        self.check_access("read")
+        self.gateway_id.check_access("write")
         with_contents = self.filtered("payload")
         for gateway, events in with_contents.grouped("gateway_id").items():
             with gateway.sudo()._exclusive() as gateway_sudo:  # posting needs it
@@ -248,7 +252,9 @@ class CheckoutEvent(models.Model):
         kind = stripe_object.get("object")
         if kind == "payout" or self._is_reference(stripe_object):
             return True
-        return kind in PAYMENT_OBJECTS and self._is_of_ours(gateway, stripe_object)
+        return kind in PAYMENT_OBJECTS and bool(
+            self._find_maker(gateway, stripe_object)
+        )
 
     @api.model
     def _is_elsewhere(self, gateway, event):
@@ -270,15 +276,16 @@ class CheckoutEvent(models.Model):
         return known and stripe_object.keys() == {"id", "object"}
 
     @api.model
-    def _is_of_ours(self, gateway, stripe_object):
-        return self._is_made_here(stripe_object) or bool(
-            self._find_payment(gateway, stripe_object)
+    def _find_maker(self, gateway, stripe_object):
+        """The gateway that an object says it belongs to, among those of the account;
+        empty if it is third-party. What becomes of it is decided once Stripe was asked.
+        """
+        metadata = self._get_metadata(stripe_object)
+        payments = self.env["checkout.payment"]
+        payment = self._find_payment(gateway, stripe_object) or payments._find_named(
+            gateway, metadata
         )
-
-    @api.model
-    def _is_made_here(self, stripe_object):
-        database = self.env["checkout.payment"]._get_database_uuid()
-        return self._get_metadata(stripe_object).get("checkout_database") == database
+        return payment.gateway_id or gateway._find_signer(metadata)
 
     @api.model
     def _get_metadata(self, stripe_object):
@@ -288,7 +295,8 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _find_payment(self, gateway, stripe_object):
-        """The payment that an object is about, by whatever id we have of it.
+        """The payment that an object is about, by the ids that Stripe gave its session,
+        charge or intent; not by its metadata, which may be a copy.
 
         :param dict stripe_object: A session, charge, refund or dispute.
         """
@@ -297,12 +305,11 @@ class CheckoutEvent(models.Model):
             "stripe_checkout_session_id": own_id,
             "stripe_charge_id": stripe_object.get("charge") or own_id,
             "stripe_payment_intent_id": stripe_object.get("payment_intent"),
-            "uuid": self._get_metadata(stripe_object).get("checkout_payment"),
         }
         ids = {name: value for name, value in ids.items() if isinstance(value, str)}
         any_id = Domain.OR(Domain(name, "=", value) for name, value in ids.items())
-        own = Domain("gateway_id", "in", gateway._get_siblings().ids)
-        found = self.env["checkout.payment"].search(own & any_id)
+        payments = self.env["checkout.payment"]
+        found = payments.search(payments._get_readable(gateway) & any_id)
         return found.sorted(
             lambda payment: [payment[name] != value for name, value in ids.items()]
         )[:1]
@@ -315,7 +322,7 @@ class CheckoutEvent(models.Model):
                 stripe_object["currency"]
             )
             return gateway._find_home(currency)
-        return self._find_payment(gateway, stripe_object).gateway_id or gateway
+        return self._find_maker(gateway, stripe_object) or gateway
 
     @api.model
     def _find_waiting(self, gateway, source):

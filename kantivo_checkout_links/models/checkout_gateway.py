@@ -22,7 +22,7 @@ class CheckoutGateway(models.Model):
 
     _name = "checkout.gateway"
     _description = "Stripe Gateway"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["checkout.guarded", "mail.thread", "mail.activity.mixin"]
     _order = "sequence, id"
     _check_company_auto = True
     _check_company_domain = models.check_company_domain_parent_of
@@ -429,7 +429,8 @@ class CheckoutGateway(models.Model):
             changed.write({"post_entries": changed[0].livemode})
         (self.filtered("archived_at") - archived)._expire_open_sessions()
         if reread:
-            reread.write({"transactions_read_to": False, "opening_done": False})
+            reread_sudo = reread.sudo()  # only our code sets these
+            reread_sudo.write({"transactions_read_to": False, "opening_done": False})
         return res
 
     def _check_frozen(self, vals):

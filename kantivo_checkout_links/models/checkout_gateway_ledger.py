@@ -208,7 +208,7 @@ class CheckoutGateway(models.Model):
         for model in ("checkout.movement", "checkout.payout", "checkout.event"):
             self.env[model].search([("gateway_id", "=", self.id)]).unlink()
         has_read = self.transactions_read_to
-        self.write(UNREAD)
+        self.write({**UNREAD, "signing_key": self._new_signing_key()})
         if has_read:
             self.sync_from = max(self.sync_from, fields.Datetime.now())
         self.env["checkout.agreement"]._update_alarm(self)

@@ -1,9 +1,13 @@
+import logging
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.i18n import format_list
 
 from .. import stripe_client
 from .checkout_connection import SIGNS
+
+_logger = logging.getLogger(__name__)
 
 # Without one of these, some movement would have to wait.
 BOOKING_ACCOUNTS = (
@@ -195,6 +199,28 @@ class CheckoutGateway(models.Model):
 
     # === BUSINESS METHODS === #
 
+    def _learn_accounts(self, client):
+        """Find out whose the keys of this company's gateways are, so that those of one
+        account know what the others have signed before anything is posted.
+
+        :raise StripeError: if Stripe can't be asked with this gateway's key.
+        """
+        self._learn_account(client)
+        untested = self._search_served(
+            [
+                ("id", "!=", self.id),
+                ("company_id", "=", self.company_id.id),
+                ("livemode", "=", self.livemode),
+                ("stripe_account_id", "=", False),
+                ("secret_key_value", "!=", False),
+            ]
+        )
+        for gateway in untested:
+            try:
+                gateway._learn_account(gateway._get_client())
+            except stripe_client.StripeError as error:
+                _logger.info("Gateway %s: no account yet: %s", gateway.id, error)
+
     def _learn_account(self, client):
         """Find out whose the key is where nobody has tested it, so that the gateways of
         an account know of each other. Not where that would make two for one balance.
@@ -261,7 +287,8 @@ class CheckoutGateway(models.Model):
             self.shared_account = "ask"
 
     def _decide_foreign(self, policy):
-        self.write({"foreign_movements": policy, "shared_account": "decided"})
+        self.foreign_movements = policy
+        self.sudo().shared_account = "decided"  # only our code sets it
 
     def _get_own_provider(self):
         """Odoo's own Stripe provider of this company, if the user may read its key."""

@@ -46,10 +46,11 @@ class CheckoutLink(models.Model):
 
     _name = "checkout.link"
     _description = "Checkout Link"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["checkout.guarded", "mail.thread", "mail.activity.mixin"]
     _order = "id desc"
     _check_company_auto = True
     _mail_post_access = "read"
+    _set_by_users = frozenset({"state"})
 
     name = fields.Char("Title", required=True, tracking=True)
     active = fields.Boolean(default=True)

@@ -204,6 +204,7 @@ class CheckoutPayment(models.Model):
 
     def action_view_moves(self):
         """The journal entries of these payments."""
+        self.check_access("read")
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Journal Entries"),
@@ -216,51 +217,6 @@ class CheckoutPayment(models.Model):
         }
 
     # === BUSINESS METHODS - STRIPE'S ANSWER === #
-
-    @api.model
-    def _find_by_session(self, gateway, session):
-        """The payment of a session, whether or not we know its id yet."""
-        gateways = gateway._get_siblings()
-        payment = self.search(
-            [
-                ("gateway_id", "in", gateways.ids),
-                ("stripe_checkout_session_id", "=", session["id"]),
-            ]
-        )
-        return payment or self.search(
-            [
-                ("gateway_id", "in", gateways.ids),
-                ("uuid", "=", session["client_reference_id"] or ""),
-            ]
-        )
-
-    @api.model
-    def _recreate(self, gateway, session):
-        """The payment of a session of ours whose row was lost, made anew.
-
-        Nothing if the session is another database's or another program's.
-        """
-        metadata = session["metadata"] or {}
-        if metadata.get("checkout_database") != self._get_database_uuid():
-            return self
-        if self.search_count([("uuid", "=", metadata["checkout_payment"])], limit=1):
-            return self  # another gateway's, of an account that both can read
-        link = self.env["checkout.link"].browse(int(metadata["checkout_link"])).exists()
-        if not link:
-            link = self._prepare_orphan_link(gateway)
-        currency_code = session["currency"].upper()
-        amount = from_minor(session["amount_total"], currency_code)
-        vals = self._prepare_begin_vals(
-            link, metadata["checkout_payment"], amount, False
-        )
-        return self.create(vals)
-
-    @api.model
-    def _prepare_orphan_link(self, gateway):
-        """A link in memory, for the frozen values of a payment whose link is gone."""
-        return self.env["checkout.link"].new(
-            {"name": self.env._("Deleted link"), "gateway_id": gateway.id}
-        )
 
     def _is_news(self, session):
         """Whether a session says more than we know."""

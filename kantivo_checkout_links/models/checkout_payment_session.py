@@ -45,6 +45,7 @@ class CheckoutPayment(models.Model):
         """
         vals = self._prepare_begin_vals(link, uuid, amount, lang)
         vals["form_uuid"] = form_uuid
+        vals["signature"] = self._prepare_signature(uuid, link, amount)
         try:
             with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
                 return self.create(vals)
@@ -196,18 +197,6 @@ class CheckoutPayment(models.Model):
                 "product_data": product,
             },
         }
-
-    def _prepare_metadata(self):
-        """What leads from any object of Stripe's back to this payment, or its link."""
-        return {
-            "checkout_payment": self.uuid,
-            "checkout_link": str(self.link_id.id),
-            "checkout_database": self._get_database_uuid(),
-        }
-
-    @api.model
-    def _get_database_uuid(self):
-        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
 
     def _get_checkout_locale(self):
         tag = (self.lang or "").replace("_", "-")

@@ -258,10 +258,11 @@ class CheckoutRefund(models.Model):
         :param checkout.payment payment: Whose charge it is of.
         :param dict refund: A refund with expanded balance transactions.
         """
+        vals = self._prepare_refund_vals(payment, refund)
         row = self._find_refund(payment, refund) or self.create(
-            {**self._prepare_refund_vals(payment, refund), "payment_id": payment.id}
+            {**vals, "payment_id": payment.id}
         )
-        row._write_changes(self._prepare_refund_vals(payment, refund))
+        row._write_changes(vals)
         self.env["checkout.movement"]._ensure_transactions(
             payment.gateway_id, refund, payment
         )
@@ -269,9 +270,12 @@ class CheckoutRefund(models.Model):
 
     @api.model
     def _find_refund(self, payment, refund):
-        uuid = self._get_uuid(refund)
-        return payment.refund_ids.filtered(
-            lambda r: r.stripe_id == refund["id"] or (uuid and r.uuid == uuid)
+        """By Stripe's id; by ours only where Stripe's isn't known: a copy of the
+        metadata on a second refund is another refund.
+        """
+        known = payment.refund_ids.filtered(lambda r: r.stripe_id == refund["id"])
+        return known or payment.refund_ids.filtered(
+            lambda r: not r.stripe_id and r.uuid == self._get_uuid(refund)
         )
 
     @api.model

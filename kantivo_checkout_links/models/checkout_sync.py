@@ -57,7 +57,7 @@ class CheckoutSync(models.AbstractModel):
         self = self.with_env(gateway.env)
         gateway._check_may_sync()
         client = gateway._get_client()
-        gateway._learn_account(client)
+        gateway._learn_accounts(client)
         gateway._adopt_waiting()
         self._match_contacts(gateway)
         started = fields.Datetime.now()
@@ -304,27 +304,15 @@ class CheckoutSync(models.AbstractModel):
         source = source if isinstance(source, dict) else None
         payment = self.env["checkout.payment"]
         if source and source["object"] in PAYMENT_SOURCES:
-            payment = self._find_payment(gateway, source)
-        followed = payment or (source and self._is_followed(source))
+            payment = inbox._find_payment(gateway, source)
+        followed = payment or (source and self._is_followed(gateway, source))
         if followed:
-            inbox._receive_object(gateway, source)
+            inbox._receive_object(inbox._find_home(gateway, source), source)
         movements = self.env["checkout.movement"]
         if not followed:
             movements._ensure_transaction(gateway, row, source, payment)
         elif is_object_read or self._is_unlisted(row, source):
             movements._ensure_listed(gateway, row, source, payment)
-
-    @api.model
-    def _find_payment(self, gateway, source):
-        """Whose it is. A payment that nobody has told us of yet is known by what its
-        charge carries, since another gateway of the account may have to read it.
-        """
-        inbox = self.env["checkout.event"]
-        payment = inbox._find_payment(gateway, source)
-        if payment or not isinstance(source.get("charge"), str):
-            return payment
-        charge = gateway._get_client().retrieve_charge(source["charge"])
-        return inbox._find_payment(gateway, charge)
 
     @api.model
     def _is_unlisted(self, row, source):
@@ -335,11 +323,33 @@ class CheckoutSync(models.AbstractModel):
         return source["object"] == "payout" or movements._is_unlisted(row, source)
 
     @api.model
-    def _is_followed(self, source):
-        inbox = self.env["checkout.event"]
-        return source["object"] == "payout" or (
-            source["object"] == "charge" and inbox._is_made_here(source)
-        )
+    def _is_followed(self, gateway, source):
+        """Whether reading an object that no payment is known for leads to one. If
+        Stripe doesn't say now, its event waits, with the reason.
+        """
+        if source["object"] not in PAYMENT_SOURCES:
+            return source["object"] == "payout"
+        try:
+            return self._leads_to_payment(gateway, gateway._get_client(), source)
+        except StripeError:
+            return True
+
+    @api.model
+    def _leads_to_payment(self, gateway, client, source):
+        """Whether a charge, or that of a refund or dispute, is a payment's by what
+        Stripe says of its session: the charge's own metadata may be a copy.
+        """
+        charge = source
+        if isinstance(source.get("charge"), str):
+            charge = client.retrieve_charge(source["charge"])
+        intent = charge["payment_intent"]
+        metadata = self.env["checkout.event"]._get_metadata(charge)
+        if not intent or "checkout_payment" not in metadata:
+            return False
+        intent_id = intent["id"] if isinstance(intent, dict) else intent
+        payments = self.env["checkout.payment"]
+        sessions = client.list_sessions_of_intent(intent_id)
+        return any(payments._has_payment(gateway, session) for session in sessions)
 
     @api.model
     def _read_opening(self, gateway, client):

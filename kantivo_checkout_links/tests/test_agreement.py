@@ -230,7 +230,7 @@ class TestAgreement(CheckoutCommon):
         self.sandbox.create_balance_transaction(-500)
         self.assertIn("check again", self.get_sentence())
         self.assertEqual(self.check(), "green")
-        self.gateway.shared_account = "ask"
+        self.gateway.sudo().shared_account = "ask"
         self.sandbox.create_balance_transaction(-500)
         self.assertEqual(self.check(), "red")
         self.assertIn("txn_", self.get_sentence())
@@ -259,7 +259,7 @@ class TestAgreement(CheckoutCommon):
         return self.gateway.action_view_difference()["params"]["message"]
 
     def test_red_for_unread_money_while_it_is_open_whose_it_is(self):
-        self.gateway.shared_account = "ask"
+        self.gateway.sudo().shared_account = "ask"
         self.sandbox.create_balance_transaction(-500)
         self.assertEqual(self.check(), "red")
 

@@ -340,18 +340,18 @@ class TestGateway(CheckoutCommon):
     # === ODOO'S OWN STRIPE PROVIDER === #
 
     def test_sync_waits_until_the_merchant_chose_about_a_shared_account(self):
-        self.gateway._set_shared_account(True)
+        self.gateway.sudo()._set_shared_account(True)
         with self.assertRaisesRegex(UserError, "Choose on the gateway"):
             self.gateway.action_sync()
         self.gateway.action_skip_foreign()
         self.assertEqual(self.gateway.foreign_movements, "skip")
-        self.gateway._set_shared_account(True)  # the next test finds it again
+        self.gateway.sudo()._set_shared_account(True)  # the next test finds it again
         self.gateway.action_sync()
         self.assertTrue(self.gateway.last_sync_at)
 
     @mute_logger(SYNC_LOGGER)
     def test_scheduled_sync_says_why_it_waits(self):
-        self.gateway._set_shared_account(True)
+        self.gateway.sudo()._set_shared_account(True)
         self.env["checkout.sync"]._cron_sync()
         self.assertIn("the sync waits for that", self.gateway.sync_error)
 

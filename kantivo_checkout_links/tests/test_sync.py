@@ -52,8 +52,8 @@ class TestSync(CheckoutCommon):
         self.sync()
         movements = self.env["checkout.movement"].search([])
         moves = self.env["account.move"].search_count([])
-        self.gateway.transactions_read_to = False
-        self.gateway.last_sync_at = False
+        self.gateway.sudo().transactions_read_to = False
+        self.gateway.sudo().last_sync_at = False
         self.sync()
         self.assertEqual(self.env["checkout.movement"].search([]), movements)
         self.assertEqual(self.env["account.move"].search_count([]), moves)
@@ -320,7 +320,7 @@ class TestSync(CheckoutCommon):
         self.sandbox.release()
         self.run_cron("ir_cron_sync")
         self.assertEqual(payment.state, "paid")
-        self.gateway.agreement_state = "grey"
+        self.gateway.sudo().agreement_state = "grey"
         self.run_cron("ir_cron_agreement")
         self.assertEqual(self.gateway.agreement_state, "green")
 
@@ -339,7 +339,9 @@ class TestSync(CheckoutCommon):
         self.receive(told)
         again = [{**event, "id": f"{event['id']}_again"} for event in told]
         self.receive(again)
-        self.gateway.write({"last_sync_at": False, "transactions_read_to": False})
+        self.gateway.sudo().write(
+            {"last_sync_at": False, "transactions_read_to": False}
+        )
         moves = self.env["account.move"].search_count([])
         self.sync()
         self.assertEqual(self.describe_books(), before)
@@ -423,4 +425,6 @@ class TestSync(CheckoutCommon):
         moves.with_context(force_delete=True).unlink()
         for model in ("refund", "dispute", "payout", "event", "payment"):
             self.env[f"checkout.{model}"].sudo().search([]).unlink()
-        self.gateway.write({"last_sync_at": False, "transactions_read_to": False})
+        self.gateway.sudo().write(
+            {"last_sync_at": False, "transactions_read_to": False}
+        )
