@@ -17,6 +17,7 @@
         "data/ir_cron_data.xml",
         "data/ir_actions_server_data.xml",
         "data/mail_activity_type_data.xml",
+        "data/mail_message_subtype_data.xml",
         "wizards/checkout_contact_wizard_views.xml",
         "wizards/checkout_link_confirm_views.xml",
         "wizards/checkout_rebook_wizard_views.xml",

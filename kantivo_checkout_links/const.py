@@ -145,6 +145,8 @@ LATE_EVENT_SECONDS = 900
 # How long the contents of finished events are worth keeping, in days.
 PAYLOAD_DAYS = 90
 PRUNE_BATCH = 10_000
+# What is older is written on a link, but its followers get no notification.
+ANNOUNCEMENT_HOURS = 24
 
 # Event types we act on. Each makes us read again the object that it is about. Left out
 # are those which tell nothing more (charge.refunded, charge.refund.updated).

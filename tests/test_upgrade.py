@@ -357,6 +357,18 @@ def test_each_gateway_signs_with_a_key_of_its_own(upgraded):
     assert all(keys)
 
 
+def test_responsible_hears_of_payments_of_links_made_before(upgraded):
+    shop = upgraded.shop
+    paid = shop.admin.xml_id(f"{project.ADDON}.mt_link_paid")
+    domain = [("res_model", "=", "checkout.link"), ("subtype_ids", "=", paid)]
+    rows = shop.admin.rows("mail.followers", domain, ["res_id"])
+    assert upgraded.links["Kept"].id in {row["res_id"] for row in rows}
+
+
+def test_old_money_is_not_announced(upgraded):
+    assert upgraded.after["checkout_announcement"] == []
+
+
 def test_new_link_is_paid_and_booked(upgraded):
     link = upgraded.shop.make_link("After the upgrade")
     upgraded.shop.pay_unnoticed(link)

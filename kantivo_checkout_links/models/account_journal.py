@@ -43,6 +43,7 @@ class AccountJournal(models.Model):
                 "kantivo_checkout_links.checkout_movement_action"
             ),
             "domain": [("gateway_id", "=", gateway_sudo.id)],
+            "context": {},  # of a test gateway too
         }
 
     def action_view_checkout_gateway(self):

@@ -90,12 +90,19 @@ class CheckoutDispute(models.Model):
         vals = self._prepare_dispute_vals(payment, dispute)
         row = payment.dispute_ids.filtered(lambda d: d.stripe_id == dispute["id"])
         needed_response = row.state in RESPONSE_STATES
-        row = row or self.create({**vals, "payment_id": payment.id})
+        if not row:
+            row = self.create({**vals, "payment_id": payment.id})
+            row._announce()
         row._write_changes(vals)
         row._ensure_movements(dispute)
         payment._set_money_back()
         if needed_response != (row.state in RESPONSE_STATES):
             row.gateway_id._do_aside(lambda dispute: dispute._update_activity(), row)
+
+    def _announce(self):
+        self.env["checkout.announcement"]._add(
+            self.payment_id, "disputed", self, self.opened_at
+        )
 
     @api.model
     def _prepare_dispute_vals(self, payment, dispute):

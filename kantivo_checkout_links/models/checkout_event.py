@@ -101,6 +101,8 @@ class CheckoutEvent(models.Model):
             with gateway.sudo()._exclusive() as gateway_sudo:  # posting needs it
                 events.with_env(gateway_sudo.env)._work_off()
                 gateway_sudo.env["checkout.poster"]._post_waiting(gateway_sudo)
+                announcements_sudo = gateway_sudo.env["checkout.announcement"]
+                announcements_sudo._announce_waiting(gateway_sudo)
         self.invalidate_recordset()
 
     # === BUSINESS METHODS - RECEIVING === #
@@ -362,6 +364,7 @@ class CheckoutEvent(models.Model):
         waiting = {
             "checkout.event": due,
             "checkout.movement": [("state", "=", "to_post")],
+            "checkout.announcement": [("error", "=", False)],
             "checkout.payment": [
                 ("expiry_requested", "=", True),
                 ("stripe_checkout_session_id", "!=", False),
@@ -385,6 +388,7 @@ class CheckoutEvent(models.Model):
         gateway._expire_requested_sessions()
         self.env["checkout.payout"]._itemise_waiting(gateway)
         self.env["checkout.poster"]._post_waiting(gateway)
+        self.env["checkout.announcement"]._announce_waiting(gateway)
 
     @api.model
     def _search_due(self, gateway):

@@ -329,15 +329,19 @@ class CheckoutLink(models.Model):
             link.closed_hint = link._origin._describe_closed()
 
     def _compute_totals(self):
+        """Of what was paid in live mode; of tests where nothing else was paid, and the
+        link isn't live.
+        """
         totals = {
-            link: values
-            for link, *values in self.env["checkout.payment"]._read_group(
+            (link, livemode): values
+            for link, livemode, *values in self.env["checkout.payment"]._read_group(
                 [("link_id", "in", self.ids), ("paid_at", "!=", False)],
-                ["link_id"],
+                ["link_id", "livemode"],
                 TOTALS,
             )
         }
         for link in self:
+            is_live = link.gateway_id.livemode or (link._origin, True) in totals
             (
                 link.payment_count,
                 link.amount_collected,
@@ -345,7 +349,7 @@ class CheckoutLink(models.Model):
                 link.amount_lost,
                 link.amount_left,
                 link.last_payment_at,
-            ) = totals.get(link._origin, (0, 0, 0, 0, 0, False))
+            ) = totals.get((link._origin, is_live), (0, 0, 0, 0, 0, False))
 
     def _compute_unpaid_count(self):
         groups = self.env["checkout.payment"]._read_group(

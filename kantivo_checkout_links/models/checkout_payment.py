@@ -317,10 +317,14 @@ class CheckoutPayment(models.Model):
         if isinstance(reason, str):
             self._write_changes({"state": "failed", "failure_message": reason})
             return
+        if self.state != "failed":
+            now = fields.Datetime.now()  # Stripe doesn't say when
+            self.env["checkout.announcement"]._add(self, "failed", self, now)
         error = reason["payment_intent"]["last_payment_error"] or {}
         self._write_changes(
             {
                 **self._prepare_session_vals(reason),
+                **self._prepare_customer_vals(reason),
                 "state": "failed",
                 "failure_message": to_line(error.get("message")),
             }
@@ -354,9 +358,12 @@ class CheckoutPayment(models.Model):
             **self._prepare_session_vals(session),
             **self._prepare_charge_vals(charge),
         }
-        if not self.paid_at:
+        is_first = not self.paid_at
+        if is_first:
             vals.update(self._prepare_first_paid_vals(session, charge))
         self._write_changes(vals)
+        if is_first:
+            self.env["checkout.announcement"]._add(self, "paid", self, self.paid_at)
         self.env["checkout.movement"]._ensure_charge(self, charge)
         self._set_money_back()
 

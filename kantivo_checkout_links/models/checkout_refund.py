@@ -259,14 +259,21 @@ class CheckoutRefund(models.Model):
         :param dict refund: A refund with expanded balance transactions.
         """
         vals = self._prepare_refund_vals(payment, refund)
-        row = self._find_refund(payment, refund) or self.create(
-            {**vals, "payment_id": payment.id}
-        )
+        known = self._find_refund(payment, refund)
+        is_new = not known.stripe_id
+        row = known or self.create({**vals, "payment_id": payment.id})
         row._write_changes(vals)
+        if is_new and row.state not in OVER_STATES:
+            row._announce()
         self.env["checkout.movement"]._ensure_transactions(
             payment.gateway_id, refund, payment
         )
         payment._set_money_back()
+
+    def _announce(self):
+        self.env["checkout.announcement"]._add(
+            self.payment_id, "refunded", self, self.refunded_at
+        )
 
     @api.model
     def _find_refund(self, payment, refund):

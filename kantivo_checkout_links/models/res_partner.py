@@ -32,7 +32,11 @@ class ResPartner(models.Model):
         return {**action, "domain": self._get_checkout_payments_domain()}
 
     def _get_checkout_payments_domain(self):
-        return [("partner_id", "child_of", self.ids), ("paid_at", "!=", False)]
+        return [
+            ("partner_id", "child_of", self.ids),
+            ("paid_at", "!=", False),
+            ("gateway_id.is_test_beside_live", "=", False),
+        ]
 
     # === BUSINESS METHODS - PAYERS === #
 

@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_agreement,
+    test_announcement,
     test_audit_trail,
     test_brand,
     test_charge_entry,
@@ -53,6 +54,7 @@ from . import (
     test_stripe_text,
     test_sync,
     test_taxes,
+    test_test_mode,
     test_thin_events,
     test_totals,
     test_unknown_words,

@@ -96,7 +96,7 @@ class TestClock(CheckoutHttpCommon):
     def test_deliveries_are_taken_by_stripes_clock(self):
         for hours in HOURS:
             self.set_stripe_ahead(hours=hours)
-            self.gateway.clock_offset = 0
+            self.gateway.sudo().clock_offset = 0
             payment = self.pay(self.create_link())
             [event] = self.take_events("checkout.session.completed")
             at_stripe = int(self.sandbox.clock()["now"])

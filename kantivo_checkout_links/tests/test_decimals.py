@@ -81,7 +81,7 @@ class TestCoarseBalance(DecimalsCommon):
         self.sync(self.forints)
         self.change_rounding_in_the_database(1)
         self.assertEqual(self.check(), "green")
-        self.forints.transactions_read_to += timedelta(days=1)
+        self.forints.sudo().transactions_read_to += timedelta(days=1)
         self.sandbox.create_balance_transaction(-40, currency="huf")
         self.assertEqual(self.check(), "red")
         self.assertEqual(self.forints.agreement_difference, -0.4)
