@@ -203,8 +203,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "The contacts of %s payments couldn't be set. The payments say "
-                    "why; the next sync tries again.",
+                    "Payments whose contact couldn't be set: %s. They say why, and "
+                    "the next sync tries again.",
                     lacking,
                 ),
             )

@@ -121,7 +121,7 @@ class CheckoutPayment(models.Model):
     contact_problem = fields.Char(
         "Why There Is No Contact",
         readonly=True,
-        help="The payment is posted all the same. The next sync tries again.",
+        help="The money is not affected. The next sync tries again.",
     )
     lang = fields.Char("Language", readonly=True)
 

@@ -65,7 +65,7 @@ class TestSideWork(CheckoutCommon):
             self.assert_posted(payment)
             self.assertFalse(payment.partner_id)
             self.assertIn("belongs to another contact", payment.contact_problem)
-            self.assertIn("contacts of", self.gateway.health_message)
+            self.assertIn("whose contact", self.gateway.health_message)
 
     def test_payment_is_posted_though_the_database_refuses_the_contact(self):
         with self.unique_emails():
@@ -94,7 +94,7 @@ class TestSideWork(CheckoutCommon):
         self.assertFalse(payment.contact_problem)
         charge = self.get_movement(payment, "charge")
         self.assertEqual(charge.move_id.line_ids.partner_id, payment.partner_id)
-        self.assertNotIn("contacts of", self.gateway.health_message or "")
+        self.assertNotIn("whose contact", self.gateway.health_message or "")
 
     def test_set_contact_is_a_way_out(self):
         payment = self.pay_without_contact()
