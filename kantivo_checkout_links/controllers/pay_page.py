@@ -130,13 +130,16 @@ class PayPage:
         """The pay page; with 422 if what was sent needs another look.
 
         :param str form_uuid: The number of the payer's form before, if any: it may
-            have a payment that holds a place, and is continued.
+            have a payment that holds a place, and is continued. Where that is another
+            payer's, this form has a number of its own: only theirs ends their checkout
+            for another amount.
         """
         link_sudo = self.link_sudo
         open_sudo = link_sudo._find_checkout_to_continue(form_uuid)
         if not link_sudo._is_payable() or not (open_sudo or link_sudo._is_open()):
             return self.render_closed()
-        number = open_sudo.form_uuid or str(uuid.uuid4())
+        is_own = bool(open_sudo) and open_sudo.form_uuid == form_uuid
+        number = form_uuid if is_own else str(uuid.uuid4())
         values = {
             **self._get_link_values(),
             "amount_input": typed_amount or self._format_typed(open_sudo),

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import ormcache
 
@@ -60,7 +60,8 @@ class CheckoutBase(models.AbstractModel):
 
 class CheckoutGuarded(models.AbstractModel):
     """Records that users edit, with fields that only our code sets: all stored fields
-    that are `readonly`. Odoo itself keeps those from being edited in forms only.
+    that are `readonly` or out of reach. Odoo itself keeps the former from being edited
+    in forms only, and lets a user's own default set the latter.
 
     Our code writes them with `sudo()`.
     """
@@ -112,7 +113,7 @@ class CheckoutGuarded(models.AbstractModel):
         return {
             name
             for name, field in self._fields.items()
-            if field.readonly and field.store
+            if field.store and (field.readonly or field.groups == fields.NO_ACCESS)
         }.difference(models.MAGIC_COLUMNS, self._set_by_users)
 
     def _check_guarded(self, vals):

@@ -73,17 +73,19 @@ class CheckoutGateway(models.Model):
             raise UserError(self._describe_busy()) from error
 
     def _as_superuser(self, env):
-        """The gateway with company, time zone and language said, never inherited."""
-        company = self.sudo().company_id  # the caller may be a payer
-        gateway = self.with_env(env(user=SUPERUSER_ID, su=True))
+        """The gateway in a context of our own. Nothing of the caller's goes on: a
+        request may have any context, and Odoo has keys in it that leave out checks.
+        """
+        gateway_sudo = self.sudo()  # the caller may be a payer
+        company_sudo = gateway_sudo.company_id
         context = {
-            "allowed_company_ids": company.ids,
-            "tz": gateway.tz,
-            "lang": company.partner_id.lang or "en_US",
+            "allowed_company_ids": company_sudo.ids,
+            "tz": gateway_sudo.tz,
+            "lang": company_sudo.partner_id.lang or "en_US",
             "tracking_disable": True,
             REQUESTER_KEY: Requester(self.env.user.sudo().partner_id.id),
         }
-        return gateway.with_company(company).with_context(**context)
+        return self.with_env(env(user=SUPERUSER_ID, context=context, su=True))
 
     @api.model
     def _commit(self):

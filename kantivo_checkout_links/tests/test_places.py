@@ -143,6 +143,15 @@ class TestLastPlace(PlacesCase):
         self.assert_busy(self.press_pay(link, before, amount="20"), link.payment_ids)
         self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
 
+    def test_form_that_was_opened_after_takes_no_other_amount(self):
+        link = self.create_open_link(max_payments=1)
+        first = self.press_pay(link, amount="10")
+        after = self.come_back(link)  # somebody else, or a browser that kept nothing
+        self.assert_busy(self.press_pay(link, after, amount="20"), link.payment_ids)
+        again = self.press_pay(link, after, amount="10")
+        self.assertEqual(again.headers["Location"], first.headers["Location"])
+        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+
     def test_wrong_amount_is_corrected_in_the_same_place(self):
         link = self.create_open_link(max_payments=1, minimum_amount=5)
         first = self.press_pay(link, amount="10")
