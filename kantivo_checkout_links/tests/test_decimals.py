@@ -75,7 +75,7 @@ class TestCoarseBalance(DecimalsCommon):
         self.assertEqual(self.check(), "green")
         self.assertEqual(payment.link_id.agreement_state, "green")
 
-    def test_a_difference_that_odoo_would_round_is_red_and_shown(self):
+    def test_a_transaction_that_odoo_would_round_is_taken_late_and_never_green(self):
         self.forints.action_use_stripe_decimals()
         self.pay_forints()
         self.sync(self.forints)
@@ -83,11 +83,9 @@ class TestCoarseBalance(DecimalsCommon):
         self.assertEqual(self.check(), "green")
         self.forints.sudo().transactions_read_to += timedelta(days=1)
         self.sandbox.create_balance_transaction(-40, currency="huf")
-        self.assertEqual(self.check(), "red")
-        self.assertEqual(self.forints.agreement_difference, -0.4)
-        notice = self.forints.action_view_difference()["params"]["message"]
-        self.assertIn("-0.40 HUF", notice)
-        self.assertIn("txn_", notice)
+        self.assertEqual(self.check(), "amber")
+        self.assertEqual(self.forints.agreement_waiting, -0.4)
+        self.assertEqual(self.forints.agreement_difference, 0)
 
     def change_rounding_in_the_database(self, rounding):
         """As it was in an older database, with entries that Odoo has rounded."""
