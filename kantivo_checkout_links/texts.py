@@ -10,6 +10,8 @@ import re
 NAME_LENGTH = 120
 EMAIL_LENGTH = 254
 LINE_LENGTH = 500
+# A reference that is longer hides the amounts beside it, as on an invoice.
+REF_LENGTH = 40
 
 _BREAKS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 # Controls, halves of surrogate pairs, and what turns the direction of a whole line.
@@ -44,6 +46,12 @@ def to_line(text, length=LINE_LENGTH):
         return False
     text = " ".join(_TAG.sub(" ", clean_text(text)).split())
     return text.lstrip(f"{FORMULA_SIGNS} ")[:length].strip() or False
+
+
+def to_ref(text):
+    """The reference of an entry, cut where it is too long."""
+    is_short = len(text) <= REF_LENGTH
+    return text if is_short else f"{text[: REF_LENGTH - 1].rstrip()}…"
 
 
 def to_email(text):

@@ -2,10 +2,9 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..monetary import StripeMonetary
+from ..texts import to_ref
 from .checkout_rebooking import REBOOKABLE_KINDS
 
-# A reference that is longer hides the amounts beside it, as on an invoice.
-REF_LENGTH = 40
 # https://docs.stripe.com/api/charges/object#charge_object-id; `py_`: not by card.
 CHARGE_PREFIXES = ("ch_", "py_")
 
@@ -359,8 +358,7 @@ class CheckoutMovement(models.Model):
         "CL00007 · Summer course", or what moved where that is no payment.
         """
         parts = (self.payment_id.name, self.payment_id.link_name)
-        ref = " · ".join(filter(None, parts)) or self._get_kind_name()
-        return ref if len(ref) <= REF_LENGTH else f"{ref[: REF_LENGTH - 1].rstrip()}…"
+        return to_ref(" · ".join(filter(None, parts)) or self._get_kind_name())
 
     def _get_stripe_ids(self):
         """What an entry of this movement is found by, as far as it is known; of no

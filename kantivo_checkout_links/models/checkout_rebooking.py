@@ -1,11 +1,14 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..texts import to_ref
 from .checkout_entry import FEE_KINDS, has_analytics
-from .checkout_entry_reversal import is_owed
+from .checkout_entry_reversal import DECIDING_KINDS, is_owed
 
 # Others hold money that is on its way; what decides where it goes posts them.
 REBOOKABLE_KINDS = ("charge", "fee", "dispute_fee", "refund", "adjustment", "opening")
+# What takes back a sale against the merchant's will, and what gives it back.
+LOSING_KINDS = ("charge_failure", *DECIDING_KINDS)
 
 
 class CheckoutRebooking(models.AbstractModel):
@@ -51,6 +54,7 @@ class CheckoutRebooking(models.AbstractModel):
         movements = movement | self._get_refunds(movement, lines)
         entries = [self._prepare_entry(m, account, taxes, date) for m in movements]
         self._check_changes(lines, account, taxes)
+        self._check_losses(movement, lines, taxes)
         return entries
 
     @api.model
@@ -86,7 +90,7 @@ class CheckoutRebooking(models.AbstractModel):
         today = fields.Date.context_today(movement)
         new_items = [self._prepare_owed_item(movement, line) for line in lines]
         vals = self._prepare_vals(movement, lines, new_items, today)
-        self._post_entry(movement, lines, vals)
+        self._post_entry(movement, lines, {**vals, "ref": movement._get_ref()})
 
     @api.model
     def _get_matched(self, lines):
@@ -152,6 +156,28 @@ class CheckoutRebooking(models.AbstractModel):
                 self.env._(
                     "This is how it is posted now. Choose another account or other "
                     "taxes."
+                )
+            )
+
+    @api.model
+    def _check_losses(self, movement, lines, taxes):
+        """What a lost dispute took back of a sale isn't reclassified with it: under
+        other taxes, the tax report would have the loss of a sale that it hasn't.
+        """
+        is_same = taxes == lines._filter_checkout_base().tax_ids
+        if movement.kind != "charge" or is_same:
+            return
+        others = movement.payment_id.movement_ids
+        lost = others.filtered(lambda m: m.kind in LOSING_KINDS)._get_booked_lines()
+        reversal = self.env["checkout.entry.reversal"]
+        back = lost & reversal._get_earlier_lines(movement, lines)
+        left = sum(back.mapped("amount_currency"))
+        if not movement.source_currency_id.is_zero(left):
+            raise UserError(
+                self.env._(
+                    "Money of this payment is lost, and was taken back with the taxes "
+                    "that are posted. Keep these taxes here; to correct them, post a "
+                    "journal entry."
                 )
             )
 
@@ -249,7 +275,7 @@ class CheckoutRebooking(models.AbstractModel):
         self._check_countries(items)
         return {
             **poster._prepare_move_vals(movement, journal, items, date),
-            "ref": self.env._("Reclassification of %s", movement.move_id.name),
+            "ref": to_ref(self.env._("Reclassification of %s", movement.move_id.name)),
         }
 
     @api.model

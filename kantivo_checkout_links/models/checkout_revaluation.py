@@ -3,6 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools.misc import format_date
 
+from ..texts import to_ref
+
 
 class CheckoutRevaluation(models.AbstractModel):
     """Brings a Stripe account in a foreign currency to its value at a month's end.
@@ -120,7 +122,7 @@ class CheckoutRevaluation(models.AbstractModel):
             "journal_id": journal.id,
             "company_id": gateway.company_id.id,
             "date": day,
-            "ref": items[0]["name"],
+            "ref": to_ref(items[0]["name"]),
             "line_ids": [Command.create(item) for item in items],
         }
         move = poster._create_unchanged("account.move", [vals])

@@ -221,6 +221,65 @@ class TestDisputeTax(DisputeTaxCommon):
         dispute.with_user(accountant).action_take_back_tax()
         self.assert_left(payment, loss=100, tax=0)
 
+    # === THE CHART'S ACCOUNTS BY RATE === #
+
+    def use_german_chart(self):
+        """The accounts of SKR03 for losses: in general, with 19 % and with 7 %."""
+        company = self.gateway.company_id
+        company.chart_template = "de_skr03"
+        codes = ("2400", "2406", "2401")
+        accounts = [self.loss_account.copy({"code": code}) for code in codes]
+        self.env["ir.model.data"]._update_xmlids(
+            [
+                {"xml_id": f"account.{company.id}_account_{code}", "record": account}
+                for code, account in zip(codes, accounts, strict=True)
+            ]
+        )
+        self.gateway.dispute_loss_account_id = accounts[0]
+        return accounts
+
+    def test_loss_is_on_the_account_of_the_rate_whose_tax_is_taken_back(self):
+        general, at_19, at_7 = self.use_german_chart()
+        for way in WAYS:
+            payment = self.pay_and_book(119)
+            payment.action_refund(59.5)
+            dispute = self.lose(payment, way)  # also what was refunded
+            found = [
+                self.get_balance(payment, account)
+                for account in (general, at_19, at_7, self.tax_account)
+            ]
+            self.assertEqual(found, [59.5, 50, 0, 0])
+            self.act(dispute, "win")
+            self.assertEqual(self.get_balance(payment, general), 0)
+            self.assertEqual(self.get_balance(payment, at_19), 0)
+            self.assertEqual(self.get_balance(payment, self.tax_account), -9.5)
+            self.assert_settled(payment)
+
+    def test_other_rate_has_its_own_account(self):
+        general, at_19, at_7 = self.use_german_chart()
+        for rate, account in ((7, at_7), (16, general)):
+            tax = self.create_tax(rate)
+            payment = self.pay_and_book(100 + rate, tax_ids=[Command.set(tax.ids)])
+            self.lose(payment)
+            self.assertEqual(self.get_balance(payment, account), 100)
+            self.assertEqual(self.get_balance(payment, at_19), 0)
+
+    def test_account_of_the_rate_is_for_the_chart_s_own_account_only(self):
+        _general, at_19, _at_7 = self.use_german_chart()
+        self.gateway.dispute_loss_account_id = self.loss_account
+        payment = self.pay_and_book(119)
+        self.lose(payment)
+        self.assertEqual(self.get_balance(payment, at_19), 0)
+        self.assert_left(payment, loss=100, tax=0)
+
+    def test_kept_tax_keeps_the_loss_on_the_general_account(self):
+        general, at_19, _at_7 = self.use_german_chart()
+        self.gateway.dispute_tax = "keep"
+        payment = self.pay_and_book(119)
+        self.act(self.dispute(payment), "lose")
+        self.assertEqual(self.get_balance(payment, general), 119)
+        self.assertEqual(self.get_balance(payment, at_19), 0)
+
     def test_no_tax_to_take_back(self):
         payment = self.pay_and_book(119)
         dispute = self.dispute(payment)

@@ -153,6 +153,35 @@ class TestRebooking(CheckoutCommon):
         self.assertEqual(result[self.tax_account], 0)
         self.assertEqual(result[self.income] + result[self.other_income], 0)
 
+    def test_taxes_that_a_lost_dispute_took_back_stay(self):
+        self.gateway.dispute_tax = "take_back"
+        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=5500)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        receivable = self.company_data["default_account_receivable"]
+        other_tax = self.create_tax(25)
+        for account, taxes in ((self.income, other_tax), (receivable, None)):
+            with self.assertRaisesRegex(UserError, "Money of this payment is lost"):
+                self.charge.action_rebook(account, taxes)
+        self.charge.action_rebook(self.other_income, self.tax)
+        result = self.get_result()
+        self.assertEqual(result[self.other_income], -100)
+        self.assertEqual(result[self.tax_account], -5)
+        self.sandbox.change_dispute(dispute["id"], "win")
+        self.deliver()
+        self.charge.action_rebook(self.income, other_tax)
+        self.assertEqual(self.get_result()[self.tax_account], -22)
+        self.assert_agrees()
+
+    def test_taxes_that_a_lost_dispute_kept_can_still_change(self):
+        self.gateway.dispute_tax = "keep"
+        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=5500)
+        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.deliver()
+        self.charge.action_rebook(self.income, self.create_tax(25))
+        self.payment.dispute_ids.action_take_back_tax()
+        self.assertEqual(self.get_result()[self.tax_account], -11)
+
     def test_refund_that_fails_returns_to_what_is_in_force(self):
         self.charge.action_rebook(self.other_income, self.tax)
         refund = self.payment.action_refund(33)

@@ -238,3 +238,12 @@ class TestRevaluation(StatementsCommon):
         day = format_date(self.env, self.JANUARY)
         self.assertEqual(entry.ref, f"Revaluation of Stripe EUR on {day}")
         self.assertIn(f'data-oe-id="{entry.id}"', self.gateway.message_ids[:1].body)
+
+    def test_name_of_the_entry_is_short(self):
+        self.gateway.journal_id.name = "Stripe of the shop in the old town"
+        self.pay_on(2026, 1, 20)
+        self.check_on(2026, 2, 4)
+        entry = self.get_entries()
+        self.assertEqual(entry.ref, "Revaluation of Stripe of the shop in th…")
+        self.assertEqual(len(entry.ref), 40)
+        self.assertIn("the old town", entry.line_ids[0].name)

@@ -97,6 +97,14 @@ class TestSetContact(CheckoutCommon):
         self.assert_hashes_hold()
         self.assert_agrees()
 
+    def test_credit_that_moved_is_offered_by_the_name_of_its_payment(self):
+        payment = self.pay_hashed()
+        payment.action_set_contact(self.rosa)
+        invoice = self.create_invoice(self.rosa)
+        offers = invoice.invoice_outstanding_credits_debits_widget["content"]
+        names = [offer["journal_name"] for offer in offers]
+        self.assertEqual(names, [f"{payment.name} · Summer course"])
+
     def test_credit_moves_to_the_contacts_own_account(self):
         own = self.receivable.copy({"name": "Key accounts"})
         self.rosa.property_account_receivable_id = own
