@@ -3,8 +3,9 @@
 Templates are kept with the modules that the addon depends on, keyed by Odoo's version
 and the pinned packages, and with the addon on top, keyed by the addon's files too. So a
 changed test costs a copy (half a second), a changed addon one fresh installation of it.
-The addon's own tests have templates of their own, with a company that has a chart of
-accounts: loading one takes seconds, and every test class needs it.
+The addon's own tests have templates of their own, with the charts of accounts of some
+countries, and a company that has one: loading it takes seconds, and every test class
+needs it.
 """
 
 import shutil
@@ -19,6 +20,8 @@ from tools.ground import Odoo
 _TEMPLATE = "ckl_template_"
 _KEPT_TEMPLATES = 24
 _REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+# Countries whose charts the addon's tests load.
+_COUNTRIES = ["l10n_de", "l10n_fr_account", "l10n_jp", "l10n_uk"]
 _TESTS_SCRIPT = Path(__file__).parent / "odoo_scripts/company_for_tests.py"
 
 
@@ -94,13 +97,15 @@ def base_template(odoo: Odoo) -> str:
 def _base_template_for_tests(odoo: Odoo) -> str:
     """Name of the template that the addon's tests are installed on."""
     base = base_template(odoo)
-    name = f"{_TEMPLATE}base_{project.digest([base, _TESTS_SCRIPT.read_text()])}"
+    key = [base, *_COUNTRIES, _TESTS_SCRIPT.read_text()]
+    name = f"{_TEMPLATE}base_{project.digest(key)}"
 
     def prepare(partial: str) -> None:
         copy(odoo, base, partial)
+        _install(odoo, partial, _COUNTRIES)
         odoo.run_script(partial, _TESTS_SCRIPT, cache.log_file(partial))
 
-    return _kept(odoo, name, prepare, "Database: loading a chart of accounts")
+    return _kept(odoo, name, prepare, "Database: loading charts of accounts")
 
 
 def _kept(odoo: Odoo, name: str, make: Callable[[str], None], title: str) -> str:

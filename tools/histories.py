@@ -1,12 +1,13 @@
 """``make histories``: many random histories of an account, or one by its seed.
 
-The tests run a few of them each time; here it is 300, which takes about 15 minutes.
+The tests run a few of them each time; here it is 300. A seed means the same history
+only in the same state of the code, so its commit is printed too.
 """
 
 import os
 
 from tools import database, project, suites
-from tools.console import Problem
+from tools.console import Problem, say
 from tools.ground import Odoo
 
 COUNT = 300
@@ -27,6 +28,7 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
     ):
         # The result is printed; and no time limit is meant for so many at once.
         result = suites.run_pytest(odoo, [*options, "-s", "--timeout=0", _TESTS])
+    say(f"Commit: {project.commit()}")
     suites.print_verdict(result)
     return result.good
 

@@ -27,6 +27,13 @@ def files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+def commit() -> str:
+    """The commit that is checked out, with a plus if files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    described = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return described.stdout.strip() or "unknown"
+
+
 def manifest() -> dict:
     """The addon's manifest."""
     return ast.literal_eval((ADDON_FOLDER / "__manifest__.py").read_text())

@@ -4,12 +4,13 @@ from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 from ..money import from_minor
-from .history_payments import CENT, OVER, PaymentChecks
+from .history_ledger import LedgerChecks
+from .history_payments import CENT, OVER
 
 FEE_KINDS = ("fee", "dispute_fee")
 
 
-class HistoryChecks(PaymentChecks):
+class HistoryChecks(LedgerChecks):
     """Compares all books with all that Stripe lists now."""
 
     def check(self):
@@ -18,7 +19,7 @@ class HistoryChecks(PaymentChecks):
         self.check_movements()
         for payment in self.history.payments:
             self.check_payment(payment)
-        self.check_tax_report()
+        self.check_ledger()
         for payout in self.payouts.values():
             self.check_payout(payout)
 

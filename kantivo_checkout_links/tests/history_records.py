@@ -6,6 +6,7 @@ class StripeRecords:
 
     def __init__(self, history):
         self.history, self.test, self.env = history, history.test, history.test.env
+        self.merchant = history.merchant
         self.company_currency = self.env.company.currency_id
         self.gateways = {g.currency_id.name.lower(): g for g in history.gateways}
         stripe = history.stripe

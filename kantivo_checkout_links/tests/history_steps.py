@@ -3,6 +3,7 @@
 from odoo.exceptions import UserError
 
 from .common import DECLINED_CARD
+from .history_merchants import EMAILS
 
 # What a bank may do to a dispute, by the state that it is in.
 DECISIONS = {
@@ -40,14 +41,21 @@ class Happenings:
     def draw_amount(self, currency):
         if currency.name == "JPY":
             return self.random.randint(300, 30000)
+        if currency == self.coarse:
+            return self.random.randint(60, 6000) / 20
         return self.random.randint(300, 30000) / 100
 
     def pay(self):
         self.begin()
-        self.sandbox.pay(self.open_sessions.pop())
+        self.sandbox.pay(self.open_sessions.pop(), **self.draw_customer())
+
+    def draw_customer(self):
+        """Somebody of the merchant's own country."""
+        country = self.merchant.company.country_id.code
+        return {"email": self.random.choice(EMAILS), "country": country}
 
     def pay_at_last(self):
-        self.sandbox.pay(self.take(self.open_sessions))
+        self.sandbox.pay(self.take(self.open_sessions), **self.draw_customer())
 
     def decline(self):
         self.sandbox.pay(self.pick(self.open_sessions), number=DECLINED_CARD)
@@ -58,7 +66,7 @@ class Happenings:
     def debit(self):
         self.begin()
         session_id = self.open_sessions.pop()
-        self.sandbox.pay(session_id, number="debit")
+        self.sandbox.pay(session_id, number="debit", **self.draw_customer())
         self.debits.append(session_id)
 
     def end_debit(self):
@@ -225,6 +233,7 @@ class Happenings:
         self.sandbox.settings(
             rates={
                 "eur": f"{self.random.uniform(1.0, 1.2):.4f}",
+                "gbp": f"{self.random.uniform(1.2, 1.4):.4f}",
                 "jpy": f"{self.random.uniform(0.006, 0.007):.6f}",
             }
         )
