@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -179,7 +179,7 @@ class AccountMove(models.Model):
         basis, is undone when the money was lost. The match's own period may be filed.
         """
         day = self.env.context.get("checkout_undo_date")
-        if not day:
+        if type(day) is not date:  # no remote call can carry one
             return super()._get_accounting_date(invoice_date, has_tax, lock_dates)
         locks = self._get_violated_lock_dates(day, has_tax)
         return locks[-1][0] + timedelta(days=1) if locks else day

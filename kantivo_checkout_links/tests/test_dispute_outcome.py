@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from .common import CheckoutCommon
 
 
@@ -403,6 +405,21 @@ class TestDisputeOutcome(DisputeCommon):
         self.assertEqual(len(undone), 1)
         self.assertEqual(undone.date, loss.date)
         self.assertGreater(undone.date, undone.reversed_entry_id.date)
+
+    def test_request_says_no_day_on_which_tax_is_undone(self):
+        self.gateway.credit_to = "receivable"
+        payment = self.pay_and_book(120)
+        invoice = self.invoice(payment, 100, self.create_cash_basis_tax())
+        self.match(payment, invoice)
+        paid = self.env["account.move"].search(
+            [("tax_cash_basis_origin_move_id", "=", invoice.id)]
+        )
+        for day in ("2031-05-06", datetime(2031, 5, 6)):
+            asked = paid.with_context(checkout_undo_date=day)
+            self.assertEqual(
+                asked._get_accounting_date(paid.date, has_tax=True),
+                paid._get_accounting_date(paid.date, has_tax=True),
+            )
 
     def create_cash_basis_tax(self):
         self.env.company.tax_exigibility = True
