@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 def describe_error(env, error):
     """Why something failed, for a person to read. What the database or Python says of
-    it may quote customers' data and helps nobody; it is left out.
+    it may quote customers' data and is of no help; it is left out.
     """
     if isinstance(error, (UserError, StripeError)):
         return str(error)

@@ -65,7 +65,7 @@ def from_minor(minor: int, currency_code: str) -> float:
 
 def stripe_unit(currency_code: str) -> float:
     """What two amounts at Stripe differ by at least, in major units: also those that
-    nobody chooses, such as fees.
+    no one chooses, such as fees.
     """
     decimals = stripe_decimals(currency_code)
     return 1.0 if MINOR_UNIT_STEP.get(currency_code) == 100 else 10**-decimals

@@ -174,7 +174,7 @@ class Sandbox:
         return self._post(f"/payouts/{payout_id}/{action}", how)
 
     def say(self, object_id, **members):
-        """Show an object with these members, whatever they say."""
+        """Show an object with these members instead of its own."""
         return self._post(f"/objects/{object_id}/say", members)
 
     # -- what was seen ----------------------------------------------------------------

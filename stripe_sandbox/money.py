@@ -34,7 +34,7 @@ MINIMUM = {
     "nok": 300, "nzd": 50, "php": 50, "pln": 200, "ron": 200, "rub": 50, "sek": 300,
     "sgd": 50, "thb": 1000, "zar": 50,
 }  # fmt: skip
-# How many digits a charge may have in minor units, whatever it is paid with.
+# How many digits a charge may have in minor units, with any method.
 # https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 MAXIMUM_DIGITS = {"cop": 10, "idr": 12, "inr": 9}
 

@@ -61,7 +61,7 @@ class PayPage:
         return self.link_sudo._sign_nonce(scope, form_uuid, expires_at)
 
     def make_new_nonce(self):
-        """That of a form which nobody has sent yet."""
+        """That of a form which has not been sent yet."""
         return self.make_nonce(str(uuid.uuid4()))
 
     def read_nonce(self, nonce, scope=FORM_SCOPE):
@@ -86,7 +86,7 @@ class PayPage:
         payment_sudo = self.link_sudo._begin_payment(
             form_uuid, amount, self.payer_lang.code
         )
-        # Stripe must not know a payment that a crash could make us forget, and nobody
+        # Stripe must not know a payment that a crash could make us forget, and no one
         # waits for a place while Stripe is asked.
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return payment_sudo
@@ -293,7 +293,7 @@ class PayPage:
         return self.lang.format(f"%.{digits}f", amount)
 
     def _match_lang(self):
-        """The installed language that the payer's browser likes best, whatever its
+        """The installed language that the payer's browser likes best, of any
         region; nothing if none of its languages is installed.
         """
         langs = self._get_langs_by_tag()

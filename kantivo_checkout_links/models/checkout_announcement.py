@@ -17,7 +17,7 @@ SUBTYPES = {
 
 
 class CheckoutAnnouncement(models.Model):
-    """What a link's followers are still to be told of.
+    """What a link's followers are still to be notified of.
 
     The row comes with the money, in the same transaction. The message follows in a
     later one, which also deletes the row: so there is one message, and one that fails
@@ -56,7 +56,7 @@ class CheckoutAnnouncement(models.Model):
 
     @api.model
     def _add(self, payment, kind, money, occurred_at):
-        """Have the followers of a payment's link told, once this is committed.
+        """Have the followers of a payment's link notified, once this is committed.
 
         :param str kind: One of `SUBTYPES`.
         :param money: The record with `amount` and `currency_id`: the payment itself, a
@@ -153,6 +153,6 @@ class CheckoutAnnouncement(models.Model):
 
     @api.autovacuum
     def _gc_undelivered(self):
-        """What could not be told in a month isn't tried any more."""
+        """What could not be announced in a month isn't tried any more."""
         since = fields.Datetime.now() - timedelta(days=EVENT_DAYS)
         self.search([("create_date", "<", since)], limit=PRUNE_BATCH).unlink()

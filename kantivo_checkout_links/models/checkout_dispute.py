@@ -128,7 +128,7 @@ class CheckoutDispute(models.Model):
         self._set_lost_amount()
 
     def _set_lost_amount(self):
-        """Keep what is lost for good. Of a dispute that was won, a person is told."""
+        """Keep what is lost for good; a person reads it of a dispute that was won."""
         lost = self._get_lost_in_source_currency()
         is_new = lost and differs(lost, self.lost_amount)
         if self.state == "won" and is_new:

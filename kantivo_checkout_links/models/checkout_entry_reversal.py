@@ -169,7 +169,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     @api.model
     def _get_earlier_lines(self, movement, sale):
         """What was taken back of the sale until now, also where it was booked before a
-        re-booking, or is the net amount of a loss.
+        reclassification, or is the net amount of a loss.
         """
         others = movement.payment_id.movement_ids.filtered(
             lambda m: m.kind in REVERSING_KINDS

@@ -343,7 +343,7 @@ class CheckoutGateway(models.Model):
             if gateway.health_state != "bad" and activities:
                 gateway._do_aside(
                     lambda activities: activities.action_feedback(
-                        feedback=activities.env._("Mended.")
+                        feedback=activities.env._("Resolved.")
                     ),
                     activities,
                 )

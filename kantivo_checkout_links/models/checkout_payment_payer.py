@@ -140,7 +140,7 @@ class CheckoutPayment(models.Model):
     def _assign(self, partner, user=None):
         """Write the contact wherever it belongs, and post nothing yet.
 
-        :param res.users user: Who says so; nobody where the sync found it.
+        :param res.users user: Who says so; empty where the sync found it.
         """
         self.write({"partner_id": partner.id, "contact_problem": False})
         movements = self.movement_ids.filtered(lambda m: m.kind not in FEE_KINDS)

@@ -64,7 +64,7 @@ class CheckoutPayment(models.Model):
         return not self._is_too_late()
 
     def _give_up(self):
-        """Have these ended, whose payer pays in another one; at once where nobody was
+        """Have these ended, whose payer pays in another one; at once where no one was
         sent to Stripe, as far as their time is over.
         """
         unsent = self.filtered(lambda p: not p.stripe_checkout_session_id)
@@ -230,11 +230,11 @@ class CheckoutPayment(models.Model):
     def _end_at_once(self):
         """End the checkout in a request of a payer or merchant, who wait for its place.
 
-        :return: Whether nobody can pay it any more, by Stripe's own word.
+        :return: Whether it can't be paid any more, by Stripe's own word.
         :raise StripeError: if Stripe doesn't answer.
         """
         if not self.stripe_checkout_session_id:
-            self._set_abandoned()  # nobody was sent to Stripe
+            self._set_abandoned()  # no one was sent to Stripe
             return True
         session = self._ask_to_expire()
         if session and session["status"] == "expired":

@@ -43,8 +43,8 @@ class TestAnnouncement(CheckoutCommon):
     def get_notified(self, link=None):
         """Who is notified of the link's messages of money."""
         messages = (link or self.link).message_ids
-        told = messages.filtered(lambda m: "test mode" in str(m.body))
-        return told.notification_ids.res_partner_id
+        note = messages.filtered(lambda m: "test mode" in str(m.body))
+        return note.notification_ids.res_partner_id
 
     # === WHAT IS SAID === #
 

@@ -311,7 +311,7 @@ class TestCoarseCompany(DecimalsCommon):
 
 
 class TestStripesDecimals(DecimalsCommon):
-    """Which currencies Odoo rounds more coarsely, and that each can be had exactly."""
+    """Which currencies Odoo rounds more coarsely, and that each can be made exact."""
 
     def search_currencies(self):
         currencies = self.env["res.currency"].with_context(active_test=False)

@@ -475,10 +475,10 @@ class TestWonInPart(DisputeTaxCommon):
         payment = self.pay_and_book(110)
         dispute = self.win_in_part(payment)
         self.sync()
-        told = payment.message_ids.filtered(lambda m: "won in part" in m.body)
-        self.assertEqual(len(told), 1)
-        self.assertIn("40.00 of", told.body)
-        self.assertIn("110.00", told.body)
+        notes = payment.message_ids.filtered(lambda m: "won in part" in m.body)
+        self.assertEqual(len(notes), 1)
+        self.assertIn("40.00 of", notes.body)
+        self.assertIn("110.00", notes.body)
         self.assertIn(dispute, dispute.search([("lost_amount", "!=", 0)]))
 
     def test_tax_in_the_rest(self):

@@ -33,7 +33,7 @@ VALUES = {
 
 
 class TestGuardedFields(CheckoutCommon):
-    """What only our code sets is set by nobody else, at none of the ORM's doors."""
+    """What only our code sets can't be set by others, at any of the ORM's doors."""
 
     @classmethod
     def setUpClass(cls):

@@ -37,7 +37,7 @@ class TestSetContact(CheckoutCommon):
         return charge._get_booked_lines()
 
     def get_open(self, partner):
-        """What the ledger says that a partner still owes, and nobody else does."""
+        """What the ledger says that a partner still owes, and no one else does."""
         self.env.flush_all()
         lines = self.env["account.move.line"].search(
             [

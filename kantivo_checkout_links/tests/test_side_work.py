@@ -58,10 +58,10 @@ class TestSideWork(CheckoutCommon):
 
     def test_payment_is_posted_though_a_rule_refuses_the_contact(self):
         rule = ValidationError("This e-mail belongs to another contact.")
-        for told in (True, False):
+        for is_delivered in (True, False):
             with self.failing("res.partner", "create", rule):
                 payment = self.pay(self.link, email="rosa@example.com")
-                self.deliver() if told else self.sync()
+                self.deliver() if is_delivered else self.sync()
             self.assert_posted(payment)
             self.assertFalse(payment.partner_id)
             self.assertIn("belongs to another contact", payment.contact_problem)

@@ -40,7 +40,7 @@ EMAILS = {
 
 
 class TestStripeText(CheckoutHttpCommon):
-    """Whatever text comes from Stripe is kept clean, and stops nothing."""
+    """Any text that comes from Stripe is kept clean, and stops nothing."""
 
     def setUp(self):
         super().setUp()
@@ -69,18 +69,18 @@ class TestStripeText(CheckoutHttpCommon):
             self.assertIs(to_email(nothing), False)
 
     def test_json_is_clean_all_the_way_down(self):
-        told = {"a\0": [{"b": f"x\n{HALF}y"}, 1, None, True, 1.5]}
-        self.assertEqual(clean(told), {"a": [{"b": "x y"}, 1, None, True, 1.5]})
+        sent = {"a\0": [{"b": f"x\n{HALF}y"}, 1, None, True, 1.5]}
+        self.assertEqual(clean(sent), {"a": [{"b": "x y"}, 1, None, True, 1.5]})
         for number in range(0x20):
             self.assertNotIn(chr(number), clean_text(f"a{chr(number)}b"))
 
     def test_payment_is_posted_whatever_the_customer_is_called(self):
-        for told in (True, False):
+        for is_delivered in (True, False):
             for number, (name, kept) in enumerate(NAMES.items()):
-                with self.subTest(name=name[:20], told=told):
-                    email = f"a{number}{told}@example.com".lower()
+                with self.subTest(name=name[:20], is_delivered=is_delivered):
+                    email = f"a{number}{is_delivered}@example.com".lower()
                     payment = self.pay(self.link, name=name, email=email)
-                    self.deliver() if told else self.sync()
+                    self.deliver() if is_delivered else self.sync()
                     self.assert_paid(payment)
                     self.assertEqual(payment.customer_name, kept)
                     self.assertEqual(payment.customer_email, email)

@@ -11,7 +11,7 @@ WORDS = (None, "blocked", "x" * 200)
 
 
 class TestUnknownWords(CheckoutCommon):
-    """Money follows the balance transactions, whatever Stripe calls a status."""
+    """Money follows the balance transactions, under any status of Stripe's."""
 
     def setUp(self):
         super().setUp()
@@ -43,10 +43,10 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_refund_is_posted_whatever_its_status(self):
         for word in WORDS:
-            for told in (True, False):
-                with self.subTest(word=word, told=told):
+            for is_delivered in (True, False):
+                with self.subTest(word=word, is_delivered=is_delivered):
                     payment, refund_id = self.refund_in_words(word)
-                    self.deliver() if told else self.sync()
+                    self.deliver() if is_delivered else self.sync()
                     self.assertEqual(payment.state, "partially_refunded")
                     self.assertEqual(payment.amount_refunded, 10)
                     refund = payment.refund_ids
@@ -101,12 +101,12 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_dispute_is_posted_whatever_its_status(self):
         for word in WORDS:
-            for told in (True, False):
-                with self.subTest(word=word, told=told):
+            for is_delivered in (True, False):
+                with self.subTest(word=word, is_delivered=is_delivered):
                     payment = self.pay_and_deliver()
                     dispute = self.sandbox.dispute(payment.stripe_charge_id)
                     self.sandbox.say(dispute["id"], status=word)
-                    self.deliver() if told else self.sync()
+                    self.deliver() if is_delivered else self.sync()
                     self.assertEqual(payment.state, "disputed")
                     self.assertEqual(payment.dispute_status, "unknown")
                     self.assertEqual(payment.dispute_ids.state, "unknown")
@@ -129,14 +129,14 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_payout_is_posted_whatever_its_status(self):
         for number, word in enumerate(WORDS):
-            for told in (True, False):
-                with self.subTest(word=word, told=told):
+            for is_delivered in (True, False):
+                with self.subTest(word=word, is_delivered=is_delivered):
                     self.pay_and_deliver()
                     payout_id = self.sandbox.payout()["id"]
                     self.sandbox.say(
                         payout_id, status=word, reconciliation_status=f"new{number}"
                     )
-                    self.deliver() if told else self.sync()
+                    self.deliver() if is_delivered else self.sync()
                     payout = self.env["checkout.payout"].search(
                         [("stripe_id", "=", payout_id)]
                     )
@@ -173,10 +173,10 @@ class TestUnknownWords(CheckoutCommon):
         names = ("status", "payment_status", "payment_intent", "charge")
         for name in names:
             for word in WORDS[:2]:
-                for told in (True, False):
-                    with self.subTest(name=name, word=word, told=told):
+                for is_delivered in (True, False):
+                    with self.subTest(name=name, word=word, is_delivered=is_delivered):
                         payment = self.pay_in_words(**{name: word})
-                        self.deliver() if told else self.sync()
+                        self.deliver() if is_delivered else self.sync()
                         self.assert_paid(payment, word)
 
     def test_session_is_paid_by_its_balance_transaction_alone(self):
