@@ -51,17 +51,19 @@ class CheckoutRebooking(models.AbstractModel):
             nothing would change.
         """
         lines = self._get_lines(movement)
-        movements = movement | self._get_refunds(movement, lines)
-        entries = [self._prepare_entry(m, account, taxes, date) for m in movements]
+        refunds = self._get_refunds(movement, lines).sorted("id")
+        for each in movement | refunds:
+            self._check_lines(each, self._get_lines(each))
+        items = {movement: self._prepare_new_items(movement, lines, account, taxes)}
+        items |= self._prepare_refund_items(lines, refunds, account, taxes)
+        entries = [self._prepare_entry(*each, date) for each in items.items()]
         self._check_changes(lines, account, taxes)
         self._check_losses(movement, lines, taxes)
         return entries
 
     @api.model
-    def _prepare_entry(self, movement, account, taxes, date):
+    def _prepare_entry(self, movement, new_items, date):
         lines = self._get_lines(movement)
-        self._check_lines(movement, lines)
-        new_items = self._prepare_new_items(movement, lines, account, taxes)
         return movement, lines, self._prepare_vals(movement, lines, new_items, date)
 
     @api.model
@@ -205,8 +207,13 @@ class CheckoutRebooking(models.AbstractModel):
     @api.model
     def _prepare_new_items(self, movement, lines, account, taxes):
         """Base and taxes that together are what was posted."""
+        item = self._prepare_new_item(movement, lines, account)
+        return self._split(movement, item, taxes)
+
+    @api.model
+    def _prepare_new_item(self, movement, lines, account):
         base = lines._filter_checkout_base()
-        item = {
+        return {
             "name": movement._get_label(),
             "account_id": account.id,
             "partner_id": self._get_partner(base, account).id,
@@ -215,6 +222,9 @@ class CheckoutRebooking(models.AbstractModel):
             "amount_currency": sum(lines.mapped("amount_currency")),
             "balance": sum(lines.mapped("balance")),
         }
+
+    @api.model
+    def _split(self, movement, item, taxes):
         if not taxes:
             return [item]
         direction = self._get_direction(item, taxes)
@@ -222,6 +232,61 @@ class CheckoutRebooking(models.AbstractModel):
         if movement.kind in FEE_KINDS:
             return tax_entry._prepare_taxed_fee_items(item, movement, taxes, direction)
         return tax_entry._split(item, taxes, movement.company_id, direction)
+
+    @api.model
+    def _prepare_refund_items(self, sale, refunds, account, taxes):
+        """Base and taxes of each refund of a sale. As in any reversal, what is taken
+        back in all is rounded, not each part: so the last part leaves nothing.
+
+        :param account.move.line sale: The items of the charge.
+        :return: The items by refund.
+        """
+        paid, value = sum(sale.mapped("amount_currency")), sum(sale.mapped("balance"))
+        items, back, before = {}, 0, []
+        for refund in refunds:
+            item = self._prepare_new_item(refund, self._get_lines(refund), account)
+            whole = {**item, "amount_currency": -paid, "balance": -value}
+            base, *taxed = self._split(refund, whole, taxes)
+            back += item["amount_currency"]
+            share = -back / paid
+            until_now = [self._prepare_share(sale, each, share) for each in taxed]
+            items[refund] = self._prepare_part(sale, item, base, until_now, before)
+            before = until_now
+        return items
+
+    @api.model
+    def _prepare_share(self, sale, item, share):
+        """A share of an item of taxes, rounded."""
+        units = {
+            "amount_currency": sale.currency_id,
+            "balance": sale.company_currency_id,
+            "tax_base_amount": sale.company_currency_id,
+        }
+        shares = {
+            name: currency.round(item[name] * share)
+            for name, currency in units.items()
+            if name in item
+        }
+        return {**item, **shares}
+
+    @api.model
+    def _prepare_part(self, sale, item, base, until_now, before):
+        """What comes to the items before; the base takes what the taxes leave."""
+        names = ("amount_currency", "balance", "tax_base_amount")
+        earlier = before or [dict.fromkeys(names, 0)] * len(until_now)
+        taxed = [
+            {**now, **{name: now[name] - then[name] for name in names if name in now}}
+            for now, then in zip(until_now, earlier, strict=True)
+        ]
+        left = {
+            name: item[name] - sum(each[name] for each in taxed)
+            for name in ("amount_currency", "balance")
+        }
+        parts = [self._prepare_share(sale, each, 1) for each in taxed]
+        return [
+            self._prepare_share(sale, {**base, **left}, 1),
+            *(each for each in parts if each["amount_currency"] or each["balance"]),
+        ]
 
     @api.model
     def _get_partner(self, base, account):

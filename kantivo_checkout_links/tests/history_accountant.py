@@ -63,8 +63,9 @@ class Accountant:
         payment = self.pick(self.payments.filtered("paid_at"))
         charge = payment.movement_ids.filtered(lambda m: m.kind == "charge")
         account = self.merchant.third_income
-        if payment.credit_to == "receivable" or charge.state != "posted":
-            raise NotNow
+        lost = payment.movement_ids.filtered(lambda m: m.kind == "dispute_loss")
+        if payment.credit_to == "receivable" or charge.state != "posted" or lost:
+            raise NotNow  # what is lost already stays where it is
         taxes = charge._get_booked_lines().tax_ids
         try:
             charge.action_rebook(account, taxes)

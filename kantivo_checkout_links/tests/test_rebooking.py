@@ -139,6 +139,45 @@ class TestRebooking(CheckoutCommon):
         self.assertEqual(result[given_back], 10)
         self.assertEqual(result[self.other_income], -100)
 
+    def test_refunds_of_all_leave_no_cent_on_another_account(self):
+        self.reclassify_what_is_refunded(self.tax)
+        self.assertEqual(
+            {name: total for name, total in self.get_tags(self.moves).items() if total},
+            {
+                "SALES BASE 10": -9.1,
+                "SALES TAX 10": -0.91,
+                "REFUND BASE 10": 9.1,
+                "REFUND TAX 10": 0.91,
+            },
+        )
+
+    def test_refunds_of_all_leave_no_cent_under_another_tax(self):
+        self.reclassify_what_is_refunded(self.create_tax(27))
+        self.assertEqual(
+            {name: total for name, total in self.get_tags(self.moves).items() if total},
+            {
+                "SALES BASE 27": -7.88,
+                "SALES TAX 27": -2.13,
+                "REFUND BASE 27": 7.88,
+                "REFUND TAX 27": 2.13,
+            },
+        )
+
+    def reclassify_what_is_refunded(self, taxes):
+        """A payment whose three refunds leave a cent if each is rounded by itself."""
+        payment = self.pay(self.create_link(10.01))
+        self.deliver()
+        for part in (3.34, 3.34, 3.33):
+            payment.action_refund(part)
+        self.deliver()
+        self.get_movement(payment, "charge").action_rebook(self.other_income, taxes)
+        movements = payment.movement_ids
+        self.moves = movements.move_id | movements.rebooking_move_ids
+        lines = self.moves.line_ids.filtered(
+            lambda line: line.account_id == self.other_income
+        )
+        self.assertAlmostEqual(sum(lines.mapped("balance")), 0)
+
     def test_what_a_lost_dispute_took_before_isnt_taken_again(self):
         self.gateway.dispute_loss_account_id = False
         self.payment.action_refund(66)
