@@ -1,5 +1,14 @@
 """What pytest must know to run Odoo's tests as Odoo's own runner would."""
 
+import os
+
+
+def pytest_configure(config):
+    """Give each of the processes that share the tests its own stand-in for Stripe."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        urls = os.environ.get("CHECKOUT_SANDBOX_URL", "").split()
+        os.environ["CHECKOUT_SANDBOX_URL"] = urls[int(worker.removeprefix("gw"))]
+
 
 def pytest_collection_modifyitems(config, items):
     """Leave out tests tagged ``-standard``, which Odoo runs only when named."""

@@ -199,6 +199,15 @@ class Shop:
             yield lambda: _is_anybody_waiting(watcher)
             writer.commit()
 
+    def execute(self, statement: str, *values: object) -> None:
+        """Change the database as no user can."""
+        with (
+            closing(psycopg2.connect(dbname=self.database)) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement, values)
+
     # -- the books --------------------------------------------------------------------
 
     def find(self, model: str, domain: list, fields: list[str]) -> dict:

@@ -74,8 +74,11 @@ def test_sync_of_all_that_is_booked_changes_nothing(shop):
     link = shop.make_link("Synced again")
     shop.pay_unnoticed(link)
     shop.wait_until_booked(link)
-    nothing_read = {"last_sync_at": False, "transactions_read_to": False}
-    shop.admin.write("checkout.gateway", shop.gateway_id, **nothing_read)
+    shop.execute(
+        "UPDATE checkout_gateway SET last_sync_at = NULL, transactions_read_to = NULL"
+        " WHERE id = %s",
+        shop.gateway_id,
+    )
     for _ in range(2):
         shop.admin.call("checkout.gateway", "action_sync", [shop.gateway_id])
     assert_booked_once(shop, link)

@@ -88,7 +88,8 @@ def passing_database_name(purpose: str) -> str:
 
 def is_abandoned(database: str) -> bool:
     """Whether it is a ``passing_database_name`` of a process that is gone."""
-    name, _, process = database.rpartition("_p")
+    # The copies that pytest makes for processes of its own have a suffix.
+    name, _, process = database.partition("-gw")[0].rpartition("_p")
     if not name.startswith(database_name("")) or not process.isdigit():
         return False
     return not Path(f"/proc/{process}").exists()

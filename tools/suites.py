@@ -10,7 +10,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from tools import database, project
 from tools.console import Problem, say
 from tools.ground import Odoo, call
 
-# What tests in Odoo's own process read: where Stripe is.
+# What tests in Odoo's own process read: where Stripe is, for each process of tests.
 SANDBOX_VARIABLE = "CHECKOUT_SANDBOX_URL"
+# Processes that share the tests of the addon; each has a copy of the database.
+_PROCESSES = 2
 _NOTHING_SELECTED = 5
 _PASSED, _SKIPPED, _FAILED = range(3)
 _TAKES_A_VALUE = {"-k", "-m", "-p", "-o", "-W", "--tb", "--maxfail", "--durations"}
@@ -168,19 +170,23 @@ def _database_options(odoo: Odoo, suite: Suite) -> Iterator[list[str]]:
         return
     with (
         database.passing_for_tests(odoo, suite.name) as name,
-        inside_odoo(odoo, name) as options,
+        inside_odoo(odoo, name, _PROCESSES) as options,
     ):
-        yield options
+        yield [*options, f"--numprocesses={_PROCESSES}", "--dist=loadfile"]
 
 
 @contextmanager
-def inside_odoo(odoo: Odoo, name: str) -> Iterator[list[str]]:
+def inside_odoo(odoo: Odoo, name: str, processes: int = 1) -> Iterator[list[str]]:
     """Options for pytest to run tests in Odoo's own process, on that database.
 
-    One stand-in for Stripe serves all of them meanwhile: its start takes a second.
+    One stand-in for Stripe serves a process meanwhile: its start takes a second.
     """
-    with Sandbox.start(python=odoo.python) as sandbox:
-        os.environ[SANDBOX_VARIABLE] = sandbox.url
+    with ExitStack() as stack:
+        sandboxes = [
+            stack.enter_context(Sandbox.start(python=odoo.python))
+            for _ in range(processes)
+        ]
+        os.environ[SANDBOX_VARIABLE] = " ".join(sandbox.url for sandbox in sandboxes)
         try:
             yield [
                 "--odoo-http",

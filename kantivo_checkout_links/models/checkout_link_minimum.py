@@ -158,8 +158,10 @@ class CheckoutLink(models.Model):
 
     def _forget_refusal(self):
         """What Stripe said of another price doesn't count any more."""
-        for link in self.filtered(lambda link: link.refusal or link.stripe_minimum):
-            link.write({"refusal": False, "stripe_minimum": 0})
+        refused = self.filtered(lambda link: link.refusal or link.stripe_minimum)
+        if refused:
+            refused_sudo = refused.sudo()  # only our code sets these
+            refused_sudo.write({"refusal": False, "stripe_minimum": 0})
 
     def _describe_too_small(self):
         """What the payer of an open amount reads that Stripe refused as too small."""
