@@ -6,8 +6,8 @@ import os
 def pytest_configure(config):
     """Give each of the processes that share the tests its own stand-in for Stripe."""
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        urls = os.environ.get("CHECKOUT_SANDBOX_URL", "").split()
-        os.environ["CHECKOUT_SANDBOX_URL"] = urls[int(worker.removeprefix("gw"))]
+        urls = os.environ.get("CHECKOUT_STANDIN_URL", "").split()
+        os.environ["CHECKOUT_STANDIN_URL"] = urls[int(worker.removeprefix("gw"))]
 
 
 def pytest_collection_modifyitems(config, items):

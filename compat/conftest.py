@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from stripe_sandbox.control_client import Sandbox
+from stripe_standin.control_client import Standin
 from tools import compat, demo_books, demo_shop, ground, payer, server
 from tools.rpc import Client
 
@@ -22,14 +22,14 @@ class Place:
     database: str
     admin: Client
     shop: demo_shop.Shop
-    sandbox: Sandbox
+    standin: Standin
 
     @classmethod
-    def furnish(cls, url, database, sandbox):
+    def furnish(cls, url, database, standin):
         """Open a shop in a database that has no books yet, and pay its first link."""
         admin = Client(url, database, demo_shop.LOGIN, demo_shop.PASSWORD)
         shop = demo_shop.open_shop(admin, url)
-        place = cls(url, database, admin, shop, sandbox)
+        place = cls(url, database, admin, shop, standin)
         place.deliver_to(shop.webhook_url)
         place.pay(shop.links[0])
         return place
@@ -37,7 +37,7 @@ class Place:
     def deliver_to(self, webhook_url):
         """Have Stripe tell its events to a gateway."""
         secret = demo_shop.WEBHOOK_SECRET
-        self.sandbox.configure(webhook_url=webhook_url, webhook_secret=secret)
+        self.standin.configure(webhook_url=webhook_url, webhook_secret=secret)
 
     def pay(self, link):
         """Pay a link as a payer from the United States, and wait for its entries."""
@@ -46,7 +46,7 @@ class Place:
 
     def books(self):
         """The Stripe journal now, beside Stripe's balance."""
-        return demo_books.read_books(self.admin, self.shop, self.sandbox.balance())
+        return demo_books.read_books(self.admin, self.shop, self.standin.balance())
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +57,10 @@ def odoo():
 
 
 @pytest.fixture
-def sandbox():
+def standin():
     """Stripe."""
-    with Sandbox.start(webhook_secret=demo_shop.WEBHOOK_SECRET) as sandbox:
-        yield sandbox
+    with Standin.start(webhook_secret=demo_shop.WEBHOOK_SECRET) as standin:
+        yield standin
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def place(odoo):
     """The shop beside all neighbours."""
     together = compat.with_neighbours(odoo)
     database = os.environ[compat.DATABASE_VARIABLE]
-    with Sandbox.start(webhook_secret=demo_shop.WEBHOOK_SECRET) as sandbox:
-        env = {"STRIPE_API_BASE": sandbox.url}
+    with Standin.start(webhook_secret=demo_shop.WEBHOOK_SECRET) as standin:
+        env = {"STRIPE_API_BASE": standin.url}
         with server.odoo_server(together, database, env=env) as running:
-            yield Place.furnish(running.url, database, sandbox)
+            yield Place.furnish(running.url, database, standin)

@@ -35,7 +35,7 @@ def link(place, company):
     """A link of that company over 120 euros, with its usual tax."""
     admin, context = place.admin, {"allowed_company_ids": [company]}
     account = f"company{company}"
-    place.sandbox.configure(
+    place.standin.configure(
         account=f"acct_{account}", settings={"currencies": ["eur"], "country": "DE"}
     )
     gateway = {
@@ -155,8 +155,8 @@ def test_german_loss_is_on_the_account_of_the_tax_that_is_taken_back(
     (charge,) = admin.rows(
         "checkout.movement", [*domain, ("kind", "=", "charge")], ["stripe_source_id"]
     )
-    dispute = place.sandbox.dispute(charge["stripe_source_id"])
-    place.sandbox.change_dispute(dispute["id"], "lose")
+    dispute = place.standin.dispute(charge["stripe_source_id"])
+    place.standin.change_dispute(dispute["id"], "lose")
     admin.call("checkout.gateway", "action_sync", [gateway_id])
     (lost,) = admin.rows(
         "checkout.movement", [*domain, ("kind", "=", "dispute_loss")], ["move_id"]

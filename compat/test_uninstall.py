@@ -34,12 +34,12 @@ UNION ALL SELECT key FROM ir_config_parameter WHERE key LIKE '%checkout%'
 
 
 @pytest.fixture
-def place(odoo, sandbox):
+def place(odoo, standin):
     """A shop of its own, with one payment booked."""
     with database.passing(odoo, "uninstall") as name:
-        env = {"STRIPE_API_BASE": sandbox.url}
+        env = {"STRIPE_API_BASE": standin.url}
         with server.odoo_server(odoo, name, env=env) as running:
-            yield Place.furnish(running.url, name, sandbox)
+            yield Place.furnish(running.url, name, standin)
 
 
 def _module(place, method):

@@ -1,10 +1,10 @@
-"""What Checkout Links relies on of Stripe: one suite for the sandbox and for Stripe.
+"""What Checkout Links relies on of Stripe: one suite for the stand-in and for Stripe.
 
-``make test`` runs it against the sandbox, ``make check-stripe STRIPE_KEY=sk_test_…``
+``make test`` runs it against the stand-in, ``make check-stripe STRIPE_KEY=sk_test_…``
 against the test mode of a Stripe account. Each test drives the addon's own
 ``stripe_client``, so a difference between the two is seen where it would hurt.
 
-Beliefs that only real Stripe can prove, that is, where the sandbox was written after
+Beliefs that only real Stripe can prove, that is, where the stand-in was written after
 the documentation and agrees with it by construction. This suite proves:
 
 * A create with an unknown parameter is refused for its key first (403) and only then
@@ -32,7 +32,7 @@ It cannot prove, since it takes days, a bank or Stripe's own doing:
 * ``charge.updated`` is delivered when the balance transaction comes.
   https://docs.stripe.com/payments/payment-intents/asynchronous-capture
 * A bank debit's balance transaction comes with its success, not with its start.
-  No source; the sandbox's setting ``debit_balance_transaction`` has both.
+  No source; the stand-in's setting ``debit_balance_transaction`` has both.
 * The balance transactions of an automatic payout can be listed by it, and add up to
   it. https://docs.stripe.com/payouts/reconciliation
 * A failed payout and a failed refund give the money back in a

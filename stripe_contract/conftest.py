@@ -7,7 +7,7 @@ from . import sides
 
 def pytest_report_header():
     """Say which Stripe is asked, and what is left unasked."""
-    side = "Stripe, test mode" if sides.is_real() else "the sandbox"
+    side = "Stripe, test mode" if sides.is_real() else "the stand-in"
     left_out = [
         f"Left out, since {need} is not given: tests that use {fixture}"
         for fixture, need in sides.missing_fixtures().items()
@@ -25,8 +25,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def side():
-    """Stripe, or the sandbox."""
-    side = sides.Real() if sides.is_real() else sides.Sandboxed()
+    """Stripe, or the stand-in."""
+    side = sides.Real() if sides.is_real() else sides.StandinSide()
     yield side
     side.close()
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import stripe
 
-from stripe_sandbox.control_client import Sandbox
+from stripe_standin.control_client import Standin
 
 from . import KEY, PAID_BY_HAND, RESTRICTED_KEY
 from .client import StripeClient, const
@@ -91,24 +91,24 @@ class Side:
         }
 
 
-class Sandboxed(Side):
+class StandinSide(Side):
     """The stand-in, in a process of its own."""
 
     def __init__(self):
-        self._sandbox = Sandbox.start()
-        os.environ["STRIPE_API_BASE"] = self._sandbox.url
+        self._standin = Standin.start()
+        os.environ["STRIPE_API_BASE"] = self._standin.url
         denied = ["rak_" + name for name in _PERMISSIONS]
-        self._sandbox.configure(keys={"rk_test_nothing": {"denied": denied}})
+        self._standin.configure(keys={"rk_test_nothing": {"denied": denied}})
         super().__init__("sk_test_contract", "rk_test_nothing")
 
     def pay(self, session):
         """Somebody pays."""
-        self._sandbox.pay(session["id"])
+        self._standin.pay(session["id"])
 
     def close(self):
         """End the process."""
         del os.environ["STRIPE_API_BASE"]
-        self._sandbox.stop()
+        self._standin.stop()
 
 
 class Real(Side):
@@ -148,7 +148,7 @@ def _base_addresses():
     return {"api": base} if base else {}
 
 
-# What the sandbox may deny a restricted key: all that the addon asks for.
+# What the stand-in may deny a restricted key: all that the addon asks for.
 _PERMISSIONS = (
     "accounts_kyc_basic_read balance_read balance_transaction_source_read charge_read "
     "charge_write checkout_session_read checkout_session_write dispute_read event_read "

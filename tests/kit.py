@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 import psycopg2
 import stripe
 
-from stripe_sandbox.control_client import Sandbox
+from stripe_standin.control_client import Standin
 from tests import worker_client
 from tools import database, demo_shop, payer, project, server
 from tools.demo_shop import LOGIN, PASSWORD, SECRET_KEY, WEBHOOK_SECRET, Link
@@ -31,16 +31,16 @@ class Shop:
 
     :ivar admin: The administrator's session.
     :ivar database: The name of its database.
-    :ivar sandbox: Stripe; it delivers to this shop.
+    :ivar standin: Stripe; it delivers to this shop.
     """
 
-    def __init__(self, odoo, database_name: str, sandbox: Sandbox, options: tuple):
+    def __init__(self, odoo, database_name: str, standin: Standin, options: tuple):
         self._odoo = odoo
         self.database = database_name
         self._options = options
         self._port = server.free_port()
         self._running = ExitStack()
-        self.sandbox = sandbox
+        self.standin = standin
 
     @property
     def url(self) -> str:
@@ -73,7 +73,7 @@ class Shop:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {"STRIPE_API_BASE": self.sandbox.url}
+        return {"STRIPE_API_BASE": self.standin.url}
 
     def furnish(self) -> None:
         """Make company, gateway and the rest, and have Stripe deliver to them."""
@@ -102,15 +102,15 @@ class Shop:
 
     def end_troubles(self) -> None:
         """Have Stripe deliver everything to this shop, and answer every call."""
-        self.sandbox.clear_faults()
-        self.sandbox.configure(
+        self.standin.clear_faults()
+        self.standin.configure(
             webhook_url=self.webhook_url, webhook_secret=WEBHOOK_SECRET
         )
 
     @property
     def stripe(self) -> stripe.StripeClient:
         """Stripe's API, with the key that the gateway has too."""
-        return stripe.StripeClient(SECRET_KEY, base_addresses={"api": self.sandbox.url})
+        return stripe.StripeClient(SECRET_KEY, base_addresses={"api": self.standin.url})
 
     def sessions_made(self, link: Link) -> list[dict]:
         """Stripe's Checkout Sessions of a link, newest first."""
@@ -124,13 +124,13 @@ class Shop:
         """The newest event of each type about a link's payments."""
         return {
             event["type"]: event
-            for event in self.sandbox.events()
+            for event in self.standin.events()
             if event["data"]["object"]["metadata"].get("checkout_link") == str(link.id)
         }
 
     def pay_unnoticed(self, link: Link) -> None:
         """Pay a link on the hosted page; the payer never comes to the return page."""
-        self.sandbox.pay(session_id(begin_checkout(link)), name="Ada Example")
+        self.standin.pay(session_id(begin_checkout(link)), name="Ada Example")
 
     def pay_often(self, link: Link, count: int) -> list[str]:
         """Pay a link so often, without a browser: the ids of the charges.
@@ -138,11 +138,11 @@ class Shop:
         It takes workers, who begin payments faster than a server shows pages.
         """
         begun = self.workers.do("begin_payments", link_id=link.id, count=count)
-        return [self.sandbox.pay(session)["charge"]["id"] for session in begun.answer]
+        return [self.standin.pay(session)["charge"]["id"] for session in begun.answer]
 
     def balance(self) -> float:
         """Stripe's balance in US dollars."""
-        return self.sandbox.balance().get("usd", 0) / 100
+        return self.standin.balance().get("usd", 0) / 100
 
     def moved(self) -> dict[str, float]:
         """What the balance changed by, by the id of each balance transaction."""
@@ -323,9 +323,9 @@ def open_still_shop(odoo, name: str) -> Iterator[Shop]:
 def _furnished_shop(odoo, name: str, options: tuple[str, ...]) -> Iterator[Shop]:
     with (
         database.passing(odoo, name) as database_name,
-        Sandbox.start(python=odoo.python) as sandbox,
+        Standin.start(python=odoo.python) as standin,
     ):
-        shop = Shop(odoo, database_name, sandbox, options)
+        shop = Shop(odoo, database_name, standin, options)
         try:
             shop.start()
             shop.furnish()

@@ -61,18 +61,18 @@ def live_a_day(shop, is_told: bool) -> Day:
 
     :param is_told: Whether Stripe's deliveries of it arrive.
     """
-    shop.sandbox.delivery_faults(lose=0 if is_told else -1)
+    shop.standin.delivery_faults(lose=0 if is_told else -1)
     link = shop.make_link("One of many days")
     _kept, refunded, disputed = shop.pay_often(link, 3)
-    shop.sandbox.release()
-    shop.sandbox.refund(refunded, 3300)
-    shop.sandbox.dispute(disputed)
-    payout_id = shop.sandbox.payout()["id"]
+    shop.standin.release()
+    shop.standin.refund(refunded, 3300)
+    shop.standin.dispute(disputed)
+    payout_id = shop.standin.payout()["id"]
     for step in ("pay", "reconcile"):
-        shop.sandbox.change_payout(payout_id, step)
+        shop.standin.change_payout(payout_id, step)
     shop.pay_often(link, 1)
-    shop.sandbox.release()
-    assert shop.sandbox.idle(60)
+    shop.standin.release()
+    assert shop.standin.idle(60)
     return Day(link, payout_id)
 
 
@@ -132,8 +132,8 @@ def test_refund_killed_at_any_commit_gives_the_money_back_once(shop, moment):
 def sell(shop, link: Link) -> str:
     """A payment that is booked, with its fee: the id of its charge."""
     (charge_id,) = shop.pay_often(link, 1)
-    shop.sandbox.release()
-    assert shop.sandbox.idle(60)
+    shop.standin.release()
+    assert shop.standin.idle(60)
     shop.workers.do("process")
     return charge_id
 
@@ -147,7 +147,7 @@ def assert_refunded_once(shop, link: Link, charge_id: str) -> None:
     assert (refund["stripe_id"], refund["state"]) == (refunds[0].id, "succeeded")
     assert shop.payments(link)[0]["state"] == "partially_refunded"
     assert shop.movements(link) == REFUND_BOOKED
-    assert shop.sandbox.idle(60)
+    assert shop.standin.idle(60)
     shop.workers.do("process")  # what Stripe has told of it meanwhile
     assert_agrees(shop)
 

@@ -23,10 +23,10 @@ def crash_during(shop, call: str, action) -> None:
 
     :param action: What makes the server call; it ends when the server does.
     """
-    before = len(shop.sandbox.requests(call))
+    before = len(shop.standin.requests(call))
     with ThreadPoolExecutor() as pool:
         begun = pool.submit(action)
-        wait_for(lambda: len(shop.sandbox.requests(call)) > before, call)
+        wait_for(lambda: len(shop.standin.requests(call)) > before, call)
         shop.crash()
         begun.result()
 
@@ -40,7 +40,7 @@ def send_in_vain(page) -> None:
 def test_crash_before_stripes_answer_leaves_one_session_for_the_same_form(shop):
     link = shop.make_link("Crash while a session is made")
     page = payer.open_page(link.url)
-    shop.sandbox.api_fault("lost_answer", CREATE_SESSION, seconds=5)
+    shop.standin.api_fault("lost_answer", CREATE_SESSION, seconds=5)
     crash_during(shop, CREATE_SESSION, lambda: send_in_vain(page))
     assert [row["state"] for row in restarted(shop).payments(link)] == ["open"]
     payer.enter_card(payer.submit(page))
@@ -53,12 +53,12 @@ def test_crash_before_stripes_answer_leaves_one_session_for_the_same_form(shop):
 def test_session_that_we_never_learnt_of_is_booked_when_it_is_paid(shop):
     link = shop.make_link("Crash before the session is kept")
     page = payer.open_page(link.url)
-    shop.sandbox.api_fault("lost_answer", CREATE_SESSION, seconds=5)
+    shop.standin.api_fault("lost_answer", CREATE_SESSION, seconds=5)
     crash_during(shop, CREATE_SESSION, lambda: send_in_vain(page))
     restarted(shop)
     assert not shop.payments(link)[0]["stripe_checkout_session_id"]
     (session,) = shop.sessions_made(link)
-    shop.sandbox.pay(session["id"])
+    shop.standin.pay(session["id"])
     shop.wait_until_booked(link)
     assert_booked_once(shop, link)
 
@@ -66,8 +66,8 @@ def test_session_that_we_never_learnt_of_is_booked_when_it_is_paid(shop):
 def test_crash_of_the_processor_is_made_good_after_the_restart(shop):
     link = shop.make_link("Crash while an event is processed")
     session = session_id(begin_checkout(link))
-    shop.sandbox.api_fault("slow", READ_SESSION, seconds=5)
-    crash_during(shop, READ_SESSION, lambda: shop.sandbox.pay(session))
+    shop.standin.api_fault("slow", READ_SESSION, seconds=5)
+    crash_during(shop, READ_SESSION, lambda: shop.standin.pay(session))
     restarted(shop)
     shop.wait_until_booked(link)
     assert_booked_once(shop, link)

@@ -13,7 +13,7 @@ from tests.kit import (
 
 def test_same_event_from_five_processes_after_a_later_one_books_once(shop):
     link = shop.make_link("Five at once")
-    shop.sandbox.hold()
+    shop.standin.hold()
     shop.pay_unnoticed(link)
     wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
     events = shop.events_of(link)
@@ -28,10 +28,10 @@ def test_same_event_from_five_processes_after_a_later_one_books_once(shop):
 
 def test_deliveries_that_come_five_times_and_shuffled_book_once(shop):
     link = shop.make_link("Doubled and shuffled")
-    shop.sandbox.delivery_faults(duplicate=5, shuffle=0.5, seed=7)
+    shop.standin.delivery_faults(duplicate=5, shuffle=0.5, seed=7)
     shop.pay_unnoticed(link)
     shop.wait_until_booked(link)
-    assert shop.sandbox.idle(60)
+    assert shop.standin.idle(60)
     assert_booked_once(shop, link)
 
 
@@ -39,10 +39,10 @@ def test_payer_who_writes_to_the_payment_meanwhile_delays_nothing(shop):
     link = shop.make_link("Written to by two")
     hosted_page = begin_checkout(link)
     others = ["charge.succeeded", "charge.updated"]
-    shop.sandbox.delivery_faults(lose=-1, only=others)
+    shop.standin.delivery_faults(lose=-1, only=others)
     (payment,) = shop.payments(link)
     with shop.written_to("checkout_payment", payment["id"]) as is_waited_for:
-        shop.sandbox.pay(session_id(hosted_page))
+        shop.standin.pay(session_id(hosted_page))
         wait_for(is_waited_for, "processor at the payment")
     shop.wait_until_booked(link)
     assert_booked_once(shop, link)
@@ -50,10 +50,10 @@ def test_payer_who_writes_to_the_payment_meanwhile_delays_nothing(shop):
 
 def test_scheduled_sync_books_what_no_webhook_told(shop):
     link = shop.make_link("All deliveries lost")
-    shop.sandbox.delivery_faults(lose=-1)
+    shop.standin.delivery_faults(lose=-1)
     shop.pay_unnoticed(link)
     wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
-    assert shop.sandbox.idle(60)
+    assert shop.standin.idle(60)
     assert shop.movements(link) == []
     shop.run_cron("ir_cron_sync")
     shop.wait_until_booked(link)
@@ -62,7 +62,7 @@ def test_scheduled_sync_books_what_no_webhook_told(shop):
 
 def test_scheduled_sync_books_where_stripe_has_no_webhook_address(shop):
     link = shop.make_link("No webhook at all")
-    shop.sandbox.configure(webhook_url=None)
+    shop.standin.configure(webhook_url=None)
     shop.pay_unnoticed(link)
     wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
     shop.run_cron("ir_cron_sync")
@@ -111,13 +111,13 @@ def test_sync_that_fails_halfway_says_so_on_the_gateway(shop):
     link = shop.make_link("Stripe fails halfway")
     shop.pay_unnoticed(link)
     shop.wait_until_booked(link)
-    shop.sandbox.api_fault("status", "/v1/balance", status=500, times=9)
+    shop.standin.api_fault("status", "/v1/balance", status=500, times=9)
     shop.run_cron("ir_cron_sync")
     wait_for(
         lambda: shop.admin.read("checkout.gateway", shop.gateway_id, "sync_error"),
         "word of the failure",
     )
-    shop.sandbox.clear_faults()
+    shop.standin.clear_faults()
     shop.run_cron("ir_cron_sync")
     wait_for(
         lambda: not shop.admin.read("checkout.gateway", shop.gateway_id, "sync_error"),

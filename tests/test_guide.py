@@ -151,10 +151,10 @@ def test_money_above_a_limit_is_found_by_a_filter_and_accepted(shop, log_in):
 def pay_above_the_limit(shop, link):
     """Two pay at once where one may, since Stripe can't end a checkout in time."""
     sessions = [session_id(begin_checkout(link)) for _payer in range(2)]
-    shop.sandbox.api_fault("status", "/expire", status=500, times=50)
+    shop.standin.api_fault("status", "/expire", status=500, times=50)
     shop.admin.write("checkout.link", link.id, max_payments=1)
     for session in sessions:
-        shop.sandbox.pay(session, name="Ada Example")
+        shop.standin.pay(session, name="Ada Example")
     shop.wait_until_booked(link, payments=2)
 
 

@@ -161,13 +161,13 @@ def test_nothing_but_the_shop_and_stripe_is_asked_for_anything(shop, page):
     page.on("request", lambda request: asked.append(urlsplit(request.url).netloc))
     link = shop.make_link("Two hosts")
     start_paying(page, link.url)
-    before_stripe = asked[: asked.index(urlsplit(shop.sandbox.url).netloc)]
+    before_stripe = asked[: asked.index(urlsplit(shop.standin.url).netloc)]
     assert set(before_stripe) == {urlsplit(shop.url).netloc}
     asked.clear()
     pay_with(page, GOOD_CARD)
     expect_paid(page)
     page.wait_for_load_state("networkidle")
-    hosts = {urlsplit(shop.url).netloc, urlsplit(shop.sandbox.url).netloc}
+    hosts = {urlsplit(shop.url).netloc, urlsplit(shop.standin.url).netloc}
     assert set(asked) <= hosts
     assert page.context.cookies() == []
 
@@ -189,7 +189,7 @@ def viewer(request, browser, scheme):
 def test_every_text_of_every_page_can_be_read(shop, viewer, scheme):
     paid = shop.make_link("Paid already")
     session = session_id(begin_checkout(paid))
-    shop.sandbox.pay(session, name="Ada Example")
+    shop.standin.pay(session, name="Ada Example")
     closed = shop.make_link("Closed already")
     shop.admin.call("checkout.link", "action_deactivate", [closed.id])
     tips = shop.make_link("Tips", amount=0, amount_type="open", minimum_amount=5)

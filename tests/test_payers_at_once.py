@@ -90,7 +90,7 @@ def cancel_url(shop, hosted_page):
 def test_place_that_was_given_up_is_free_again(shop):
     link = shop.make_link("Place given up", max_payments=1)
     first = payer.submit(payer.open_page(link.url))
-    shop.sandbox.expire(session_id(first))
+    shop.standin.expire(session_id(first))
     shop.wait_for_state(link, "expired")
     assert payer.submit(payer.open_page(link.url)).url != first.url
     assert len(shop.sessions_made(link)) == 2
@@ -110,9 +110,9 @@ def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
     link = shop.make_link("Reloads")
     session = session_id(begin_checkout(link))
     question = f"GET /v1/checkout/sessions/{session}"
-    shop.sandbox.api_fault("slow", question, seconds=4)
+    shop.standin.api_fault("slow", question, seconds=4)
     url = f"{link.url}/return?session_id={session}"
-    shop.sandbox.clear_requests()
+    shop.standin.clear_requests()
     started = time.monotonic()
     pages = at_once(payer.open_page, [url] * 8)
     assert time.monotonic() - started < 30
@@ -122,7 +122,7 @@ def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
     assert {page.status for page in pages} == {200}
     assert states == {"open": 1, "checking": 7}
     # The page, and the processor.
-    assert len(shop.sandbox.requests(question)) <= 2
+    assert len(shop.standin.requests(question)) <= 2
 
 
 def test_six_payers_at_once_are_booked_one_by_one(shop):
@@ -141,11 +141,11 @@ def test_link_closed_while_stripe_is_asked_sends_nobody_there(shop):
     link = shop.make_link("Closed meanwhile")
     page = payer.open_page(link.url)
     asked = "POST /v1/checkout/sessions"
-    before = len(shop.sandbox.requests(asked))
-    shop.sandbox.api_fault("slow", asked, seconds=4)
+    before = len(shop.standin.requests(asked))
+    shop.standin.api_fault("slow", asked, seconds=4)
     with ThreadPoolExecutor() as pool:
         sent = pool.submit(payer.submit, page)
-        wait_for(lambda: len(shop.sandbox.requests(asked)) > before, asked)
+        wait_for(lambda: len(shop.standin.requests(asked)) > before, asked)
         shop.admin.call("checkout.link", "action_deactivate", [link.id])
         answer = sent.result()
     assert answer.status == 410, answer.url
@@ -154,7 +154,7 @@ def test_link_closed_while_stripe_is_asked_sends_nobody_there(shop):
 def test_same_form_sent_twice_at_once_to_a_slow_stripe_makes_one_session(shop):
     link = shop.make_link("Double click at a slow time")
     page = payer.open_page(link.url)
-    shop.sandbox.api_fault("slow", "POST /v1/checkout/sessions", seconds=6)
+    shop.standin.api_fault("slow", "POST /v1/checkout/sessions", seconds=6)
     answers = at_once(payer.submit, [page, page])
     assert "tell the merchant" not in "".join(answer.text for answer in answers)
     assert any("/c/pay/" in answer.url for answer in answers)

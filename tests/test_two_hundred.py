@@ -13,10 +13,10 @@ PROCESSES = 4
 def shop(worked_shop):
     """The shop, where Stripe tells once of each payment and takes no fee yet."""
     later = ["charge.succeeded", "charge.updated"]
-    worked_shop.sandbox.delivery_faults(lose=-1, only=later)
-    worked_shop.sandbox.settings(balance_transactions="held")
+    worked_shop.standin.delivery_faults(lose=-1, only=later)
+    worked_shop.standin.settings(balance_transactions="held")
     yield worked_shop
-    worked_shop.sandbox.settings(balance_transactions="auto")
+    worked_shop.standin.settings(balance_transactions="auto")
 
 
 def test_one_archived_account_among_200_payments_holds_up_itself_alone(shop):
@@ -27,7 +27,7 @@ def test_one_archived_account_among_200_payments_holds_up_itself_alone(shop):
     odd = shop.make_link("One of two hundred", income_account_id=account_id)
     for link, count in ((many, COUNT - 1), (odd, 1)):
         shop.pay_often(link, count)
-    assert shop.sandbox.idle(60)
+    assert shop.standin.idle(60)
     shop.admin.write("account.account", account_id, active=False)
     shop.workers.do("process")
     assert Counter(shop.movements(many)) == {("charge", "posted", 110.0): COUNT - 1}
@@ -64,7 +64,7 @@ def leave_unbooked(shop, link) -> None:
     """Two hundred payments, and no entry of any."""
     shop.admin.write("checkout.gateway", shop.gateway_id, post_entries=False)
     shop.pay_often(link, COUNT)
-    assert shop.sandbox.idle(60)
+    assert shop.standin.idle(60)
     shop.workers.do("process")
     shop.admin.write("checkout.gateway", shop.gateway_id, post_entries=True)
     assert Counter(shop.movements(link)) == {("charge", "skipped", 110.0): COUNT}

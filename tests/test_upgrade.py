@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from stripe_sandbox.control_client import Sandbox
+from stripe_standin.control_client import Standin
 from tests.kit import (
     Shop,
     assert_booked_once,
@@ -79,10 +79,10 @@ def _shop_of_release(odoo, folder):
     old_addon = f"--addons-path={','.join(map(str, paths))}"
     with (
         database.passing_without_addon(odoo, "upgrade") as name,
-        Sandbox.start(python=odoo.python) as sandbox,
+        Standin.start(python=odoo.python) as standin,
     ):
         _run_odoo(odoo, name, "--init", old_addon)
-        shop = Shop(odoo, name, sandbox, (old_addon,))
+        shop = Shop(odoo, name, standin, (old_addon,))
         try:
             shop.start()
             shop.furnish()
@@ -149,14 +149,14 @@ def _refund(shop, link):
 def _dispute(shop, link):
     payment_id = _payment_id(shop, link)
     charge = shop.admin.read("checkout.payment", payment_id, "stripe_charge_id")
-    dispute = shop.sandbox.dispute(charge)
+    dispute = shop.standin.dispute(charge)
     shop.wait_for_state(link, "disputed")
     return dispute["id"]
 
 
 def _win_in_part(shop, link):
     dispute_id = _dispute(shop, link)
-    shop.sandbox.change_dispute(dispute_id, "win", amount=7000)
+    shop.standin.change_dispute(dispute_id, "win", amount=7000)
     shop.wait_for_state(link, "paid")
 
 
@@ -167,7 +167,7 @@ def _add_gateway_in_euros(shop):
 
 
 def _pay_out(shop):
-    shop.sandbox.payout("usd", pending_too=True)
+    shop.standin.payout("usd", pending_too=True)
     domain = [("kind", "=", "payout"), ("state", "=", "posted")]
     wait_for(lambda: shop.admin.rows("checkout.movement", domain, ["id"]), "payout")
 
@@ -176,10 +176,10 @@ def _leave_an_event_waiting(shop):
     """Of a session that Stripe doesn't know (any more)."""
     link = shop.make_link("Waiting event")
     begin_checkout(link)
-    (request,) = shop.sandbox.requests("POST /v1/checkout/sessions")[-1:]
+    (request,) = shop.standin.requests("POST /v1/checkout/sessions")[-1:]
     session = {"id": "cs_gone", "object": "checkout.session"}
     event = {
-        **shop.sandbox.events()[0],
+        **shop.standin.events()[0],
         "id": "evt_waiting",
         "type": "checkout.session.completed",
         "data": {"object": {**session, "metadata": request["params"]["metadata"]}},
@@ -345,7 +345,7 @@ def test_checkout_opened_before_is_paid_after(upgraded):
     shop, link = upgraded.shop, upgraded.links["Opened before"]
     [session] = shop.sessions_made(link)
     assert "checkout_signature" not in session["metadata"]
-    shop.sandbox.pay(session["id"])
+    shop.standin.pay(session["id"])
     shop.wait_until_booked(link)
     assert_booked_once(shop, link)
 

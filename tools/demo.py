@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from stripe_sandbox.control_client import Sandbox
+from stripe_standin.control_client import Standin
 from tools import (
     cache,
     database,
@@ -55,7 +55,7 @@ class Stage:
     """Everything that runs, and the shop in it."""
 
     server: Server
-    sandbox: Sandbox
+    standin: Standin
     odoo: Client
     shop: Shop
 
@@ -125,24 +125,24 @@ def set_stage(odoo: Odoo, name: str, port: int) -> Iterator[Stage]:
     :param name: A fresh database with the addon.
     """
     with ExitStack() as stack:
-        sandbox = stack.enter_context(
-            Sandbox.start(webhook_secret=WEBHOOK_SECRET, python=odoo.python)
+        standin = stack.enter_context(
+            Standin.start(webhook_secret=WEBHOOK_SECRET, python=odoo.python)
         )
-        env = {"STRIPE_API_BASE": sandbox.url}
+        env = {"STRIPE_API_BASE": standin.url}
         with step("Odoo: starting the server"):
             started = stack.enter_context(
                 server.odoo_server(odoo, name, port=port, env=env)
             )
-        yield _open(started, sandbox, name)
+        yield _open(started, standin, name)
 
 
-def _open(started: Server, sandbox: Sandbox, name: str) -> Stage:
-    sandbox.settings(merchant_name=COMPANY)
+def _open(started: Server, standin: Standin, name: str) -> Stage:
+    standin.settings(merchant_name=COMPANY)
     with step("Shop: company, chart of accounts, gateway and links"):
         odoo = Client(started.url, name, LOGIN, PASSWORD)
         shop = open_shop(odoo, started.url)
-    sandbox.configure(webhook_url=shop.webhook_url, webhook_secret=WEBHOOK_SECRET)
-    return Stage(started, sandbox, odoo, shop)
+    standin.configure(webhook_url=shop.webhook_url, webhook_secret=WEBHOOK_SECRET)
+    return Stage(started, standin, odoo, shop)
 
 
 def _tell_story(stage: Stage) -> None:
@@ -202,9 +202,9 @@ def _ask_for_refund(odoo: Client, payment_id: int) -> None:
 def _pay_out(stage: Stage) -> None:
     """Stripe sends the balance to the bank, where it arrives."""
     with step("Payout: Stripe sends the balance to the bank"):
-        payout_id = stage.sandbox.payout()["id"]
+        payout_id = stage.standin.payout()["id"]
         for action in ("reconcile", "pay"):
-            stage.sandbox.change_payout(payout_id, action)
+            stage.standin.change_payout(payout_id, action)
         demo_payout.wait_for_payout(stage.odoo, payout_id)
 
 
@@ -213,7 +213,7 @@ def _show_books(stage: Stage) -> bool:
     odoo, shop = stage.odoo, stage.shop
     with step("Agreement: the gateway compares its journal with Stripe"):
         agreement = demo_agreement.check(odoo, shop)
-    books = demo_books.read_books(odoo, shop, stage.sandbox.balance())
+    books = demo_books.read_books(odoo, shop, stage.standin.balance())
     payouts = demo_payout.read_payouts(odoo, shop)
     problems = [
         *demo_books.find_problems(books, demo_books.WHOLE_STORY),

@@ -36,7 +36,7 @@ def _have_customers(stage: demo.Stage) -> None:
     with step("Money back and out: a refund and a payout"):
         payment_id = _charge(stage, course)["payment_id"][0]
         stage.odoo.call("checkout.payment", "action_refund", [payment_id], _REFUND)
-        stage.sandbox.payout("usd")
+        stage.standin.payout("usd")
     _sync(stage)
 
 

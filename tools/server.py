@@ -1,6 +1,6 @@
 """Odoo as a real server process, for the demo and the whole-system tests.
 
-The stand-in for Stripe starts by itself: ``stripe_sandbox.control_client.Sandbox``.
+The stand-in for Stripe starts by itself: ``stripe_standin.control_client.Standin``.
 """
 
 import contextlib

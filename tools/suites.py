@@ -14,13 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stripe_sandbox.control_client import Sandbox
+from stripe_standin.control_client import Standin
 from tools import database, project
 from tools.console import Problem, say
 from tools.ground import Odoo, call
 
 # What tests in Odoo's own process read: where Stripe is, for each process of tests.
-SANDBOX_VARIABLE = "CHECKOUT_SANDBOX_URL"
+STANDIN_VARIABLE = "CHECKOUT_STANDIN_URL"
 # Processes that share the tests of the addon; each has a copy of the database.
 _PROCESSES = 2
 _NOTHING_SELECTED = 5
@@ -46,7 +46,7 @@ class Suite:
 
 SUITES = (
     Suite("tools", "tools/tests"),
-    Suite("sandbox", "stripe_sandbox/tests"),
+    Suite("standin", "stripe_standin/tests"),
     Suite("contract", "stripe_contract"),
     Suite("addon", f"{project.ADDON}/tests", inside_odoo=True),
     Suite("system", "tests"),
@@ -182,11 +182,11 @@ def inside_odoo(odoo: Odoo, name: str, processes: int = 1) -> Iterator[list[str]
     One stand-in for Stripe serves a process meanwhile: its start takes a second.
     """
     with ExitStack() as stack:
-        sandboxes = [
-            stack.enter_context(Sandbox.start(python=odoo.python))
+        standines = [
+            stack.enter_context(Standin.start(python=odoo.python))
             for _ in range(processes)
         ]
-        os.environ[SANDBOX_VARIABLE] = " ".join(sandbox.url for sandbox in sandboxes)
+        os.environ[STANDIN_VARIABLE] = " ".join(standin.url for standin in standines)
         try:
             yield [
                 "--odoo-http",
@@ -195,7 +195,7 @@ def inside_odoo(odoo: Odoo, name: str, processes: int = 1) -> Iterator[list[str]
                 f"--odoo-extra=db-filter=^{name}$",
             ]
         finally:
-            del os.environ[SANDBOX_VARIABLE]
+            del os.environ[STANDIN_VARIABLE]
 
 
 def run_pytest(odoo: Odoo, arguments: list[str]) -> Result:

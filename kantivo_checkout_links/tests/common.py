@@ -1,6 +1,6 @@
 """The kit for tests of this addon and of addons that build on it.
 
-Stripe is a sandbox process that speaks HTTP: nothing of the client is patched.
+Stripe is a stand-in, a process that speaks HTTP: nothing of the client is patched.
 """
 
 import os
@@ -16,8 +16,8 @@ from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 
 from ..money import from_minor
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the sandbox lies
-from stripe_sandbox.control_client import Sandbox, SandboxError  # noqa: E402, F401
+sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the stand-in lies
+from stripe_standin.control_client import Standin, StandinError  # noqa: E402, F401
 
 WEBHOOK_SECRET = "whsec_test"
 CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"
@@ -26,43 +26,43 @@ DECLINED_CARD = "4000000000000002"
 # A company whose chart of accounts is loaded, where the database was made for tests.
 PREPARED_COMPANY = "Checkout Links Tests"
 # Where a stand-in for Stripe runs that whoever runs all tests has started for them.
-SANDBOX_VARIABLE = "CHECKOUT_SANDBOX_URL"
+STANDIN_VARIABLE = "CHECKOUT_STANDIN_URL"
 
 
 @tagged("post_install", "-at_install")
 class CheckoutCommon(AccountTestInvoicingCommon):
     """A company that sells at 10 % tax included, with a connected gateway.
 
-    :cvar sandbox: Stripe, empty at the start of each test.
+    :cvar standin: Stripe, empty at the start of each test.
     :cvar gateway: A gateway in test mode that posts, with a journal of its own.
     """
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.sandbox = cls.get_sandbox()
-        cls.sandbox.reset(speed=1000)
+        cls.standin = cls.get_standin()
+        cls.standin.reset(speed=1000)
         cls.startClassPatcher(
-            patch.dict(os.environ, {"STRIPE_API_BASE": cls.sandbox.url})
+            patch.dict(os.environ, {"STRIPE_API_BASE": cls.standin.url})
         )
         cls.tax = cls.create_tax(10)
         cls.gateway = cls.create_gateway()
 
     def setUp(self):
         super().setUp()
-        self.sandbox.reset(speed=1000, webhook_url=None)
+        self.standin.reset(speed=1000, webhook_url=None)
         self.taken_events = set()
 
     @classmethod
-    def get_sandbox(cls):
+    def get_standin(cls):
         """Stripe: the one that the test run offers, else one of this class alone, since
         Odoo ends the processes that a class leaves behind.
         """
-        if url := os.environ.get(SANDBOX_VARIABLE):
-            return Sandbox(url)
-        sandbox = Sandbox.start(webhook_secret=WEBHOOK_SECRET)
-        cls.addClassCleanup(sandbox.stop)
-        return sandbox
+        if url := os.environ.get(STANDIN_VARIABLE):
+            return Standin(url)
+        standin = Standin.start(webhook_secret=WEBHOOK_SECRET)
+        cls.addClassCleanup(standin.stop)
+        return standin
 
     @classmethod
     def setup_independent_company(cls, **kwargs):
@@ -160,7 +160,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
     def pay(self, link, amount=None, **customer):
         """A payment, paid at Stripe; nothing of it has reached Odoo yet."""
         payment = self.begin(link, amount)
-        self.sandbox.pay(payment.stripe_checkout_session_id, **customer)
+        self.standin.pay(payment.stripe_checkout_session_id, **customer)
         return payment
 
     # === STRIPE === #
@@ -169,7 +169,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
         """What Stripe has told since the last time, oldest first."""
         events = [
             event
-            for event in self.sandbox.events()
+            for event in self.standin.events()
             if event["id"] not in self.taken_events
             and (not types or event["type"] in types)
         ]
@@ -185,7 +185,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
 
     def deliver(self, *types):
         """Deliver what Stripe has to tell, and have it processed."""
-        self.sandbox.release()
+        self.standin.release()
         self.receive(self.take_events(*types))
 
     def process(self):
@@ -212,7 +212,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
     def assert_agrees(self, gateway=None):
         """The ledger and Stripe hold the same, to the smallest unit."""
         currency = (gateway or self.gateway).currency_id
-        at_stripe = self.sandbox.balance().get(currency.name.lower(), 0)
+        at_stripe = self.standin.balance().get(currency.name.lower(), 0)
         self.assertEqual(
             self.get_journal_balance(gateway), from_minor(at_stripe, currency.name)
         )

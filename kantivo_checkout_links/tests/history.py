@@ -8,7 +8,7 @@ import stripe
 
 from odoo import Command
 
-from .common import SandboxError
+from .common import StandinError
 from .history_accountant import Accountant
 from .history_checks import HistoryChecks
 from .history_faults import API_FAULTS, crash_at
@@ -26,24 +26,24 @@ SKEWS = [timedelta(), timedelta(minutes=10), timedelta(hours=-3), timedelta(hour
 
 
 class History(Accountant, Happenings):
-    """One account's life. Odoo's clock and the sandbox's stand still and jump together.
+    """One account's life. Odoo's clock and the stand-in's stop and jump together.
 
     :param test: The test case: its merchants and kit.
     :param clock: Odoo's frozen clock.
     """
 
     def __init__(self, test, clock, seed):
-        self.test, self.clock, self.sandbox = test, clock, test.sandbox
+        self.test, self.clock, self.standin = test, clock, test.standin
         self.random = random.Random(seed)
         self.skew = timedelta()
         chart = self.random.choice(list(CHARTS))
         self.merchant = test.merchants.get(chart, test.merchants["generic_coa"])
         account = f"acct_{self.merchant.chart}"  # one account is one company's
-        self.sandbox.reset(seed=seed, clock={"frozen": True}, account=account)
+        self.standin.reset(seed=seed, clock={"frozen": True}, account=account)
         test.env.user.company_id = self.merchant.company
         self.go_to(START)
         self.stripe = stripe.StripeClient(
-            "sk_test_kit", base_addresses={"api": self.sandbox.url}
+            "sk_test_kit", base_addresses={"api": self.standin.url}
         ).v1
         test.taken_events = set()
         balances, currencies = self.random.choice(ACCOUNTS[self.merchant.code])
@@ -61,7 +61,7 @@ class History(Accountant, Happenings):
 
     def set_up_stripe(self, balances):
         self.balances = [code.lower() for code in balances]
-        self.sandbox.settings(
+        self.standin.settings(
             currencies=self.balances,
             fee_tax_rate=self.random.choice(["0", "0.19"]),
             debit_balance_transaction=self.random.choice(["at_once", "on_success"]),
@@ -127,7 +127,7 @@ class History(Accountant, Happenings):
             step(self)
         except NotNow:
             return False
-        except SandboxError as error:
+        except StandinError as error:
             if error.status != 400:
                 raise
             return False
@@ -137,7 +137,7 @@ class History(Accountant, Happenings):
         self.skew = timedelta()
         for session_id in self.debits:
             self.end_debit_of(session_id)
-        self.sandbox.release()
+        self.standin.release()
 
     def take_back_taxes(self):
         """An accountant looks at the disputes that are lost."""
@@ -150,7 +150,7 @@ class History(Accountant, Happenings):
     def go_to(self, moment):
         self.moment = moment
         self.clock.move_to(moment + self.skew)
-        self.sandbox.set_clock(now=int(moment.replace(tzinfo=timezone.utc).timestamp()))
+        self.standin.set_clock(now=int(moment.replace(tzinfo=timezone.utc).timestamp()))
 
     # === WHAT ODOO HEARS === #
 
@@ -177,9 +177,9 @@ class History(Accountant, Happenings):
     def trouble(self):
         """Some of Stripe's answers meanwhile may be none."""
         for _fault in range(self.random.choice([0, 0, 0, 1, 2])):
-            self.sandbox.api_fault(match="GET /v1/", **self.random.choice(API_FAULTS))
+            self.standin.api_fault(match="GET /v1/", **self.random.choice(API_FAULTS))
         yield
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
 
     def jump(self):
         """Odoo's clock is wrong from now on, or right again."""

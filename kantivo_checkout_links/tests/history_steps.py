@@ -23,7 +23,7 @@ class NotNow(Exception):
 class Happenings:
     """One method for each thing that may happen; it raises `NotNow` if it can't.
 
-    Needs of the history: `random`, `sandbox`, `stripe`, `test`, `links`, `balances` and
+    Needs of the history: `random`, `standin`, `stripe`, `test`, `links`, `balances` and
     the lists of what happened before.
     """
 
@@ -33,7 +33,7 @@ class Happenings:
         link = self.random.choice(self.links)
         self.drift()
         late = self.random.random() < 0.3
-        self.sandbox.settings(balance_transactions="held" if late else "auto")
+        self.standin.settings(balance_transactions="held" if late else "auto")
         payment = self.test.begin(link, self.draw_amount(link.currency_id))
         self.payments |= payment
         self.open_sessions.append(payment.stripe_checkout_session_id)
@@ -47,7 +47,7 @@ class Happenings:
 
     def pay(self):
         self.begin()
-        self.sandbox.pay(self.open_sessions.pop(), **self.draw_customer())
+        self.standin.pay(self.open_sessions.pop(), **self.draw_customer())
 
     def draw_customer(self):
         """Somebody of the merchant's own country."""
@@ -55,25 +55,25 @@ class Happenings:
         return {"email": self.random.choice(EMAILS), "country": country}
 
     def pay_at_last(self):
-        self.sandbox.pay(self.take(self.open_sessions), **self.draw_customer())
+        self.standin.pay(self.take(self.open_sessions), **self.draw_customer())
 
     def decline(self):
-        self.sandbox.pay(self.pick(self.open_sessions), number=DECLINED_CARD)
+        self.standin.pay(self.pick(self.open_sessions), number=DECLINED_CARD)
 
     def expire(self):
-        self.sandbox.expire(self.take(self.open_sessions))
+        self.standin.expire(self.take(self.open_sessions))
 
     def debit(self):
         self.begin()
         session_id = self.open_sessions.pop()
-        self.sandbox.pay(session_id, number="debit", **self.draw_customer())
+        self.standin.pay(session_id, number="debit", **self.draw_customer())
         self.debits.append(session_id)
 
     def end_debit(self):
         self.end_debit_of(self.take(self.debits))
 
     def end_debit_of(self, session_id):
-        end = self.random.choice([self.sandbox.settle_debit, self.sandbox.fail_debit])
+        end = self.random.choice([self.standin.settle_debit, self.standin.fail_debit])
         end(session_id)
 
     # === REFUNDS === #
@@ -82,7 +82,7 @@ class Happenings:
         charge = self.pick_charge()
         self.drift()
         left = self.get_left(charge)
-        refund = self.sandbox.refund(
+        refund = self.standin.refund(
             charge.id,
             self.draw_part(left),
             outcome=self.random.choice(
@@ -103,14 +103,14 @@ class Happenings:
 
     def end_refund(self):
         action = self.random.choice(["succeed", "fail", "cancel"])
-        self.sandbox.change_refund(self.pick(self.refunds), action)
+        self.standin.change_refund(self.pick(self.refunds), action)
 
     # === DISPUTES === #
 
     def dispute(self):
         charge = self.pick_charge()
         self.drift()
-        self.sandbox.release(charge.id)
+        self.standin.release(charge.id)
         earlier = self.stripe.disputes.list(params={"charge": charge.id}).data
         left = self.get_left(charge) - sum(dispute.amount for dispute in earlier)
         if left <= 0:
@@ -118,7 +118,7 @@ class Happenings:
         parts = [self.draw_part(left)]
         if not earlier and charge.currency in self.balances:
             parts.append(charge.amount)  # banks overlook refunds
-        dispute = self.sandbox.dispute(
+        dispute = self.standin.dispute(
             charge.id,
             amount=self.random.choice(parts),
             inquiry=self.random.random() < 0.25,
@@ -133,7 +133,7 @@ class Happenings:
             self.spare_refunded(dispute)
             dispute = self.stripe.disputes.retrieve(dispute.id)
         how = self.draw_return(dispute, action)
-        self.sandbox.change_dispute(dispute.id, action, **how)
+        self.standin.change_dispute(dispute.id, action, **how)
 
     def spare_refunded(self, dispute):
         """A bank never takes for good what the customer has back already.
@@ -149,7 +149,7 @@ class Happenings:
             return
         if self.get_taken(dispute) < too_much:
             raise NotNow
-        self.sandbox.change_dispute(dispute.id, "reinstate", amount=too_much)
+        self.standin.change_dispute(dispute.id, "reinstate", amount=too_much)
 
     def get_taken(self, dispute):
         return -sum(bt.amount for bt in dispute.balance_transactions)
@@ -175,7 +175,7 @@ class Happenings:
     def charge_counter_fee(self):
         dispute = self.stripe.disputes.retrieve(self.pick(self.disputes))
         for bt in dispute.balance_transactions[:1]:
-            self.sandbox.create_balance_transaction(
+            self.standin.create_balance_transaction(
                 -1500, source=dispute.id, currency=bt.currency
             )
 
@@ -183,12 +183,12 @@ class Happenings:
 
     def pay_out(self):
         currency = self.random.choice(self.balances)
-        if self.sandbox.balance().get(currency, 0) <= 0:
+        if self.standin.balance().get(currency, 0) <= 0:
             raise NotNow
         if self.pays_out_by_hand:
             self.pay_out_by_hand(currency)
         else:
-            self.payouts.append(self.sandbox.payout(currency)["id"])
+            self.payouts.append(self.standin.payout(currency)["id"])
 
     def pay_out_by_hand(self, currency):
         rows = self.stripe.balance.retrieve().available
@@ -206,17 +206,17 @@ class Happenings:
 
     def end_payout(self):
         action = self.random.choice(["send", "pay", "pay", "fail", "cancel"])
-        self.sandbox.change_payout(self.pick(self.payouts), action)
+        self.standin.change_payout(self.pick(self.payouts), action)
 
     def charge_fee(self):
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -self.random.randint(1, 500),
             category=self.random.choice(["fee", "network_cost", "tax"]),
             currency=self.random.choice(self.balances),
         )
 
     def adjust(self):
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             self.random.randint(-500, 500),
             type="adjustment",
             category="other_adjustment",
@@ -226,11 +226,11 @@ class Happenings:
     def charge_elsewhere(self):
         """Other software on the same account."""
         currency = self.random.choice(self.balances)
-        self.sandbox.create_charge(self.random.randint(100, 9000), currency=currency)
+        self.standin.create_charge(self.random.randint(100, 9000), currency=currency)
 
     def drift(self):
         """Stripe's rates are others each time."""
-        self.sandbox.settings(
+        self.standin.settings(
             rates={
                 "eur": f"{self.random.uniform(1.0, 1.2):.4f}",
                 "gbp": f"{self.random.uniform(1.2, 1.4):.4f}",

@@ -126,13 +126,13 @@ class TestAgreement(CheckoutCommon):
         self.assertFalse(self.gateway.activity_ids)
 
     def test_money_that_nobody_has_read_is_read_before_it_is_a_difference(self):
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.create_balance_transaction(-500)
         self.assertEqual(self.check(), "green")
         self.assertEqual(self.gateway.agreement_journal_balance, 101.51)
         self.assertFalse(self.gateway.activity_ids)
 
     def test_balance_before_the_first_payment_is_read_before_it_is_a_difference(self):
-        self.sandbox.create_balance_transaction(5000)
+        self.standin.create_balance_transaction(5000)
         gateway = self.create_gateway_of_a_used_account()
         gateway.action_check_agreement()
         self.assertEqual(gateway.agreement_state, "green")
@@ -141,7 +141,7 @@ class TestAgreement(CheckoutCommon):
     def create_gateway_of_a_used_account(self):
         """One that begins to book now, and has read nothing yet."""
         self.gateway.active = False
-        self.sandbox.advance(3600)
+        self.standin.advance(3600)
         return self.create_gateway(
             name="Begun later", sync_from=fields.Datetime.now() + timedelta(minutes=30)
         )
@@ -157,8 +157,8 @@ class TestAgreement(CheckoutCommon):
     @contextmanager
     def moving_on(self, path, amount):
         """Money moves at Stripe while it is asked for a path for the first time."""
-        self.sandbox.clear_requests()
-        self.sandbox.api_fault("slow", f"GET {path}", seconds=0.5, times=9)
+        self.standin.clear_requests()
+        self.standin.api_fault("slow", f"GET {path}", seconds=0.5, times=9)
         with ThreadPoolExecutor() as pool:
             moved = pool.submit(self.move_once_asked, path, amount)
             yield
@@ -166,21 +166,21 @@ class TestAgreement(CheckoutCommon):
 
     def move_once_asked(self, path, amount):
         for _time in range(200):
-            if any(r["path"] == path for r in self.sandbox.requests(f"GET {path}")):
-                return self.sandbox.create_balance_transaction(amount)
+            if any(r["path"] == path for r in self.standin.requests(f"GET {path}")):
+                return self.standin.create_balance_transaction(amount)
             time.sleep(0.05)
         raise AssertionError(f"nobody asked for {path}")
 
     def test_money_that_stripe_lists_late_or_backdated_is_taken_by_the_check(self):
         self.gateway.sync_from -= timedelta(days=30)
         self.sync()
-        now = self.sandbox.clock()["now"]
+        now = self.standin.clock()["now"]
         for days in (0.25, 1, 20):
             with self.subTest(days=days):
                 created = int(now - days * 24 * 3600)
-                self.sandbox.create_balance_transaction(-300, created=created)
+                self.standin.create_balance_transaction(-300, created=created)
                 self.assertEqual(self.check(), "green")
-                self.sandbox.create_balance_transaction(-300, created=created)
+                self.standin.create_balance_transaction(-300, created=created)
                 self.sync()
                 self.assertEqual(self.gateway.agreement_state, "green")
         self.assert_agrees()
@@ -190,8 +190,8 @@ class TestAgreement(CheckoutCommon):
         self.book_by_hand(5)
         self.sync()
         self.assertEqual(self.gateway.agreement_state, "red")
-        created = int(self.sandbox.clock()["now"] - 24 * 3600)
-        transaction = self.sandbox.create_balance_transaction(-300, created=created)
+        created = int(self.standin.clock()["now"] - 24 * 3600)
+        transaction = self.standin.create_balance_transaction(-300, created=created)
         self.sync()
         fee = self.env["checkout.movement"].search(
             [("balance_transaction_id", "=", transaction["id"])]
@@ -202,9 +202,9 @@ class TestAgreement(CheckoutCommon):
     def test_late_money_is_taken_together_with_what_is_new(self):
         self.gateway.sync_from -= timedelta(days=30)
         self.sync()
-        created = int(self.sandbox.clock()["now"] - 24 * 3600)
-        self.sandbox.create_balance_transaction(-300, created=created)
-        self.sandbox.create_balance_transaction(-500)
+        created = int(self.standin.clock()["now"] - 24 * 3600)
+        self.standin.create_balance_transaction(-300, created=created)
+        self.standin.create_balance_transaction(-500)
         self.assertEqual(self.check(), "green")
 
     def test_difference_that_was_gone_is_a_new_one(self):
@@ -213,25 +213,25 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(self.check(), "red")
         move.button_draft()
         self.assertEqual(self.check(), "green")
-        created = int(self.sandbox.clock()["now"] - 24 * 3600)
-        self.sandbox.create_balance_transaction(-300, created=created)
+        created = int(self.standin.clock()["now"] - 24 * 3600)
+        self.standin.create_balance_transaction(-300, created=created)
         self.assertEqual(self.check(), "green")
 
     def test_all_is_read_once_per_difference(self):
         self.gateway.sync_from -= timedelta(days=30)
         self.book_by_hand(5)
         self.check()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         self.check()
-        self.assertEqual(len(self.sandbox.requests("/v1/balance_transactions")), 1)
+        self.assertEqual(len(self.standin.requests("/v1/balance_transactions")), 1)
 
     def test_difference_never_asks_for_a_sync_that_cannot_help(self):
         self.sync()
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.create_balance_transaction(-500)
         self.assertIn("check again", self.get_sentence())
         self.assertEqual(self.check(), "green")
         self.gateway.sudo().shared_account = "ask"
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.create_balance_transaction(-500)
         self.assertEqual(self.check(), "red")
         self.assertIn("txn_", self.get_sentence())
         self.assertIn("your choice", self.get_sentence())
@@ -239,8 +239,8 @@ class TestAgreement(CheckoutCommon):
     def test_difference_says_why_an_object_is_not_read(self):
         self.sync()
         payment = self.pay(self.create_link(20))
-        self.sandbox.release()
-        self.sandbox.api_fault("status", "/v1/checkout/sessions", status=500, times=99)
+        self.standin.release()
+        self.standin.api_fault("status", "/v1/checkout/sessions", status=500, times=99)
         with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
             self.env["checkout.sync"]._cron_sync()
             self.gateway.action_check_agreement()
@@ -250,8 +250,8 @@ class TestAgreement(CheckoutCommon):
 
     def test_difference_from_before_the_start_is_said_to_be(self):
         self.sync()
-        created = int(self.sandbox.clock()["now"] - 30 * 24 * 3600)
-        self.sandbox.create_balance_transaction(-500, created=created)
+        created = int(self.standin.clock()["now"] - 30 * 24 * 3600)
+        self.standin.create_balance_transaction(-500, created=created)
         self.assertEqual(self.check(), "red")
         self.assertIn("opening balance", self.get_sentence())
 
@@ -260,7 +260,7 @@ class TestAgreement(CheckoutCommon):
 
     def test_red_for_unread_money_while_it_is_open_whose_it_is(self):
         self.gateway.sudo().shared_account = "ask"
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.create_balance_transaction(-500)
         self.assertEqual(self.check(), "red")
 
     def test_grey_while_nothing_is_posted(self):
@@ -302,8 +302,8 @@ class TestAgreement(CheckoutCommon):
         refunded, disputed = (self.pay(self.create_link(20)) for _payer in range(2))
         self.deliver()
         refunded.action_refund(5)
-        dispute = self.sandbox.dispute(disputed.stripe_charge_id)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(disputed.stripe_charge_id)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         links = (self.payment | refunded | disputed).link_id
         self.assertEqual(links.mapped("agreement_state"), ["green"] * 3)

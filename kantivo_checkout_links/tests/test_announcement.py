@@ -79,7 +79,7 @@ class TestAnnouncement(CheckoutCommon):
         self.receive(self.take_events())
         self.assertEqual(self.get_lines(), [])
         with freeze_time(fields.Datetime.now() + timedelta(days=4)):
-            self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+            self.standin.fail_debit(payment.stripe_checkout_session_id)
             self.deliver()
             self.sync()
         self.assertEqual(
@@ -91,7 +91,7 @@ class TestAnnouncement(CheckoutCommon):
         payment = self.pay_as_kim()
         self.deliver()
         payment.action_refund(10)
-        self.sandbox.refund(payment.stripe_charge_id, 500)
+        self.standin.refund(payment.stripe_charge_id, 500)
         self.deliver()
         self.sync()
         self.assertEqual(
@@ -105,9 +105,9 @@ class TestAnnouncement(CheckoutCommon):
     def test_dispute_is_announced_once(self):
         payment = self.pay_as_kim()
         self.deliver()
-        dispute = self.sandbox.dispute(payment.stripe_charge_id)
+        dispute = self.standin.dispute(payment.stripe_charge_id)
         self.deliver()
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         self.assertEqual(
             self.get_lines()[1:], ["Kim Lee disputes $ 110.00 (test mode)"]
@@ -115,7 +115,7 @@ class TestAnnouncement(CheckoutCommon):
 
     def test_checkout_that_is_not_paid_is_not_announced(self):
         payment = self.begin(self.link)
-        self.sandbox.expire(payment.stripe_checkout_session_id)
+        self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(self.get_lines(), [])
 
@@ -175,11 +175,11 @@ class TestAnnouncement(CheckoutCommon):
         self.assertEqual(set(mails.mapped("state")), {"outgoing"})
 
     def test_what_a_sync_catches_up_with_is_dated_and_notifies_nobody(self):
-        now = self.sandbox.clock()["now"]
-        self.sandbox.set_clock(now=now - 3 * 86400)
+        now = self.standin.clock()["now"]
+        self.standin.set_clock(now=now - 3 * 86400)
         with freeze_time(fields.Datetime.now() - timedelta(days=3)):
             payment = self.pay_as_kim()
-        self.sandbox.set_clock(now=now)
+        self.standin.set_clock(now=now)
         self.deliver()
         day = payment.paid_at.strftime("%m/%d/%Y")
         self.assertEqual(

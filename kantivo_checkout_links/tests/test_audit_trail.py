@@ -76,7 +76,7 @@ class TestAuditTrail(AuditTrailCommon):
         paid, other = (self.pay(self.create_link(110)) for _payment in range(2))
         self.deliver()
         waiting = self.pay(self.create_link(110))
-        self.sandbox.release()
+        self.standin.release()
         for event in self.take_events():  # not processed until the refund is
             self.env["checkout.event"].sudo()._receive(self.gateway.sudo(), event)
         paid.with_user(self.clerk).action_refund(33)

@@ -44,7 +44,7 @@ class TestChargeEntry(CheckoutCommon):
         for amount in (110, 19.99, 0.5):
             self.pay(self.create_link(amount))
         self.deliver()
-        at_stripe = self.sandbox.balance()["usd"] / 100
+        at_stripe = self.standin.balance()["usd"] / 100
         self.assertIn(f"{at_stripe:,.2f}", self.get_card_balance())
 
     def test_every_journal_item_names_stripes_object(self):
@@ -56,7 +56,7 @@ class TestChargeEntry(CheckoutCommon):
             self.assertIn(payment.stripe_charge_id, line.name)
 
     def test_charge_is_booked_before_its_fee_is_known(self):
-        self.sandbox.settings(balance_transactions="held")
+        self.standin.settings(balance_transactions="held")
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())
         self.assertEqual(payment.movement_ids.mapped("kind"), ["charge"])

@@ -19,13 +19,13 @@ class TestClock(CheckoutHttpCommon):
 
     def set_stripe_ahead(self, **offset):
         """Stripe's clock runs on, at another time than this server's."""
-        self.sandbox.set_clock(now=time.time() + timedelta(**offset).total_seconds())
+        self.standin.set_clock(now=time.time() + timedelta(**offset).total_seconds())
 
     def get_session_minutes(self, payment):
         """For how long Stripe takes the payment's session."""
-        [request] = self.sandbox.requests("POST /v1/checkout/sessions")[-1:]
+        [request] = self.standin.requests("POST /v1/checkout/sessions")[-1:]
         expires_at = int(request["params"]["expires_at"])
-        return round((expires_at - self.sandbox.clock()["now"]) / 60)
+        return round((expires_at - self.standin.clock()["now"]) / 60)
 
     # === SESSIONS === #
 
@@ -71,7 +71,7 @@ class TestClock(CheckoutHttpCommon):
         payment.stripe_checkout_session_id = False  # as after a crash
         self.sync()
         self.assertEqual(payment.state, "open")
-        self.sandbox.advance(3700)
+        self.standin.advance(3700)
         self.sync()
         self.assertEqual(payment.state, "expired")
 
@@ -99,7 +99,7 @@ class TestClock(CheckoutHttpCommon):
             self.gateway.sudo().clock_offset = 0
             payment = self.pay(self.create_link())
             [event] = self.take_events("checkout.session.completed")
-            at_stripe = int(self.sandbox.clock()["now"])
+            at_stripe = int(self.standin.clock()["now"])
             self.assertEqual(self.post(event, at_stripe), 400)
             self.gateway.action_test_connection()
             for timestamp, status in (
@@ -135,20 +135,20 @@ class TestClock(CheckoutHttpCommon):
         self.set_stripe_ahead(hours=hours)
         link = self.create_link()
         for _sync in range(4):
-            self.sandbox.create_balance_transaction(-300)
+            self.standin.create_balance_transaction(-300)
             self.pay(link)
-            self.sandbox.release()
+            self.standin.release()
             self.sync()
-            self.sandbox.advance(4 * 3600)
+            self.standin.advance(4 * 3600)
         self.assert_agrees()
         self.assertEqual(self.gateway.agreement_state, "green")
 
     def test_money_before_a_start_that_is_still_to_come_at_stripe_is_not_lost(self):
         self.set_stripe_ahead(hours=-5)
-        self.sandbox.create_balance_transaction(5000)
+        self.standin.create_balance_transaction(5000)
         self.sync()
-        self.sandbox.advance(60)
-        self.sandbox.create_balance_transaction(-300)
+        self.standin.advance(60)
+        self.standin.create_balance_transaction(-300)
         self.sync()
         self.assert_agrees()
         self.assertLess(
@@ -159,9 +159,9 @@ class TestClock(CheckoutHttpCommon):
         ahead = fields.Datetime.now() + timedelta(hours=5)
         with freeze_time(ahead, tick=True):
             self.sync()
-        self.sandbox.create_balance_transaction(-300)
+        self.standin.create_balance_transaction(-300)
         self.pay(self.create_link())
-        self.sandbox.release()
+        self.standin.release()
         self.sync()
         self.assert_agrees()
         self.assertLess(abs(self.gateway.clock_offset), 5)

@@ -66,7 +66,7 @@ class TestCompanies(CheckoutCommon):
 
     def pay_and_book(self, link):
         payment = self.pay(link.with_user(self.env.user))
-        self.sandbox.release()
+        self.standin.release()
         payment.gateway_id.action_sync()
         self.env.invalidate_all()
         return payment
@@ -75,8 +75,8 @@ class TestCompanies(CheckoutCommon):
         """A payment, partly refunded, disputed and paid out: a record of each model."""
         payment = self.pay_and_book(self.create_link_of(self.company))
         payment.action_refund(10)
-        self.sandbox.dispute(payment.stripe_charge_id)
-        self.sandbox.payout()
+        self.standin.dispute(payment.stripe_charge_id)
+        self.standin.payout()
         self.deliver()
         return payment
 
@@ -105,7 +105,7 @@ class TestCompanies(CheckoutCommon):
 
     def test_nothing_of_another_company_can_be_started(self):
         payment = self.pay_and_return()
-        before = self.sandbox.requests()
+        before = self.standin.requests()
         arguments = {
             "action_set_contact": [self.env.user.partner_id],
             "action_rebook": [self.other_data["default_account_revenue"]],
@@ -126,7 +126,7 @@ class TestCompanies(CheckoutCommon):
                     self.assertRaises(AccessError),
                 ):
                     getattr(stranger, name)(*arguments.get(name, []))
-        self.assertEqual(self.sandbox.requests(), before)
+        self.assertEqual(self.standin.requests(), before)
 
     def get_own_actions(self, record):
         """Our methods that anybody may call, but those that open another screen."""
@@ -284,7 +284,7 @@ class TestCompanies(CheckoutCommon):
     def test_branch_and_parent_share_one_balance(self):
         self.pay_and_book(self.create_link_of(self.branch))
         self.pay_and_book(self.create_link_of(self.company))
-        at_stripe = self.sandbox.balance()["usd"] / 100
+        at_stripe = self.standin.balance()["usd"] / 100
         companies = (self.company | self.branch).ids
         self.gateway = self.gateway.with_context(allowed_company_ids=companies)
         self.assertIn(f"{at_stripe:,.2f}", self.get_card_balance())

@@ -38,12 +38,12 @@ class TestCurrency(CheckoutCommon):
         gateway = gateway or self.gateway
         link = self.create_link(amount, currency_id=currency.id, gateway_id=gateway.id)
         payment = self.pay(link)
-        self.sandbox.release()
+        self.standin.release()
         self.receive(self.take_events(), gateway)
         return payment
 
     def test_charge_is_worth_what_stripe_settled(self):
-        self.sandbox.settings(rates={"eur": "1.0823"})
+        self.standin.settings(rates={"eur": "1.0823"})
         payment = self.pay_in(self.eur, 110)
         charge = self.get_movement(payment, "charge")
         self.assert_entry(
@@ -60,7 +60,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
 
     def test_foreign_charge_waits_for_its_balance_transaction(self):
-        self.sandbox.settings(balance_transactions="held")
+        self.standin.settings(balance_transactions="held")
         payment = self.pay(self.create_link(110, currency_id=self.eur.id))
         self.receive(self.take_events())
         self.assertEqual(payment.movement_ids.state, "to_post")
@@ -69,7 +69,7 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
 
     def test_balance_in_another_currency_than_the_books(self):
-        self.sandbox.settings(currencies=["eur"])
+        self.standin.settings(currencies=["eur"])
         gateway = self.create_gateway_in(self.eur)
         payment = self.pay_in(self.eur, 110, gateway)
         self.assert_entry(
@@ -83,7 +83,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(gateway)
 
     def test_three_currencies_in_one_charge(self):
-        self.sandbox.settings(currencies=["gbp"], rates={"eur": "1.10", "gbp": "1.25"})
+        self.standin.settings(currencies=["gbp"], rates={"eur": "1.10", "gbp": "1.25"})
         gateway = self.create_gateway_in(self.gbp)
         payment = self.pay_in(self.eur, 110, gateway)
         charge = self.get_movement(payment, "charge")
@@ -100,7 +100,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(gateway)
 
     def test_company_s_own_currency_keeps_its_price_in_a_foreign_balance(self):
-        self.sandbox.settings(currencies=["eur"], rates={"eur": "1.25"})
+        self.standin.settings(currencies=["eur"], rates={"eur": "1.25"})
         gateway = self.create_gateway_in(self.eur)
         payment = self.pay_in(self.env.company.currency_id, 110, gateway)
         liquidity = gateway.journal_id.default_account_id
@@ -114,7 +114,7 @@ class TestCurrency(CheckoutCommon):
                 (self.tax_account, 0, 10),
             ],
         )
-        self.sandbox.settings(rates={"eur": "1.30"})
+        self.standin.settings(rates={"eur": "1.30"})
         payment.action_refund(55)
         self.assert_entry(
             self.get_movement(payment, "refund"),
@@ -123,7 +123,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(gateway)
 
     def test_company_s_own_currency_is_owed_at_its_price_in_a_foreign_balance(self):
-        self.sandbox.settings(currencies=["eur"], rates={"eur": "1.25"})
+        self.standin.settings(currencies=["eur"], rates={"eur": "1.25"})
         gateway = self.create_gateway_in(self.eur)
         gateway.credit_to = "receivable"
         payment = self.pay_in(self.env.company.currency_id, 110, gateway)
@@ -137,7 +137,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(gateway)
 
     def test_half_a_cent_of_a_fee_and_of_its_tax_are_one_cent_together(self):
-        self.sandbox.settings(
+        self.standin.settings(
             currencies=["gbp"],
             rates={"gbp": "1.25"},
             fee_rate="0",
@@ -159,10 +159,10 @@ class TestCurrency(CheckoutCommon):
         )
 
     def test_stated_tax_of_a_cent_is_a_tax_in_both_currencies(self):
-        self.sandbox.settings(currencies=["jpy"], rates={"jpy": "0.0067"})
+        self.standin.settings(currencies=["jpy"], rates={"jpy": "0.0067"})
         gateway = self.create_gateway_in(self.jpy)
         gateway.fee_tax_ids = self.company_data["default_tax_purchase"]
-        self.sandbox.create_balance_transaction(-4, category="tax", currency="jpy")
+        self.standin.create_balance_transaction(-4, category="tax", currency="jpy")
         self.sync(gateway)
         fee = self.env["checkout.movement"].search([("gateway_id", "=", gateway.id)])
         tax = fee.move_id.line_ids.filtered("tax_line_id")
@@ -171,7 +171,7 @@ class TestCurrency(CheckoutCommon):
     def test_yen_and_dinars(self):
         for currency, amount in ((self.jpy, 5000), (self.kwd, 12.34)):
             with self.subTest(currency=currency.name):
-                self.sandbox.reset(settings={"currencies": [currency.name.lower()]})
+                self.standin.reset(settings={"currencies": [currency.name.lower()]})
                 gateway = self.create_gateway_in(currency)
                 payment = self.pay_in(currency, amount, gateway)
                 self.assertEqual(self.get_movement(payment, "charge").amount, amount)
@@ -182,9 +182,9 @@ class TestCurrency(CheckoutCommon):
                 self.assert_agrees(gateway)
 
     def test_refund_at_another_rate_reverses_the_sale_at_its_own(self):
-        self.sandbox.settings(rates={"eur": "1.10"})
+        self.standin.settings(rates={"eur": "1.10"})
         payment = self.pay_in(self.eur, 110)
-        self.sandbox.settings(rates={"eur": "1.20"})
+        self.standin.settings(rates={"eur": "1.20"})
         payment.action_refund()
         self.assert_entry(
             self.get_movement(payment, "refund"),
@@ -198,12 +198,12 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_failure_at_the_refunds_rate_leaves_nothing(self):
-        self.sandbox.settings(rates={"eur": "1.10"})
+        self.standin.settings(rates={"eur": "1.10"})
         payment = self.pay_in(self.eur, 110)
-        self.sandbox.settings(rates={"eur": "1.20"})
-        refund = self.sandbox.refund(payment.stripe_charge_id, 3300)
+        self.standin.settings(rates={"eur": "1.20"})
+        refund = self.standin.refund(payment.stripe_charge_id, 3300)
         self.deliver()
-        self.sandbox.change_refund(refund["id"], "fail")
+        self.standin.change_refund(refund["id"], "fail")
         self.deliver()
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         exchange = self.env.company.expense_currency_exchange_account_id
@@ -215,7 +215,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_from_a_foreign_balance_at_another_day_s_rate(self):
-        self.sandbox.settings(currencies=["eur"])
+        self.standin.settings(currencies=["eur"])
         gateway = self.create_gateway_in(self.eur)
         payment = self.pay_in(self.eur, 110, gateway)
         self.env["res.currency.rate"].create(
@@ -250,7 +250,7 @@ class TestCurrency(CheckoutCommon):
 
     def test_receivable_in_euros_meets_an_invoice_at_another_rate(self):
         self.gateway.credit_to = "receivable"
-        self.sandbox.settings(rates={"eur": "1.0823"})
+        self.standin.settings(rates={"eur": "1.0823"})
         payment = self.pay_in(self.eur, 110)
         invoice = self.bill_euros(payment.partner_id)
         account = self.company_data["default_account_receivable"]
@@ -276,7 +276,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
 
     def test_yen_and_dinars_on_a_balance_in_dollars(self):
-        self.sandbox.settings(rates={"jpy": "0.0067", "kwd": "3.2519"})
+        self.standin.settings(rates={"jpy": "0.0067", "kwd": "3.2519"})
         cases = ((self.jpy, 5000, 33.5), (self.kwd, 12.34, 40.13))
         for currency, amount, settled in cases:
             with self.subTest(currency=currency.name):
@@ -310,7 +310,7 @@ class TestCurrency(CheckoutCommon):
             link._get_amount_to_pay("10000000000", english)
 
     def test_two_gateways_of_one_account_share_the_money_by_currency(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
         euros = self.create_gateway_in(self.eur)
         euros.action_test_connection()
@@ -322,7 +322,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(euros)
 
     def test_archived_gateway_still_books_its_currency_of_the_account(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
         euros = self.create_gateway_in(self.eur)
         euros.action_test_connection()
@@ -334,7 +334,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees(euros)
 
     def test_currency_that_the_account_does_not_settle_in_is_not_booked_at_face(self):
-        self.sandbox.settings(currencies=["eur"], balance_transactions="held")
+        self.standin.settings(currencies=["eur"], balance_transactions="held")
         self.sync()
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())
@@ -345,7 +345,7 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(self.get_journal_balance(), 0)
 
     def test_settlement_in_a_currency_without_a_gateway_waits_visibly(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         payment = self.pay_in(self.eur, 110)
         charge = self.get_movement(payment, "charge")
         self.assertEqual(charge.state, "to_post")
@@ -353,16 +353,16 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(self.get_journal_balance(), 0)
 
     def test_gateway_added_later_books_what_waited_for_it(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
-        now = self.sandbox.clock()["now"]
-        self.sandbox.set_clock(now=now - 3600)
+        now = self.standin.clock()["now"]
+        self.standin.set_clock(now=now - 3600)
         self.gateway.sync_from = fields.Datetime.subtract(fields.Datetime.now(), days=1)
         payment = self.pay_in(self.eur, 110)
         self.assertEqual(payment.movement_ids.mapped("state"), ["to_post", "to_post"])
-        self.sandbox.create_charge(5000, currency="eur")
-        self.sandbox.release()
-        self.sandbox.set_clock(now=now)
+        self.standin.create_charge(5000, currency="eur")
+        self.standin.release()
+        self.standin.set_clock(now=now)
         euros = self.create_gateway_in(self.eur)
         euros.action_test_connection()
         self.sync(euros)
@@ -375,14 +375,14 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(euros.agreement_state, "green")
 
     def test_fee_on_what_another_gateway_has_not_read_yet_is_that_payments(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
         euros = self.create_gateway_in(self.eur)
         euros.action_test_connection()
         payment = self.pay(self.create_link(110, gateway_id=euros.id))
-        [told] = self.sandbox.events("charge.succeeded")
-        dispute = self.sandbox.dispute(told["data"]["object"]["id"])
-        self.sandbox.create_balance_transaction(
+        [told] = self.standin.events("charge.succeeded")
+        dispute = self.standin.dispute(told["data"]["object"]["id"])
+        self.standin.create_balance_transaction(
             -1500, source=dispute["id"], currency="usd"
         )
         for gateway in (self.gateway, euros, self.gateway):
@@ -394,10 +394,10 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
 
     def test_gateways_of_an_account_that_nobody_tested_share_its_money(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         euros = self.create_gateway_in(self.eur)
         payment = self.pay(self.create_link(110, currency_id=self.eur.id))
-        self.sandbox.release()
+        self.standin.release()
         self.sync(euros)
         self.sync()
         self.sync(euros)
@@ -407,14 +407,14 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
 
     def test_opening_leaves_other_currencies_that_wait_alone(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         self.pay_in(self.eur, 110)
         self.sync()
         self.assert_agrees()
         self.assertEqual(self.gateway.agreement_state, "green")
 
     def test_first_charge_of_an_untested_gateway_is_not_booked_at_face(self):
-        self.sandbox.settings(currencies=["eur"], balance_transactions="held")
+        self.standin.settings(currencies=["eur"], balance_transactions="held")
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())
         self.assertEqual(self.get_movement(payment, "charge").state, "to_post")
@@ -423,22 +423,22 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(self.get_journal_balance(), 0)
 
     def test_late_fee_on_what_another_gateway_has_not_read_yet_is_not_forgotten(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         euros = self.create_gateway_in(self.eur)
         for gateway in (self.gateway, euros):
             gateway.action_test_connection()
         payment = self.pay(self.create_link(110, gateway_id=euros.id))
-        self.sandbox.release()
-        [charge] = self.sandbox.events("charge.succeeded")
-        dispute = self.sandbox.dispute(charge["data"]["object"]["id"])
-        self.sandbox.create_balance_transaction(-1500, source=dispute["id"])
+        self.standin.release()
+        [charge] = self.standin.events("charge.succeeded")
+        dispute = self.standin.dispute(charge["data"]["object"]["id"])
+        self.standin.create_balance_transaction(-1500, source=dispute["id"])
         with freeze_time(fields.Datetime.now() + timedelta(hours=9)):
             self.sync()
         self.assertEqual(payment.state, "disputed")
         self.assert_agrees()
 
     def test_settlement_currencies_are_known_before_the_first_payment(self):
-        self.sandbox.settings(currencies=["eur"], balance_transactions="held")
+        self.standin.settings(currencies=["eur"], balance_transactions="held")
         self.gateway.action_test_connection()
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())
@@ -475,7 +475,7 @@ class TestFeeTax(CheckoutCommon):
             {"name": "VAT on fees", "amount": 19}
         )
         self.gateway.fee_tax_ids = tax
-        self.sandbox.settings(fee_tax_rate="0.19")
+        self.standin.settings(fee_tax_rate="0.19")
         self.assertEqual(
             self.get_fee_items(),
             {
@@ -501,7 +501,7 @@ class TestFeeTax(CheckoutCommon):
         self.assertTrue(all(item.partner_id for item in own))
 
     def test_tax_without_a_configured_tax_is_expense(self):
-        self.sandbox.settings(fee_tax_rate="0.19")
+        self.standin.settings(fee_tax_rate="0.19")
         items = self.get_fee_items()
         self.assertEqual(items[self.gateway.fee_account_id, False], 4.15)
 

@@ -13,12 +13,12 @@ class TestDates(CheckoutCommon):
     def at(self, *moment):
         """Have Stripe's clock stand still at a moment of UTC."""
         now = int(datetime(*moment, tzinfo=timezone.utc).timestamp())
-        self.sandbox.reset(clock={"now": now, "frozen": True})
+        self.standin.reset(clock={"now": now, "frozen": True})
         self.gateway.sync_from = datetime(*moment) - timedelta(days=30)
 
     def go_to(self, *moment):
         now = int(datetime(*moment, tzinfo=timezone.utc).timestamp())
-        self.sandbox.set_clock(now=now, frozen=True)
+        self.standin.set_clock(now=now, frozen=True)
 
     def pay_at(self, *moment, **vals):
         self.at(*moment)
@@ -83,10 +83,10 @@ class TestDates(CheckoutCommon):
 
     def test_charge_of_other_software_is_of_the_day_it_was_made(self):
         self.at(2026, 3, 10, 12)
-        self.sandbox.settings(balance_transactions="held")
-        self.sandbox.create_charge(5000)
+        self.standin.settings(balance_transactions="held")
+        self.standin.create_charge(5000)
         self.go_to(2026, 3, 12, 12)
-        self.sandbox.release()
+        self.standin.release()
         self.sync()
         movements = self.env["checkout.movement"].search([("is_foreign", "=", True)])
         dates = {movement.kind: movement.move_id.date for movement in movements}
@@ -152,12 +152,12 @@ class TestDates(CheckoutCommon):
 
     def test_lost_dispute_and_payout_in_a_closed_period(self):
         payment = self.pay_at(2026, 3, 10, 12)
-        dispute = self.sandbox.dispute(payment.stripe_charge_id)
+        dispute = self.standin.dispute(payment.stripe_charge_id)
         self.deliver()
         self.env.company.hard_lock_date = date(2026, 3, 31)
         self.pay_then(2026, 3, 10, 12)
-        self.sandbox.change_dispute(dispute["id"], "lose")
-        payout = self.sandbox.payout("usd", pending_too=True)
+        self.standin.change_dispute(dispute["id"], "lose")
+        payout = self.standin.payout("usd", pending_too=True)
         self.deliver()
         loss = self.get_movement(payment, "dispute_loss")
         self.assert_shifted(loss, date(2026, 3, 10), date(2026, 4, 1))

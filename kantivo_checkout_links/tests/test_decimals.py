@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.exceptions import AccessError, RedirectWarning, UserError, ValidationError
 from odoo.tests import new_test_user
 
-from stripe_sandbox.money import SUPPORTED  # noqa: E402
+from stripe_standin.money import SUPPORTED  # noqa: E402
 
 from ..money import from_minor
 from .common import CheckoutCommon
@@ -35,7 +35,7 @@ class TestCoarseBalance(DecimalsCommon):
     def setUp(self):
         super().setUp()
         self.huf = self.setup_coarse_currency("HUF", 1, 360)
-        self.sandbox.settings(
+        self.standin.settings(
             currencies=["huf"], fee_rate="0", fee_fixed={"huf": 36550}
         )
         self.gateway.active = False
@@ -49,7 +49,7 @@ class TestCoarseBalance(DecimalsCommon):
             9000, currency_id=self.huf.id, gateway_id=self.forints.id
         )
         payment = self.pay(link)
-        self.sandbox.release()
+        self.standin.release()
         self.receive(self.take_events(), self.forints)
         return payment
 
@@ -82,7 +82,7 @@ class TestCoarseBalance(DecimalsCommon):
         self.change_rounding_in_the_database(1)
         self.assertEqual(self.check(), "green")
         self.forints.sudo().transactions_read_to += timedelta(days=1)
-        self.sandbox.create_balance_transaction(-40, currency="huf")
+        self.standin.create_balance_transaction(-40, currency="huf")
         self.assertEqual(self.check(), "amber")
         self.assertEqual(self.forints.agreement_waiting, -0.4)
         self.assertEqual(self.forints.agreement_difference, 0)
@@ -234,7 +234,7 @@ class TestCoarsePrice(DecimalsCommon):
         typed = link._get_amount_to_pay("10.03", self.english)
         payment = self.pay(link, typed)
         self.deliver()
-        [session] = self.sandbox.requests("POST /v1/checkout/sessions")[-1:]
+        [session] = self.standin.requests("POST /v1/checkout/sessions")[-1:]
         charged = session["params"]["line_items"]["0"]["price_data"]["unit_amount"]
         self.assertEqual((int(charged), payment.amount), (1003, 10.03))
         sale = self.get_movement(payment, "charge").move_id.line_ids.filtered("credit")
@@ -242,7 +242,7 @@ class TestCoarsePrice(DecimalsCommon):
 
     def test_finer_refund_at_stripe_waits_and_is_posted_exactly(self):
         payment = self.pay_francs()
-        self.sandbox.refund(payment.stripe_charge_id, 333)
+        self.standin.refund(payment.stripe_charge_id, 333)
         self.deliver()
         refund = self.get_movement(payment, "refund")
         self.assertEqual((refund.state, refund.source_amount), ("to_post", -3.33))
@@ -263,7 +263,7 @@ class TestCoarsePrice(DecimalsCommon):
         payment = self.pay_francs()
         with self.assertRaisesRegex(UserError, "Odoo rounds CHF to 0.05"):
             self.refund_by_wizard(payment, 3.33)
-        self.assertEqual(self.sandbox.requests("POST /v1/refunds"), [])
+        self.assertEqual(self.standin.requests("POST /v1/refunds"), [])
         self.refund_by_wizard(payment, 3.35)
         self.assertEqual(payment.amount_refunded, 3.35)
         self.chf.action_use_stripe_decimals()
@@ -279,7 +279,7 @@ class TestCoarsePrice(DecimalsCommon):
 
     def test_what_is_left_can_be_refunded_whatever_it_is(self):
         payment = self.pay_francs()
-        self.sandbox.refund(payment.stripe_charge_id, 333)
+        self.standin.refund(payment.stripe_charge_id, 333)
         self.deliver()
         payment.action_refund()
         self.assertEqual((payment.state, payment.amount_refunded), ("refunded", 10))

@@ -15,13 +15,13 @@ class TestDispute(CheckoutCommon):
         self.assertEqual(self.payment.state, "paid")
 
     def dispute(self, **how):
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, **how)
+        dispute = self.standin.dispute(self.payment.stripe_charge_id, **how)
         self.deliver()
         return dispute["id"]
 
     def act(self, dispute_id, *actions, **how):
         for action in actions:
-            self.sandbox.change_dispute(dispute_id, action, **how)
+            self.standin.change_dispute(dispute_id, action, **how)
         self.deliver()
 
     def get_withheld_balance(self):
@@ -99,7 +99,7 @@ class TestDispute(CheckoutCommon):
 
     def test_fee_for_countering_is_one_more_dispute_fee(self):
         dispute_id = self.dispute()
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -1500, type="stripe_fee", category="fee", source=dispute_id
         )
         self.sync()
@@ -112,7 +112,7 @@ class TestDispute(CheckoutCommon):
 
     def test_other_adjustment_of_a_dispute_is_for_review(self):
         dispute_id = self.dispute()
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -37, type="adjustment", category="other_adjustment", source=dispute_id
         )
         self.sync()
@@ -166,9 +166,9 @@ class TestDispute(CheckoutCommon):
 
     def test_loss_is_dated_when_it_was_decided(self):
         dispute_id = self.dispute()
-        self.sandbox.advance(40 * 3600)
-        self.sandbox.change_dispute(dispute_id, "lose")
-        closed = self.sandbox.events("charge.dispute.closed")[-1]["created"]
+        self.standin.advance(40 * 3600)
+        self.standin.change_dispute(dispute_id, "lose")
+        closed = self.standin.events("charge.dispute.closed")[-1]["created"]
         self.deliver()
         loss = self.get_movement(self.payment, "dispute_loss")
         self.assertEqual(loss.occurred_at, datetime.utcfromtimestamp(closed))
@@ -189,18 +189,18 @@ class TestDispute(CheckoutCommon):
         self.assertEqual(self.get_withheld_balance(), 110)
 
     def test_events_in_reverse_order_lead_to_the_same(self):
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id)
-        self.sandbox.change_dispute(dispute["id"], "win")
+        dispute = self.standin.dispute(self.payment.stripe_charge_id)
+        self.standin.change_dispute(dispute["id"], "win")
         for event in reversed(self.take_events()):
             self.receive([event])
         self.assertEqual(self.payment.state, "paid")
         self.assert_withheld_is_settled()
 
     def test_dispute_is_found_by_the_sync(self):
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id)
+        dispute = self.standin.dispute(self.payment.stripe_charge_id)
         self.sync()
         self.assertEqual(self.payment.state, "disputed")
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.standin.change_dispute(dispute["id"], "lose")
         self.sync()
         self.assertEqual(self.payment.dispute_status, "lost")
         self.assert_withheld_is_settled()

@@ -24,18 +24,18 @@ class DisputeCommon(CheckoutCommon):
         return payment
 
     def hear(self, gateway=None):
-        self.sandbox.release()
+        self.standin.release()
         self.receive(self.take_events(), gateway)
 
     def dispute(self, payment, **how):
-        dispute = self.sandbox.dispute(payment.stripe_charge_id, **how)
+        dispute = self.standin.dispute(payment.stripe_charge_id, **how)
         self.hear(payment.gateway_id)
         return payment.dispute_ids.filtered(lambda d: d.stripe_id == dispute["id"])
 
     def act(self, dispute, *actions, **how):
         """Things that the bank does, each of which we are told."""
         for action in actions:
-            self.sandbox.change_dispute(dispute.stripe_id, action, **how)
+            self.standin.change_dispute(dispute.stripe_id, action, **how)
             self.hear(dispute.gateway_id)
 
     def get_lines(self, payment, account):
@@ -114,9 +114,9 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_lost_and_won_before_we_heard_of_either(self):
         payment = self.pay_and_book()
-        made = self.sandbox.dispute(payment.stripe_charge_id)
+        made = self.standin.dispute(payment.stripe_charge_id)
         for action in ("lose", "win"):
-            self.sandbox.change_dispute(made["id"], action)
+            self.standin.change_dispute(made["id"], action)
         self.sync()
         self.assertEqual(payment.state, "paid")
         self.assertNotIn("dispute_loss", payment.movement_ids.mapped("kind"))
@@ -394,7 +394,7 @@ class TestDisputeOutcome(DisputeCommon):
         invoice = self.invoice(payment, 100, self.create_cash_basis_tax())
         self.match(payment, invoice)
         dispute = self.dispute(payment)
-        self.sandbox.advance(40 * 24 * 3600)
+        self.standin.advance(40 * 24 * 3600)
         self.act(dispute, "lose")
         self.assertEqual(invoice.amount_residual, 120)
         paid = self.env["account.move"].search(
@@ -464,13 +464,13 @@ class TestForeignDispute(DisputeCommon):
         return round(sum(gains.mapped("balance")), 2)
 
     def pay_euros(self, rate="1.10"):
-        self.sandbox.settings(rates={"eur": rate})
+        self.standin.settings(rates={"eur": rate})
         return self.pay_and_book(110, currency_id=self.eur.id)
 
     def test_lost_dispute_takes_the_sale_back_at_the_charges_rate(self):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_euros("1.10")
-        self.sandbox.settings(rates={"eur": "1.20"})
+        self.standin.settings(rates={"eur": "1.20"})
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         loss = self.get_movement(payment, "dispute_loss")
@@ -519,8 +519,8 @@ class TestForeignDispute(DisputeCommon):
     def test_money_taken_again_before_we_heard_that_it_came_back(self):
         payment = self.pay_euros("1.10")
         dispute = self.dispute(payment)
-        self.sandbox.change_dispute(dispute.stripe_id, "win", amount=12000)
-        self.sandbox.change_dispute(dispute.stripe_id, "withdraw_again")
+        self.standin.change_dispute(dispute.stripe_id, "win", amount=12000)
+        self.standin.change_dispute(dispute.stripe_id, "withdraw_again")
         self.hear()
         self.assertEqual(self.get_balance(payment, self.withheld), 121)
         self.assertEqual(self.get_exchange(payment), 1)
@@ -542,7 +542,7 @@ class TestForeignDispute(DisputeCommon):
                 self.assert_settled(payment)
 
     def test_lost_dispute_of_a_sibling_s_money(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         journal = self.env["account.journal"].create(
             {
                 "name": "Stripe EUR",
@@ -570,7 +570,7 @@ class TestForeignDispute(DisputeCommon):
         self.assert_agrees(euros)
 
     def test_journal_in_another_currency_than_the_books(self):
-        self.sandbox.settings(currencies=["eur"])
+        self.standin.settings(currencies=["eur"])
         journal = self.env["account.journal"].create(
             {
                 "name": "Stripe EUR",

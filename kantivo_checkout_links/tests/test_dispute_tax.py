@@ -302,7 +302,7 @@ class TestDisputeTax(DisputeTaxCommon):
         for way in WAYS:
             with self.subTest(way=way):
                 payment = self.pay_and_book(99.99)
-                self.sandbox.refund(payment.stripe_charge_id, 6666)
+                self.standin.refund(payment.stripe_charge_id, 6666)
                 refunded = self.take_events()
                 self.lose(payment, way, amount=3333)
                 self.assertFalse(payment.refund_ids)
@@ -394,9 +394,9 @@ class TestDisputeTax(DisputeTaxCommon):
 
     def pay_euros(self):
         self.eur = self.setup_other_currency("EUR", rates=[("2016-01-01", 1 / 1.1)])
-        self.sandbox.settings(rates={"eur": "1.10"})
+        self.standin.settings(rates={"eur": "1.10"})
         payment = self.pay_and_book(119, currency_id=self.eur.id)
-        self.sandbox.settings(rates={"eur": "1.20"})
+        self.standin.settings(rates={"eur": "1.20"})
         return payment
 
     def get_exchange(self, payment):
@@ -431,7 +431,7 @@ class TestDisputeTax(DisputeTaxCommon):
                 self.assert_left(payment, loss=0, tax=-10.45, income=-55)
 
     def test_balance_in_another_currency_than_the_books(self):
-        self.sandbox.settings(currencies=["eur"])
+        self.standin.settings(currencies=["eur"])
         eur = self.setup_other_currency("EUR", rates=[("2016-01-01", 1 / 1.1)])
         journal = self.env["account.journal"].create(
             {"name": "EUR", "type": "bank", "code": "STEU", "currency_id": eur.id}
@@ -518,7 +518,7 @@ class TestWonInPart(DisputeTaxCommon):
     def test_won_before_any_money_is_back_is_no_loss_yet(self):
         payment = self.pay_and_book(110)
         dispute = self.dispute(payment)
-        self.sandbox.change_dispute(dispute.stripe_id, "close_as_won")
+        self.standin.change_dispute(dispute.stripe_id, "close_as_won")
         self.hear()
         self.assertEqual(dispute.state, "won")
         self.assertFalse(self.get_loss(payment))

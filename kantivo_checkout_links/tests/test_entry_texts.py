@@ -21,8 +21,8 @@ class TestNumbers(CheckoutCommon):
         link = self.create_link(110)
         before = self.get_next_number()
         opened = [self.begin(link) for _times in range(3)]
-        self.sandbox.expire(opened[0].stripe_checkout_session_id)
-        self.sandbox.pay(opened[1].stripe_checkout_session_id)
+        self.standin.expire(opened[0].stripe_checkout_session_id)
+        self.standin.pay(opened[1].stripe_checkout_session_id)
         self.deliver()
         paid_later = self.pay(link)
         self.deliver()
@@ -37,7 +37,7 @@ class TestNumbers(CheckoutCommon):
         self.receive(self.take_events())
         number = payment.name
         self.assertTrue(number)
-        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.standin.settle_debit(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual((payment.state, payment.name), ("paid", number))
 
@@ -46,7 +46,7 @@ class TestNumbers(CheckoutCommon):
         self.deliver()
         number = payment.name
         payment.action_refund(33)
-        self.sandbox.dispute(payment.stripe_charge_id, amount=2000)
+        self.standin.dispute(payment.stripe_charge_id, amount=2000)
         self.deliver()
         self.sync()
         self.assertEqual(payment.name, number)
@@ -69,7 +69,7 @@ class TestNumbers(CheckoutCommon):
         link = self.create_link(110)
         payment = self.begin(link)
         self.assertEqual(payment.display_name, "Open checkout")
-        self.sandbox.expire(payment.stripe_checkout_session_id)
+        self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.display_name, "Expired checkout")
         paid = self.pay(link)
@@ -78,7 +78,7 @@ class TestNumbers(CheckoutCommon):
 
     def test_stripe_reads_the_title_and_no_number_that_may_never_be(self):
         payment = self.pay(self.create_link(110))
-        [request] = self.sandbox.requests("POST /v1/checkout/sessions")
+        [request] = self.standin.requests("POST /v1/checkout/sessions")
         intent = request["params"]["payment_intent_data"]
         self.assertEqual(intent["description"], "Summer course")
         self.deliver()
@@ -98,7 +98,7 @@ class TestReferences(CheckoutCommon):
         self.assertEqual(len(payment.move_ids), 3)
 
     def test_reference_is_the_same_however_late_stripe_settles(self):
-        self.sandbox.settings(balance_transactions="held")
+        self.standin.settings(balance_transactions="held")
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())
         ref = f"{payment.name} · Summer course"
@@ -128,13 +128,13 @@ class TestReferences(CheckoutCommon):
     def test_what_is_no_payment_is_named_by_its_kind(self):
         self.pay(self.create_link(110))
         self.deliver()
-        self.sandbox.payout("usd", pending_too=True)
+        self.standin.payout("usd", pending_too=True)
         self.deliver()
         payout = self.env["checkout.movement"].search([("kind", "=", "payout")])
         self.assertEqual(payout.move_id.ref, "Payout")
 
     def test_texts_never_change_after_posting(self):
-        self.sandbox.settings(balance_transactions="held")
+        self.standin.settings(balance_transactions="held")
         self.gateway.partner_policy = "match"
         payment = self.pay(self.create_link(110), email="late@example.com")
         self.receive(self.take_events())
@@ -145,7 +145,7 @@ class TestReferences(CheckoutCommon):
         partner.name = "Renamed"
         self.deliver()
         payment.action_refund(33)
-        self.sandbox.payout("usd", pending_too=True)
+        self.standin.payout("usd", pending_too=True)
         self.deliver()
         self.sync()
         after = self.read_texts(payment)
@@ -183,7 +183,7 @@ class TestStripeIds(CheckoutCommon):
         self.deliver()
         payment.action_refund(33)
         self.deliver()
-        payout = self.sandbox.payout("usd", pending_too=True)
+        payout = self.standin.payout("usd", pending_too=True)
         self.deliver()
         return payment, payout["id"]
 
@@ -205,8 +205,8 @@ class TestStripeIds(CheckoutCommon):
         _payment, payout_id = self.pay_and_pay_out()
         movement = self.env["checkout.movement"].search([("kind", "=", "payout")])
         self.assertEqual(self.read_ids(movement)[3], False)  # the bank hasn't said it
-        self.sandbox.change_payout(payout_id, "send")
-        self.sandbox.change_payout(payout_id, "pay")
+        self.standin.change_payout(payout_id, "send")
+        self.standin.change_payout(payout_id, "pay")
         self.deliver()
         row = self.env["checkout.payout"].search([("stripe_id", "=", payout_id)])
         self.assertTrue(row.trace_id)
@@ -218,7 +218,7 @@ class TestStripeIds(CheckoutCommon):
 
     def test_ids_reach_hashed_entries_and_the_hash_stays_whole(self):
         self.gateway.journal_id.restrict_mode_hash_table = True
-        self.sandbox.settings(balance_transactions="held")
+        self.standin.settings(balance_transactions="held")
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())
         movement = self.get_movement(payment, "charge")
@@ -227,7 +227,7 @@ class TestStripeIds(CheckoutCommon):
             self.read_ids(movement), [payment.stripe_charge_id, False, False, False]
         )
         self.deliver()
-        payout = self.sandbox.payout("usd", pending_too=True)
+        payout = self.standin.payout("usd", pending_too=True)
         self.deliver()
         transaction_id = movement.balance_transaction_id
         self.assertEqual(

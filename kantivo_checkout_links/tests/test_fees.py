@@ -49,7 +49,7 @@ class TestFeeAnalytics(CheckoutCommon):
 
     def test_dispute_fee_carries_it_too(self):
         payment = self.pay_fee().payment_id
-        self.sandbox.dispute(payment.stripe_charge_id)
+        self.standin.dispute(payment.stripe_charge_id)
         self.deliver()
         fee = self.get_movement(payment, "dispute_fee")
         found = self.get_distributions(fee)[self.gateway.fee_account_id]
@@ -62,7 +62,7 @@ class TestFeeVendor(CheckoutCommon):
     def pay_and_dispute(self):
         payment = self.pay(self.create_link(110), name="Ada", email="ada@example.com")
         self.deliver()
-        self.sandbox.dispute(payment.stripe_charge_id)
+        self.standin.dispute(payment.stripe_charge_id)
         self.deliver()
         self.assertEqual(payment.partner_id.name, "Ada")
         return [self.get_movement(payment, kind) for kind in ("fee", "dispute_fee")]

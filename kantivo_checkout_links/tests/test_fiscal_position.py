@@ -117,7 +117,7 @@ class TestFiscalPosition(FiscalPositionCommon):
         self.gateway.income_account_id = self.company_data["default_account_revenue"]
         payment = self.begin(link)
         link.income_account_id = self.gateway.income_account_id
-        self.sandbox.pay(payment.stripe_checkout_session_id, email=self.swiss.email)
+        self.standin.pay(payment.stripe_checkout_session_id, email=self.swiss.email)
         self.deliver()
         self.assertEqual(self.get_sale(payment).account_id, self.export_income)
 
@@ -167,8 +167,8 @@ class TestFiscalPosition(FiscalPositionCommon):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_from_abroad()
         payment.action_refund(19)
-        dispute = self.sandbox.dispute(payment.stripe_charge_id, amount=10000)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(payment.stripe_charge_id, amount=10000)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         for kind in ("refund", "dispute_loss"):
             movement = self.get_movement(payment, kind)
@@ -297,7 +297,7 @@ class TestUnmappedTaxes(FiscalPositionCommon):
         link = self.create_link(119, map_taxes=False)
         payment = self.begin(link)
         link.map_taxes = True
-        self.sandbox.pay(payment.stripe_checkout_session_id, email=self.swiss.email)
+        self.standin.pay(payment.stripe_checkout_session_id, email=self.swiss.email)
         self.deliver()
         self.assertFalse(payment.map_taxes)
         self.assertEqual(self.get_sale(payment).tax_ids, self.vat)

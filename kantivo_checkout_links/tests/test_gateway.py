@@ -15,7 +15,7 @@ class TestGateway(CheckoutCommon):
 
     def restrict(self, *denied):
         """Give the gateway a restricted key that lacks some permissions."""
-        self.sandbox.reset(keys={RESTRICTED_KEY: {"denied": list(denied)}})
+        self.standin.reset(keys={RESTRICTED_KEY: {"denied": list(denied)}})
         self.gateway.secret_key = RESTRICTED_KEY
 
     def get_findings(self):
@@ -49,7 +49,7 @@ class TestGateway(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER)
     def test_stripe_out_of_reach_is_no_verdict_on_the_key(self):
-        self.sandbox.api_fault("status", "GET /v1/account", status=500, times=9)
+        self.standin.api_fault("status", "GET /v1/account", status=500, times=9)
         self.assertNotIn("doesn't accept the key", self.get_findings())
         self.assertEqual(self.gateway.connection_state, "failed")
 
@@ -59,7 +59,7 @@ class TestGateway(CheckoutCommon):
         self.assertEqual(self.gateway.connection_state, "connected")
 
     def test_each_permission_is_missed_by_name_and_purpose(self):
-        sandbox_names = {
+        standin_names = {
             "checkout.sessions": "rak_checkout_session_write",
             "payment_intents": "rak_payment_intent_read",
             "charges": "rak_charge_read",
@@ -73,7 +73,7 @@ class TestGateway(CheckoutCommon):
         }
         for permission in PERMISSIONS:
             with self.subTest(permission=permission.title):
-                self.restrict(sandbox_names[permission.resource])
+                self.restrict(standin_names[permission.resource])
                 message = self.get_findings()
                 self.assertIn(f"“{permission.title}”", message)
                 self.assertIn(str(permission.purpose), message)
@@ -84,17 +84,17 @@ class TestGateway(CheckoutCommon):
     def test_probing_permissions_makes_nothing_at_stripe(self):
         self.restrict()
         self.get_findings()
-        posts = [r for r in self.sandbox.requests() if r["method"] == "POST"]
+        posts = [r for r in self.standin.requests() if r["method"] == "POST"]
         self.assertEqual(len(posts), 3)
         self.assertEqual({request["status"] for request in posts}, {400})
-        self.assertFalse(self.sandbox.events())
+        self.assertFalse(self.standin.events())
 
     def test_probing_permissions_reads_one_row_each(self):
         self.restrict()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         self.get_findings()
         for resource in [p.resource for p in PERMISSIONS if p.operation == "list"]:
-            [request] = self.sandbox.requests(f"GET /v1/{resource}")
+            [request] = self.standin.requests(f"GET /v1/{resource}")
             self.assertEqual(request["params"], {"limit": "1"}, resource)
 
     def test_account_that_a_key_may_not_read_is_learnt_and_no_failure(self):
@@ -106,7 +106,7 @@ class TestGateway(CheckoutCommon):
         self.assertEqual(self.gateway.stripe_account_id, account)
 
     def test_journal_in_a_currency_that_stripe_does_not_settle_in_is_told(self):
-        self.sandbox.settings(currencies=["eur", "gbp"])
+        self.standin.settings(currencies=["eur", "gbp"])
         self.assertIn("Choose a journal in EUR, GBP.", self.get_findings())
 
     def test_webhook_that_stripe_switched_off_or_that_tells_too_little_is_told(self):
@@ -193,7 +193,7 @@ class TestGateway(CheckoutCommon):
 
     def test_key_that_may_not_read_sessions_is_taken_on_trust(self):
         denied = {"denied": ["rak_checkout_session_read"]}
-        self.sandbox.configure(keys={"rk_test_at_other": denied})
+        self.standin.configure(keys={"rk_test_at_other": denied})
         self.begin(self.create_link())
         self.gateway.secret_key = "rk_test_at_other"
         self.assertEqual(self.gateway.sudo().secret_key_value, "rk_test_at_other")
@@ -207,7 +207,7 @@ class TestGateway(CheckoutCommon):
     def test_new_key_waits_for_stripe_to_answer_whose_it_is(self):
         self.begin(self.create_link())
         path = "GET /v1/checkout/sessions"
-        self.sandbox.api_fault("status", path, status=500, times=9)
+        self.standin.api_fault("status", path, status=500, times=9)
         with self.assertRaises(UserError) as caught:
             self.gateway.secret_key = "sk_test_rolled"
         self.assertNotIn("another Stripe account", str(caught.exception))
@@ -257,8 +257,8 @@ class TestGateway(CheckoutCommon):
         old.active = False
         new = self.create_gateway(name="Successor", secret_key=key)
         self.pay(self.create_link(110, gateway_id=new.id))
-        self.sandbox.release()
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.release()
+        self.standin.create_balance_transaction(-500)
         self.env["checkout.sync"]._cron_sync()
         self.env.invalidate_all()
         movements = self.env["checkout.movement"].search([])

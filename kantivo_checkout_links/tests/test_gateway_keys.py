@@ -275,7 +275,7 @@ class TestGatewayKeys(KeysCommon):
     def test_neutralized_database_reaches_no_stripe(self):
         payment = self.begin(self.link)
         self.neutralize()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         for attempt in (
             lambda: payment.action_refund(1),
             self.gateway.action_sync,
@@ -287,7 +287,7 @@ class TestGatewayKeys(KeysCommon):
         self.gateway.action_test_connection()
         self.assertEqual(self.gateway.connection_state, "failed")
         self.assertIn("no secret key", self.gateway.connection_message)
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
 
 
 class TestGatewayKeysOverHttp(KeysCommon, CheckoutHttpCommon):
@@ -347,7 +347,7 @@ class TestGatewayKeysOverHttp(KeysCommon, CheckoutHttpCommon):
         answer = self.url_open(address, data={"nonce": nonce.partition('"')[0]})
         self.assertEqual(answer.status_code, 503)
         self.assertIn("Nothing was charged", answer.text)
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
 
     def test_neutralized_database_takes_no_delivery(self):
         address = f"/checkout/webhook/{self.gateway.sudo().webhook_token}"

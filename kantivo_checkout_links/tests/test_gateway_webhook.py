@@ -71,7 +71,7 @@ class TestGatewayWebhook(CheckoutCommon):
     def test_old_secret_stays_good_until_the_old_endpoint_is_gone(self):
         self.gateway.action_create_webhook()
         old_secret = self.get_secrets()[0]
-        self.sandbox.api_fault(
+        self.standin.api_fault(
             "status", "DELETE /v1/webhook_endpoints", status=500, times=9
         )
         try:  # assertRaises would roll back what is committed outside of tests
@@ -83,7 +83,7 @@ class TestGatewayWebhook(CheckoutCommon):
         self.assertEqual(self.get_secrets(), [new_secret, old_secret, "whsec_test"])
 
     def test_key_without_the_permission_is_told(self):
-        self.sandbox.reset(keys={"rk_test_kit": {"denied": ["rak_webhook_write"]}})
+        self.standin.reset(keys={"rk_test_kit": {"denied": ["rak_webhook_write"]}})
         self.gateway.secret_key = "rk_test_kit"
         with self.assertRaisesRegex(UserError, "lacks a permission"):
             self.gateway.action_create_webhook()
@@ -111,7 +111,7 @@ class TestGatewayWebhook(CheckoutCommon):
                 for reason in reasons:
                     self.assertIn(reason, str(caught.exception))
                 self.assertEqual(str(caught.exception).count("•"), len(reasons))
-        self.assertFalse(self.sandbox.requests("POST /v1/webhook_endpoints"))
+        self.assertFalse(self.standin.requests("POST /v1/webhook_endpoints"))
 
     def test_public_addresses_are_taken(self):
         for url in ("https://shop.example.com:8443", "https://93.184.216.34"):

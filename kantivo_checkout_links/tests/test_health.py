@@ -12,18 +12,18 @@ class TestHealth(CheckoutCommon):
 
     def pay_and_take(self):
         payment = self.pay(self.create_link(110))
-        self.sandbox.release()
+        self.standin.release()
         return payment, self.take_events()
 
     def fail_events(self):
         """Have events fail for good, as after a day of trouble."""
         _payment, events = self.pay_and_take()
-        self.sandbox.api_fault("status", "GET /v1/checkout", status=500, times=999)
+        self.standin.api_fault("status", "GET /v1/checkout", status=500, times=999)
         with mute_logger(CLIENT_LOGGER):
             self.receive(events)
         rows = self.env["checkout.event"].search([("state", "=", "pending")])
         rows.sudo().write({"state": "failed"})  # as after the last try
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
         return rows
 
     def get_health(self):
@@ -64,14 +64,14 @@ class TestHealth(CheckoutCommon):
 
     def test_waiting_events_are_counted(self):
         _payment, events = self.pay_and_take()
-        self.sandbox.api_fault("status", "GET /v1/checkout", status=500, times=999)
+        self.standin.api_fault("status", "GET /v1/checkout", status=500, times=999)
         with mute_logger(CLIENT_LOGGER):
             self.receive(events)
         self.env.invalidate_all()
         waiting = self.env["checkout.event"].search_count([("state", "=", "pending")])
         self.assertTrue(waiting)
         self.assertEqual(self.gateway.events_waiting, waiting)
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
 
     def test_responsible_user_is_told_once_until_it_is_mended(self):
         self.fail_events()
@@ -147,21 +147,21 @@ class TestHealth(CheckoutCommon):
         self.assertEqual(self.get_health(), "bad")
 
     def test_sync_that_fails_says_why(self):
-        self.sandbox.api_fault("status", "GET /v1", status=500, times=999)
+        self.standin.api_fault("status", "GET /v1", status=500, times=999)
         with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
             self.env["checkout.sync"]._cron_sync()
         self.assertEqual(self.get_health(), "bad")
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
         self.sync()
         self.assertEqual(self.get_health(), "good")
 
     def test_key_that_stripe_takes_no_more_is_told_once_until_it_is_mended(self):
-        self.sandbox.api_fault("status", "GET /v1", status=401, times=999)
+        self.standin.api_fault("status", "GET /v1", status=401, times=999)
         with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
             for _sync in range(3):
                 self.env["checkout.sync"]._cron_sync()
         self.assertEqual(len(self.gateway._get_health_activities()), 1)
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
         self.sync()
         self.assertFalse(self.gateway._get_health_activities())
 
@@ -169,7 +169,7 @@ class TestHealth(CheckoutCommon):
         gone = new_test_user(self.env, "gone", groups="account.group_account_manager")
         self.gateway.user_id = gone
         gone.active = False
-        self.sandbox.api_fault("status", "GET /v1", status=401, times=999)
+        self.standin.api_fault("status", "GET /v1", status=401, times=999)
         with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
             self.env["checkout.sync"]._cron_sync()
         told = self.gateway._get_health_activities().user_id

@@ -25,7 +25,7 @@ class TestInbox(CheckoutCommon):
 
     def test_five_deliveries_of_an_event_book_once(self):
         payment = self.pay(self.create_link())
-        self.sandbox.release()
+        self.standin.release()
         events = self.take_events()
         for _delivery in range(5):
             self.receive(events)
@@ -33,14 +33,14 @@ class TestInbox(CheckoutCommon):
 
     def test_events_in_reverse_order_book_once(self):
         payment = self.pay(self.create_link())
-        self.sandbox.release()
+        self.standin.release()
         for event in reversed(self.take_events()):
             self.receive([event])
         self.assert_booked_once(payment)
 
     def test_sync_books_what_no_webhook_told(self):
         payment = self.pay(self.create_link())
-        self.sandbox.release()
+        self.standin.release()
         self.gateway.action_sync()
         self.env.invalidate_all()
         self.assert_booked_once(payment)
@@ -53,8 +53,8 @@ class TestInbox(CheckoutCommon):
         self.assert_booked_once(payment)
 
     def test_event_of_another_database_is_ignored_without_payload(self):
-        self.sandbox.create_charge(5000)
-        self.sandbox.release()
+        self.standin.create_charge(5000)
+        self.standin.release()
         self.receive(self.take_events())
         events = self.env["checkout.event"].search([])
         self.assertTrue(events)
@@ -74,14 +74,14 @@ class TestInbox(CheckoutCommon):
     def test_object_is_read_again_after_its_contents_were_forgotten(self):
         payment = self.pay(self.create_link())
         self.deliver()
-        dispute = self.sandbox.dispute(payment.stripe_charge_id)
+        dispute = self.standin.dispute(payment.stripe_charge_id)
         self.sync()
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        self.standin.change_dispute(dispute["id"], "lose")
         self.sync()
         events = self.env["checkout.event"].sudo().search([])
         events.write({"received_at": fields.Datetime.now() - timedelta(days=91)})
         events._gc_contents()
-        self.sandbox.create_balance_transaction(-1500, source=dispute["id"])
+        self.standin.create_balance_transaction(-1500, source=dispute["id"])
         self.sync()
         self.assert_agrees()
 
@@ -110,8 +110,8 @@ class TestInbox(CheckoutCommon):
         self.gateway.action_test_connection()
         self.pay(self.create_link())
         self.deliver()
-        payout = {**self.sandbox.payout(), "id": "po_of_another"}
-        event = self.sandbox.events("payout.created")[-1]
+        payout = {**self.standin.payout(), "id": "po_of_another"}
+        event = self.standin.events("payout.created")[-1]
         with mute_logger(CLIENT_LOGGER):
             self.receive(
                 [

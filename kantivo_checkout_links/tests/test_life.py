@@ -7,7 +7,7 @@ from odoo import fields
 from odoo.tools import mute_logger
 
 from ..moments import to_datetime
-from .common import CLIENT_LOGGER, DECLINED_CARD, CheckoutCommon, SandboxError
+from .common import CLIENT_LOGGER, DECLINED_CARD, CheckoutCommon, StandinError
 from .test_pay_page import PayPageCase
 
 BANK_DEBIT = "debit"
@@ -28,7 +28,7 @@ class TestPaymentLife(CheckoutCommon):
         self.receive(self.take_events())
         self.assertEqual(payment.state, "processing")
         self.assertFalse(payment.movement_ids)
-        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.standin.settle_debit(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.state, "paid")
         self.assertCountEqual(payment.movement_ids.mapped("kind"), ["charge", "fee"])
@@ -36,7 +36,7 @@ class TestPaymentLife(CheckoutCommon):
     def test_bank_debit_that_fails_leaves_no_entry(self):
         payment = self.pay(self.create_link(), number=BANK_DEBIT)
         self.receive(self.take_events())
-        self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+        self.standin.fail_debit(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.state, "failed")
         self.assertTrue(payment.failure_message)
@@ -45,24 +45,24 @@ class TestPaymentLife(CheckoutCommon):
     def test_old_news_do_not_undo_a_payment(self):
         payment = self.pay(self.create_link(), number=BANK_DEBIT)
         early = self.take_events()
-        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.standin.settle_debit(payment.stripe_checkout_session_id)
         self.deliver()
         self.receive(early)
         self.assertEqual(payment.state, "paid")
 
     def test_declined_card_leaves_the_checkout_open(self):
         payment = self.begin(self.create_link())
-        with self.assertRaisesRegex(SandboxError, "declined"):
-            self.sandbox.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
+        with self.assertRaisesRegex(StandinError, "declined"):
+            self.standin.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
         self.deliver()
         self.assertEqual(payment.state, "open")
-        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.standin.pay(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.state, "paid")
 
     def test_session_that_expires_is_expired(self):
         payment = self.begin(self.create_link())
-        self.sandbox.expire(payment.stripe_checkout_session_id)
+        self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.state, "expired")
         self.assertFalse(payment.movement_ids)
@@ -84,7 +84,7 @@ class TestPaymentLife(CheckoutCommon):
         payment = link_sudo._begin_payment("crashed", 110, "en_US")
         self.gateway.action_sync()
         self.assertEqual(payment.state, "open")
-        self.sandbox.advance(7200)
+        self.standin.advance(7200)
         self.gateway.action_sync()
         self.assertEqual(payment.state, "expired")
 
@@ -98,7 +98,7 @@ class TestClosing(CheckoutCommon):
         link.action_deactivate()
         self.process()
         self.assertEqual(payment.state, "expired")
-        [session] = self.sandbox.events("checkout.session.expired")
+        [session] = self.standin.events("checkout.session.expired")
         self.assertEqual(
             session["data"]["object"]["id"], payment.stripe_checkout_session_id
         )
@@ -106,8 +106,8 @@ class TestClosing(CheckoutCommon):
     def test_checkout_with_a_declined_card_is_ended_too(self):
         link = self.create_link()
         payment = self.begin(link)
-        with self.assertRaises(SandboxError):
-            self.sandbox.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
+        with self.assertRaises(StandinError):
+            self.standin.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
         link.action_deactivate()
         self.process()
         self.assertEqual(payment.state, "expired")
@@ -117,7 +117,7 @@ class TestClosing(CheckoutCommon):
     def test_checkout_that_stripe_is_busy_with_is_ended_later(self):
         link = self.create_link()
         payment = self.begin(link)
-        self.sandbox.api_fault("status", "/expire", status=409, times=2)
+        self.standin.api_fault("status", "/expire", status=409, times=2)
         link.action_deactivate()
         self.process()
         self.assertEqual(payment.state, "open")
@@ -129,7 +129,7 @@ class TestClosing(CheckoutCommon):
         link = self.create_link()
         lost, payment = self.begin(link), self.pay(self.create_link())
         path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
-        self.sandbox.api_fault("status", path, status=404, times=9)
+        self.standin.api_fault("status", path, status=404, times=9)
         self.sync()
         self.assertEqual(lost.state, "expired")
         self.assertTrue(lost.failure_message)
@@ -140,7 +140,7 @@ class TestClosing(CheckoutCommon):
         link = self.create_link()
         lost, other = self.begin(link), self.begin(link)
         path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
-        self.sandbox.api_fault("status", path, status=404, times=9)
+        self.standin.api_fault("status", path, status=404, times=9)
         link.action_deactivate()
         self.process()
         self.assertEqual((lost | other).mapped("state"), ["expired"] * 2)
@@ -162,7 +162,7 @@ class TestClosing(CheckoutCommon):
             with self.subTest(how=how):
                 payment = self.begin(self.create_link())
                 self.close(payment.link_id, how, timedelta(minutes=-1))
-                self.sandbox.pay(payment.stripe_checkout_session_id)
+                self.standin.pay(payment.stripe_checkout_session_id)
                 self.process()
                 self.deliver()
                 self.assertEqual(payment.state, "paid")
@@ -179,8 +179,8 @@ class TestClosing(CheckoutCommon):
                 self.assertFalse(payment.flag)
 
     def test_money_paid_in_the_second_of_closing_is_flagged(self):
-        self.sandbox.set_clock(frozen=True)
-        now = to_datetime(int(self.sandbox.clock()["now"]))
+        self.standin.set_clock(frozen=True)
+        now = to_datetime(int(self.standin.clock()["now"]))
         payment = self.pay(self.create_link())
         with freeze_time(now):
             payment.link_id.action_deactivate()
@@ -198,9 +198,9 @@ class TestClosing(CheckoutCommon):
         expired = self.create_link(expires_at=now + timedelta(minutes=1))
         payments = [self.begin(closed), self.begin(expired)]
         closed.action_deactivate()
-        self.sandbox.advance(120)
+        self.standin.advance(120)
         for payment in payments:
-            self.sandbox.pay(payment.stripe_checkout_session_id)
+            self.standin.pay(payment.stripe_checkout_session_id)
         with freeze_time(now + timedelta(minutes=3)):
             (closed | expired).unlink()
         self.deliver()
@@ -259,7 +259,7 @@ class TestArchivedGateway(CheckoutCommon):
         self.gateway.action_archive()
         self.process()
         self.assertEqual([payment.state for payment in payments], ["expired"] * 2)
-        self.assertEqual(len(self.sandbox.events("checkout.session.expired")), 2)
+        self.assertEqual(len(self.standin.events("checkout.session.expired")), 2)
 
     def test_it_knows_since_when_it_is_archived(self):
         self.assertFalse(self.gateway.archived_at)
@@ -279,9 +279,9 @@ class TestArchivedGateway(CheckoutCommon):
 
     def test_scheduled_sync_books_refunds_disputes_and_payouts(self):
         payment = self.pay_and_archive()
-        self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.dispute(payment.stripe_charge_id, amount=2000)
-        self.sandbox.payout()
+        self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.dispute(payment.stripe_charge_id, amount=2000)
+        self.standin.payout()
         self.env["checkout.sync"]._cron_sync()
         kinds = self.env["checkout.movement"].search([]).mapped("kind")
         self.assertLessEqual({"refund", "dispute", "payout"}, set(kinds))
@@ -306,7 +306,7 @@ class TestLimits(PayPageCase):
     def test_place_of_an_expired_checkout_is_free_again(self):
         link = self.create_link(max_payments=1)
         self.assert_to_stripe(self.send(link))
-        self.sandbox.expire(link.payment_ids.stripe_checkout_session_id)
+        self.standin.expire(link.payment_ids.stripe_checkout_session_id)
         self.deliver()
         self.assert_to_stripe(self.send(link))
 
@@ -321,7 +321,7 @@ class TestLimits(PayPageCase):
     def test_failed_try_does_not_take_back_a_place_that_another_has(self):
         link = self.create_link(max_payments=1)
         nonces = [self.get_nonce(link), self.get_nonce(link)]
-        self.sandbox.api_fault("status", "POST /v1/checkout/sessions", status=400)
+        self.standin.api_fault("status", "POST /v1/checkout/sessions", status=400)
         with mute_logger(CLIENT_LOGGER):
             self.send(link, nonce=nonces[0])
         self.assertEqual(link.payment_ids.state, "failed")
@@ -329,14 +329,14 @@ class TestLimits(PayPageCase):
         self.assert_to_stripe(other)
         again = self.send(link, nonce=nonces[0])
         self.assertEqual(again.headers["Location"], other.headers["Location"])
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
 
     def test_money_above_the_limit_is_booked_and_flagged(self):
         link = self.create_link()
         payments = [self.begin(link), self.begin(link)]
         link.max_payments = 1
         for payment in payments:
-            self.sandbox.pay(payment.stripe_checkout_session_id)
+            self.standin.pay(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual([payment.flag for payment in payments], [False, "over_limit"])
         for payment in payments:
@@ -346,7 +346,7 @@ class TestLimits(PayPageCase):
         link = self.create_link(expires_at=fields.Datetime.now() + timedelta(hours=1))
         payment = self.begin(link)
         link.expires_at = fields.Datetime.now() - timedelta(hours=1)
-        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.standin.pay(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.flag, "late")
         self.assertEqual(self.get_movement(payment, "charge").state, "posted")
@@ -424,7 +424,7 @@ class TestReturnPage(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_no_session_is_not_that_of_a_payment_without_one(self):
         link, other = self.create_link(), self.create_link(5, name="Other")
-        self.sandbox.api_fault("status", "/v1/checkout", status=400, times=1)
+        self.standin.api_fault("status", "/v1/checkout", status=400, times=1)
         self.assertEqual(self.send(link).status_code, 503)
         payment = link.payment_ids
         self.assertFalse(payment.stripe_checkout_session_id)
@@ -437,20 +437,20 @@ class TestReturnPage(PayPageCase):
     def test_expired_checkout_is_over(self):
         link = self.create_link()
         payment = self.begin(link)
-        self.sandbox.expire(payment.stripe_checkout_session_id)
+        self.standin.expire(payment.stripe_checkout_session_id)
         self.assertEqual(self.get_state(link, payment), "expired")
 
     def test_bank_debit_that_fails_is_failed(self):
         link = self.create_link()
         payment = self.pay(link, number=BANK_DEBIT)
-        self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+        self.standin.fail_debit(payment.stripe_checkout_session_id)
         self.assertEqual(self.get_state(link, payment), "failed")
 
     def test_dispute_is_between_bank_and_merchant(self):
         link = self.create_link()
         payment = self.pay(link)
         self.deliver()
-        self.sandbox.dispute(payment.stripe_charge_id)
+        self.standin.dispute(payment.stripe_charge_id)
         self.deliver()
         self.assertEqual(payment.state, "disputed")
         self.assertEqual(self.get_state(link, payment), "paid")
@@ -459,7 +459,7 @@ class TestReturnPage(PayPageCase):
     def test_nothing_is_claimed_while_stripe_is_away(self):
         link = self.create_link()
         payment = self.pay(link)
-        self.sandbox.api_fault("status", "/v1/checkout", status=500, times=5)
+        self.standin.api_fault("status", "/v1/checkout", status=500, times=5)
         answer = self.get_return(link, payment.stripe_checkout_session_id)
         self.assertEqual(answer.status_code, 200)
         self.assertIn('data-state="unknown"', answer.text)
@@ -490,8 +490,8 @@ class TestReturnPage(PayPageCase):
             ("expired", self.begin(link), "Try again"),
             ("failed", self.pay(link, number=BANK_DEBIT), "Try again"),
         ]
-        self.sandbox.expire(cases[1][1].stripe_checkout_session_id)
-        self.sandbox.fail_debit(cases[2][1].stripe_checkout_session_id)
+        self.standin.expire(cases[1][1].stripe_checkout_session_id)
+        self.standin.fail_debit(cases[2][1].stripe_checkout_session_id)
         self.deliver()
         later = fields.Datetime.now() + timedelta(seconds=30)
         with freeze_time(later, tick=True):
@@ -513,10 +513,10 @@ class TestReturnPage(PayPageCase):
     def test_reloading_asks_stripe_no_more_than_every_five_seconds(self):
         link = self.create_link()
         payment = self.begin(link)
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         for _reload in range(5):
             self.get_state(link, payment)
-        self.assertEqual(len(self.sandbox.requests("GET /v1/checkout/sessions")), 1)
+        self.assertEqual(len(self.standin.requests("GET /v1/checkout/sessions")), 1)
         with freeze_time(fields.Datetime.now() + timedelta(seconds=6), tick=True):
             self.get_state(link, payment)
-        self.assertEqual(len(self.sandbox.requests("GET /v1/checkout/sessions")), 2)
+        self.assertEqual(len(self.standin.requests("GET /v1/checkout/sessions")), 2)

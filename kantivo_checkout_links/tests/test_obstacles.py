@@ -117,7 +117,7 @@ class TestObstacles(CheckoutCommon):
                 account = self.gateway[name]
                 self.gateway[name] = False
                 payment = self.pay_with_obstacle()
-                self.sandbox.dispute(payment.stripe_charge_id)
+                self.standin.dispute(payment.stripe_charge_id)
                 self.deliver()
                 self.assert_waits(self.get_movement(payment, kind), words)
                 self.gateway[name] = account
@@ -127,7 +127,7 @@ class TestObstacles(CheckoutCommon):
         account = self.gateway.transfer_account_id
         self.gateway.transfer_account_id = False
         payment = self.pay_with_obstacle()
-        payout = self.sandbox.payout()
+        payout = self.standin.payout()
         self.deliver()
         movement = self.env["checkout.movement"].search(
             [("stripe_source_id", "=", payout["id"])]
@@ -140,7 +140,7 @@ class TestObstacles(CheckoutCommon):
     def test_missing_review_account(self):
         account = self.gateway.review_account_id
         self.gateway.review_account_id = False
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -500, type="adjustment", category="other_adjustment"
         )
         self.sync()
@@ -164,7 +164,7 @@ class TestObstacles(CheckoutCommon):
         self.gateway.income_account_id = False
         broken, sound = (self.pay_with_obstacle() for _number in range(2))
         for payment in (broken, sound):
-            self.sandbox.refund(payment.stripe_charge_id, 3300)
+            self.standin.refund(payment.stripe_charge_id, 3300)
         self.deliver()
         refund = self.get_movement(broken, "refund").sudo()
         refund.source_currency_id = False  # as no code of ours would leave it

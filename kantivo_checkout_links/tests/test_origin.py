@@ -76,7 +76,7 @@ class TestOrigin(CheckoutCommon):
         if reference:
             params["client_reference_id"] = reference
         session = StripeClient(key).create_session(params, str(uuid4()))
-        self.sandbox.pay(session["id"])
+        self.standin.pay(session["id"])
         return session["id"]
 
     def take_over(self):
@@ -199,13 +199,13 @@ class TestOrigin(CheckoutCommon):
     def test_lost_payment_of_an_untested_gateway_is_no_third_partys(self):
         euro = self.env.ref("base.EUR")
         euro.active = True
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         self.gateway.sudo().stripe_account_id = False
         other_key = self.create_gateway(secret_key="rk_test_kit", currency_id=euro.id)
         payment = self.pay(self.create_link(currency_id=euro.id))
         session_id = payment.stripe_checkout_session_id
         payment.sudo().unlink()
-        self.sandbox.release()
+        self.standin.release()
         self.sync(other_key)
         self.sync()
         again = self.find_payment(session_id)
@@ -326,7 +326,7 @@ class TestOrigin(CheckoutCommon):
         payment = self.pay(self.link)
         self.take_over()
         metadata = payment.sudo()._prepare_metadata()
-        self.sandbox.create_charge(5000, metadata=metadata)
+        self.standin.create_charge(5000, metadata=metadata)
         self.take_over()
         foreign = self.env["checkout.movement"].search(
             [("is_foreign", "=", True), ("kind", "=", "charge")]
@@ -339,7 +339,7 @@ class TestOrigin(CheckoutCommon):
         payment = self.pay(self.link)
         self.deliver()
         refund = payment.action_refund(10)
-        self.sandbox.refund(
+        self.standin.refund(
             payment.stripe_charge_id,
             500,
             metadata={"checkout_refund": refund.sudo().uuid},
@@ -351,10 +351,10 @@ class TestOrigin(CheckoutCommon):
 
     def test_metadata_of_a_refund_names_no_payment(self):
         payment = self.pay(self.link)
-        charge = self.sandbox.create_charge(5000)
+        charge = self.standin.create_charge(5000)
         self.take_over()
         metadata = payment.sudo()._prepare_metadata()
-        self.sandbox.refund(charge["id"], 500, metadata=metadata)
+        self.standin.refund(charge["id"], 500, metadata=metadata)
         self.take_over()
         self.assertFalse(payment.refund_ids)
         self.assertEqual(payment.state, "paid")
@@ -393,14 +393,14 @@ class TestOrigin(CheckoutCommon):
     # === CURRENCY === #
 
     def test_payout_goes_to_the_gateway_of_its_currency(self):
-        self.sandbox.settings(currencies=["usd", "eur"])
+        self.standin.settings(currencies=["usd", "eur"])
         euro = self.env.ref("base.EUR")
         euro.active = True
         sibling = self.create_gateway(currency_id=euro.id)
         sibling.action_test_connection()
-        self.sandbox.create_charge(5000, currency="eur")
-        self.sandbox.release()
-        self.sandbox.payout("eur")
+        self.standin.create_charge(5000, currency="eur")
+        self.standin.release()
+        self.standin.payout("eur")
         [event] = self.take_events("payout.created")
         self.receive([event])
         payout = self.env["checkout.payout"].search([])
@@ -425,7 +425,7 @@ class TestOrigin(CheckoutCommon):
 
     def test_metadata_carries_what_is_signed_and_no_more(self):
         payment = self.begin(self.link).sudo()
-        [request] = self.sandbox.requests("POST /v1/checkout/sessions")
+        [request] = self.standin.requests("POST /v1/checkout/sessions")
         sent = request["params"]
         self.assertEqual(sent["client_reference_id"], payment.uuid)
         for metadata in (sent["metadata"], sent["payment_intent_data"]["metadata"]):

@@ -33,22 +33,22 @@ class TestOtherAccount(CheckoutCommon):
     """What becomes of a gateway that is given the key of another account or mode."""
 
     def top_up(self, amount, **merchant):
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             amount, type="topup", category="topup", **merchant
         )
 
     def top_up_earlier(self, amount, **merchant):
         """Money that an account held before the gateway was given its key."""
-        now = self.sandbox.clock()["now"]
-        self.sandbox.set_clock(now=now - 7200)
+        now = self.standin.clock()["now"]
+        self.standin.set_clock(now=now - 7200)
         self.top_up(amount, **merchant)
-        self.sandbox.set_clock(now=now)
+        self.standin.set_clock(now=now)
 
     def read_without_booking(self):
         """The gateway reads what moved on its account, and books nothing of it."""
         self.gateway.post_entries = False
         self.top_up(5000)
-        self.sandbox.payout()
+        self.standin.payout()
         self.sync()
         for model in READ_MODELS:
             self.assertTrue(self.find(model), model)
@@ -87,11 +87,11 @@ class TestOtherAccount(CheckoutCommon):
     def test_other_mode_is_another_account(self):
         self.gateway.action_test_connection()
         self.read_without_booking()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         self.gateway.secret_key = "sk_live_kit"
         self.assertEqual(self.count_rows(), [0, 0, 0])
         self.assertFalse(self.gateway.opening_done)
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
 
     def test_account_that_is_not_known_is_taken_for_another(self):
         self.read_without_booking()
@@ -102,10 +102,10 @@ class TestOtherAccount(CheckoutCommon):
     def test_key_that_comes_after_a_while_without_one_starts_anew(self):
         self.gateway.action_test_connection()
         self.read_without_booking()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         self.gateway.secret_key = False
         self.assertTrue(all(self.count_rows()))
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
         self.gateway.secret_key = OTHER_KEY
         self.assertEqual(self.count_rows(), [0, 0, 0])
 
@@ -166,13 +166,13 @@ class TestOtherAccount(CheckoutCommon):
     def test_same_key_written_again_changes_nothing(self):
         self.read_without_booking()
         self.gateway.action_test_connection()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         rows = self.count_rows()
         self.gateway.secret_key = " sk_test_kit"
         self.assertEqual(self.count_rows(), rows)
         self.assertTrue(self.gateway.opening_done)
         self.assertEqual(self.gateway.connection_state, "connected")
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
 
     # === WHAT IS BOOKED === #
 

@@ -103,8 +103,8 @@ class TestDataOfOutsiders(OutsiderCase):
 
     def get_records(self):
         """One record of each model that has any, among them those by a dispute."""
-        self.sandbox.dispute(self.payment.stripe_charge_id)
-        self.sandbox.payout()
+        self.standin.dispute(self.payment.stripe_charge_id)
+        self.standin.payout()
         self.deliver()
         models = self.env["ir.model"].search(
             [("model", "=like", "checkout.%"), ("abstract", "=", False)]
@@ -173,7 +173,7 @@ class TestDataOfOutsiders(OutsiderCase):
                         self.assertFalse(answer.get("result"))
 
     def test_outsiders_start_no_action(self):
-        before = self.sandbox.requests()
+        before = self.standin.requests()
         for login in self.each_outsider():
             if login is None:
                 continue
@@ -186,7 +186,7 @@ class TestDataOfOutsiders(OutsiderCase):
         self.assertEqual(self.link.state, "active")
         self.assertTrue(self.link.active)
         self.assertEqual(self.payment.state, "paid")
-        self.assertEqual(self.sandbox.requests(), before)
+        self.assertEqual(self.standin.requests(), before)
 
     def test_web_client_answers_nobody(self):
         self.authenticate(None, None)

@@ -144,7 +144,7 @@ class TestPayLanguage(PayPageCase):
             "kantivo_checkout_links.selection__checkout_payment__state__expired"
         )
         state.update_field_translations("name", {"fr_FR": "Périmé"})
-        self.sandbox.advance(36 * 60)
+        self.standin.advance(36 * 60)
         later = fields.Datetime.now() + timedelta(minutes=36)
         with freeze_time(later, tick=True):
             self.send(link, headers=french, amount="10")

@@ -38,7 +38,7 @@ class PayPageCase(CheckoutHttpCommon):
         )
 
     def get_session_requests(self):
-        return self.sandbox.requests("POST /v1/checkout/sessions")
+        return self.standin.requests("POST /v1/checkout/sessions")
 
     def get_asked_amount(self):
         params = self.get_session_requests()[-1]["params"]
@@ -46,7 +46,7 @@ class PayPageCase(CheckoutHttpCommon):
 
     def assert_to_stripe(self, answer):
         self.assertEqual(answer.status_code, 303, answer.text)
-        self.assertTrue(answer.headers["Location"].startswith(self.sandbox.url))
+        self.assertTrue(answer.headers["Location"].startswith(self.standin.url))
 
     def assert_refused_kindly(self, answer):
         self.assertEqual(answer.status_code, 422)
@@ -113,7 +113,7 @@ class TestPayPage(PayPageCase):
             self.assertEqual(page.status_code, 200)
             self.assertNotIn("Set-Cookie", page.headers)
         self.assertFalse(link.payment_ids)
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
 
     def test_page_names_no_other_host_and_needs_no_script(self):
         page = self.get_page(self.create_link())
@@ -242,7 +242,7 @@ class TestPayPage(PayPageCase):
         self.assert_to_stripe(first)
         self.assertEqual(first.headers["Location"], second.headers["Location"])
         self.assertEqual(len(link.payment_ids), 1)
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
 
     def test_form_of_another_link_or_a_forged_one_pays_nothing(self):
         link, other = self.create_link(), self.create_link(5)
@@ -377,20 +377,20 @@ class TestStripeTrouble(PayPageCase):
     def assert_retry_pays_once(self, link, answer):
         self.assert_kind_retry(answer)
         self.assertFalse(link.payment_ids.filtered(lambda p: p.state == "open"))
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
         self.assert_to_stripe(self.retry(link, answer))
         self.assertEqual(len(link.payment_ids.filtered(lambda p: p.state == "open")), 1)
 
     @mute_logger(CLIENT_LOGGER)
     def test_busy(self):
         link = self.create_link()
-        self.sandbox.api_fault("status", "/v1/checkout", status=429, times=5)
+        self.standin.api_fault("status", "/v1/checkout", status=429, times=5)
         self.assert_retry_pays_once(link, self.send(link))
 
     @mute_logger(CLIENT_LOGGER)
     def test_same_form_still_being_worked_on(self):
         link = self.create_link()
-        self.sandbox.api_fault("status", "/v1/checkout", status=409, times=2)
+        self.standin.api_fault("status", "/v1/checkout", status=409, times=2)
         answer = self.send(link)
         self.assertNotIn("tell the merchant", answer.text)
         self.assert_retry_pays_once(link, answer)
@@ -399,7 +399,7 @@ class TestStripeTrouble(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_second_try_that_comes_too_late_for_the_first_session(self):
         link = self.create_link(max_payments=1)
-        self.sandbox.api_fault("hang", "/v1/checkout", seconds=0, times=2)
+        self.standin.api_fault("hang", "/v1/checkout", seconds=0, times=2)
         answer = self.send(link)
         first = link.payment_ids
         first.sudo().session_expires_at -= timedelta(minutes=5)  # as five minutes on
@@ -411,13 +411,13 @@ class TestStripeTrouble(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_failing(self):
         link = self.create_link()
-        self.sandbox.api_fault("status", "/v1/checkout", status=500, times=5)
+        self.standin.api_fault("status", "/v1/checkout", status=500, times=5)
         self.assert_retry_pays_once(link, self.send(link))
 
     @mute_logger(CLIENT_LOGGER)
     def test_failing_and_repeating_it_for_the_same_key(self):
         link = self.create_link()
-        self.sandbox.api_fault(
+        self.standin.api_fault(
             "status", "/v1/checkout", status=500, times=5, saved=True
         )
         self.assert_retry_pays_once(link, self.send(link))
@@ -425,15 +425,15 @@ class TestStripeTrouble(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_half_an_answer(self):
         link = self.create_link()
-        self.sandbox.api_fault("half_body", "/v1/checkout", times=5)
+        self.standin.api_fault("half_body", "/v1/checkout", times=5)
         answer = self.send(link)
         self.assert_retry_pays_once(link, answer)
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
 
     @mute_logger(CLIENT_LOGGER)
     def test_silent_for_longer_than_a_payer_waits(self):
         link = self.create_link()
-        self.sandbox.api_fault("hang", "/v1/checkout", seconds=11, times=2)
+        self.standin.api_fault("hang", "/v1/checkout", seconds=11, times=2)
         self.assert_retry_pays_once(link, self.send(link))
 
     @mute_logger(CLIENT_LOGGER)
@@ -447,7 +447,7 @@ class TestStripeTrouble(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_short_trouble_is_overcome_unseen(self):
         link = self.create_link()
-        self.sandbox.api_fault("status", "/v1/checkout", status=500, times=1)
+        self.standin.api_fault("status", "/v1/checkout", status=500, times=1)
         self.assert_to_stripe(self.send(link))
 
     @mute_logger(CLIENT_LOGGER)
@@ -466,5 +466,5 @@ class TestStripeTrouble(PayPageCase):
         link = self.create_link()
         answer = self.send(link)
         self.assertEqual(answer.status_code, 503)
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
         self.assertIn("STRIPE_API_BASE", link.payment_ids.failure_message)

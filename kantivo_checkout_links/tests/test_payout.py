@@ -21,7 +21,7 @@ class TestPayout(CheckoutCommon):
         return payments
 
     def pay_out(self, **how):
-        payout = self.sandbox.payout(**how)
+        payout = self.standin.payout(**how)
         self.deliver()
         return self.find_payout(payout["id"])
 
@@ -30,7 +30,7 @@ class TestPayout(CheckoutCommon):
 
     def act(self, payout, *actions):
         for action in actions:
-            self.sandbox.change_payout(payout.stripe_id, action)
+            self.standin.change_payout(payout.stripe_id, action)
         self.deliver()
 
     def find_movement(self, payout, kind):
@@ -53,7 +53,7 @@ class TestPayout(CheckoutCommon):
     def test_payout_lists_what_is_in_it_to_the_cent(self):
         first, second = self.pay_and_book(110, 20)
         first.action_refund(10)
-        self.sandbox.dispute(second.stripe_charge_id)
+        self.standin.dispute(second.stripe_charge_id)
         payout = self.pay_out()
         self.act(payout, "reconcile")
         self.assertTrue(payout.is_reconciled)
@@ -68,8 +68,8 @@ class TestPayout(CheckoutCommon):
 
     def test_refund_and_its_failure_are_listed_though_they_are_nothing_together(self):
         [payment] = self.pay_and_book(110)
-        refund = self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.change_refund(refund["id"], "fail")
+        refund = self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.change_refund(refund["id"], "fail")
         payout = self.pay_out_unnoticed()
         self.assertEqual(len(payout.movement_ids), 2)
         self.sync()
@@ -80,10 +80,10 @@ class TestPayout(CheckoutCommon):
 
     def pay_out_unnoticed(self):
         """A payout of which Stripe tells, but of nothing else that is in it."""
-        payout_id = self.sandbox.payout()["id"]
+        payout_id = self.standin.payout()["id"]
         for action in ("reconcile", "pay"):
-            self.sandbox.change_payout(payout_id, action)
-        self.sandbox.release()
+            self.standin.change_payout(payout_id, action)
+        self.standin.release()
         events = [event for event in self.take_events() if "payout" in event["type"]]
         self.receive(events)
         return self.find_payout(payout_id)
@@ -120,7 +120,7 @@ class TestPayout(CheckoutCommon):
         payout = self.pay_out()
         self.act(payout, "send", "pay")
         self.assertEqual(payout.state, "paid")
-        told = self.sandbox.events("payout.paid")[-1]["data"]["object"]
+        told = self.standin.events("payout.paid")[-1]["data"]["object"]
         self.assertEqual(payout.trace_id, told["trace_id"]["value"])
         arrival = datetime.fromtimestamp(told["arrival_date"], timezone.utc).date()
         self.assertEqual(payout.arrival_date, arrival)
@@ -177,7 +177,7 @@ class TestPayout(CheckoutCommon):
         self.assert_agrees()
 
     def test_payout_by_hand_is_booked_and_said_not_to_be_itemisable(self):
-        self.sandbox.settings(available_after_days=0)
+        self.standin.settings(available_after_days=0)
         self.pay_and_book(110)
         client = self.gateway.sudo()._get_client()
         order = {"amount": 5000, "currency": "usd"}
@@ -199,9 +199,9 @@ class TestPayout(CheckoutCommon):
 
     def test_events_in_reverse_order_lead_to_the_same(self):
         self.pay_and_book(110)
-        payout_id = self.sandbox.payout()["id"]
+        payout_id = self.standin.payout()["id"]
         for action in ("reconcile", "send", "pay", "fail"):
-            self.sandbox.change_payout(payout_id, action)
+            self.standin.change_payout(payout_id, action)
         for event in reversed(self.take_events()):
             self.receive([event])
         payout = self.find_payout(payout_id)
@@ -211,10 +211,10 @@ class TestPayout(CheckoutCommon):
 
     def test_payout_known_before_its_charges_is_itemised_later(self):
         self.pay(self.create_link(110))
-        self.sandbox.release()
+        self.standin.release()
         charges = self.take_events()
-        payout_id = self.sandbox.payout()["id"]
-        self.sandbox.change_payout(payout_id, "reconcile")
+        payout_id = self.standin.payout()["id"]
+        self.standin.change_payout(payout_id, "reconcile")
         self.deliver()
         payout = self.find_payout(payout_id)
         self.assertFalse(payout.movement_ids)
@@ -224,19 +224,19 @@ class TestPayout(CheckoutCommon):
 
     def test_sync_finds_a_payout_that_nobody_told(self):
         self.pay_and_book(110)
-        payout_id = self.sandbox.payout()["id"]
-        self.sandbox.change_payout(payout_id, "reconcile")
+        payout_id = self.standin.payout()["id"]
+        self.standin.change_payout(payout_id, "reconcile")
         self.sync()
         payout = self.find_payout(payout_id)
         self.assertEqual(payout.missing_amount, 0)
-        self.sandbox.change_payout(payout_id, "pay")
+        self.standin.change_payout(payout_id, "pay")
         self.sync()
         self.assertEqual(payout.state, "paid")
 
     def test_fee_on_a_payout_by_itself_is_an_expense(self):
         self.pay_and_book(110)
         payout_id = self.pay_out().stripe_id
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -25, type="stripe_fee", category="fee", source=payout_id
         )
         self.sync()
@@ -249,10 +249,10 @@ class TestPayout(CheckoutCommon):
 
     def test_money_of_other_software_is_named(self):
         self.pay_and_book(110)
-        self.sandbox.create_charge(5000)
-        self.sandbox.release()
-        payout_id = self.sandbox.payout()["id"]
-        self.sandbox.change_payout(payout_id, "reconcile")
+        self.standin.create_charge(5000)
+        self.standin.release()
+        payout_id = self.standin.payout()["id"]
+        self.standin.change_payout(payout_id, "reconcile")
         self.sync()
         payout = self.find_payout(payout_id)
         self.assertEqual(payout.foreign_amount, 48.25)

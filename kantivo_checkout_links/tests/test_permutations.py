@@ -8,10 +8,10 @@ class TestPermutations(CheckoutCommon):
 
     def test_all_orders_of_five_events_of_a_payment(self):
         payment = self.pay(self.create_link(110))
-        charge = self.sandbox.events("charge.succeeded")[-1]["data"]["object"]
-        self.sandbox.release()
-        self.sandbox.refund(charge["id"], 1100)
-        self.sandbox.dispute(charge["id"], amount=2200)
+        charge = self.standin.events("charge.succeeded")[-1]["data"]["object"]
+        self.standin.release()
+        self.standin.refund(charge["id"], 1100)
+        self.standin.dispute(charge["id"], amount=2200)
         events = self.pick_one_of_each(
             "checkout.session.completed",
             "charge.updated",
@@ -35,7 +35,7 @@ class TestPermutations(CheckoutCommon):
         )
 
     def pick_one_of_each(self, *types):
-        by_type = {event["type"]: event for event in self.sandbox.events()}
+        by_type = {event["type"]: event for event in self.standin.events()}
         return [by_type[event_type] for event_type in types]
 
     def replay(self, payment, order):

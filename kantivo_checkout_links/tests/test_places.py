@@ -71,7 +71,7 @@ class TestLastPlace(PlacesCase):
             self.assertEqual(page.status_code, 200)
             again = self.press_pay(link, page)
             self.assertEqual(self.get_session_url(again), first.headers["Location"])
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
         self.assertEqual(len(link.payment_ids), 1)
 
     def test_payer_finds_the_amount_that_was_typed(self):
@@ -92,11 +92,11 @@ class TestLastPlace(PlacesCase):
         self.assert_to_stripe(self.press_pay(link, page, amount="20"))
         states = {p.amount: p.state for p in link.payment_ids}
         self.assertEqual(states, {10: "expired", 20: "open"})
-        self.assertEqual(len(self.sandbox.events("checkout.session.expired")), 1)
+        self.assertEqual(len(self.standin.events("checkout.session.expired")), 1)
         again = self.press_pay(link, page, amount="10")  # and back once more
         self.assert_to_stripe(again)
         self.assertEqual(self.get_asked_amount(), 1000)
-        self.assertEqual(len(self.sandbox.events("checkout.session.expired")), 2)
+        self.assertEqual(len(self.standin.events("checkout.session.expired")), 2)
 
     def test_payer_who_opened_another_amount_finds_that_one(self):
         link = self.create_open_link(max_payments=2)
@@ -111,7 +111,7 @@ class TestLastPlace(PlacesCase):
         link = self.create_open_link(max_payments=1)
         self.press_pay(link, amount="10")
         page = self.come_back(link, self.get_cancel_query())
-        self.sandbox.pay(link.payment_ids.stripe_checkout_session_id)
+        self.standin.pay(link.payment_ids.stripe_checkout_session_id)
         self.assertEqual(self.press_pay(link, page, amount="20").status_code, 409)
         self.process()
         self.assertEqual(link.payment_ids.mapped("state"), ["paid"])
@@ -122,11 +122,11 @@ class TestLastPlace(PlacesCase):
         link = self.create_open_link(max_payments=1)
         self.press_pay(link, amount="10")
         page = self.come_back(link, self.get_cancel_query())
-        self.sandbox.api_fault("status", "/expire", status=500, times=9)
+        self.standin.api_fault("status", "/expire", status=500, times=9)
         answer = self.press_pay(link, page, amount="20")
         self.assert_busy(answer, link.payment_ids)
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
-        self.sandbox.clear_faults()
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
+        self.standin.clear_faults()
         self.assert_to_stripe(self.press_pay(link, page, amount="20"))
 
     def test_form_that_was_open_before_leads_to_the_same_session(self):
@@ -141,7 +141,7 @@ class TestLastPlace(PlacesCase):
         before = self.get_page(link)
         self.press_pay(link, amount="10")
         self.assert_busy(self.press_pay(link, before, amount="20"), link.payment_ids)
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
 
     def test_form_that_was_opened_after_takes_no_other_amount(self):
         link = self.create_open_link(max_payments=1)
@@ -150,7 +150,7 @@ class TestLastPlace(PlacesCase):
         self.assert_busy(self.press_pay(link, after, amount="20"), link.payment_ids)
         again = self.press_pay(link, after, amount="10")
         self.assertEqual(again.headers["Location"], first.headers["Location"])
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 1)
+        self.assertEqual(self.standin.counts()["checkout.session"], 1)
 
     def test_wrong_amount_is_corrected_in_the_same_place(self):
         link = self.create_open_link(max_payments=1, minimum_amount=5)
@@ -165,7 +165,7 @@ class TestLastPlace(PlacesCase):
         link = self.create_link(max_payments=1)
         self.press_pay(link)
         query = self.get_cancel_query()
-        self.sandbox.pay(link.payment_ids.stripe_checkout_session_id)
+        self.standin.pay(link.payment_ids.stripe_checkout_session_id)
         self.deliver()
         for resume in (None, query):
             self.assertEqual(self.come_back(link, resume).status_code, 410)
@@ -206,7 +206,7 @@ class TestHeldPlaces(PlacesCase):
                 self.assertEqual(self.get_typed(page), f"{amount}.00")
                 answer = self.press_pay(link, page, amount=str(amount))
                 self.assertEqual(answer.headers["Location"], payment.sudo().session_url)
-        self.assertEqual(self.sandbox.counts()["checkout.session"], 2)
+        self.assertEqual(self.standin.counts()["checkout.session"], 2)
 
     def test_others_read_from_when_on_they_may_try_again(self):
         link = self.create_open_link(max_payments=2)
@@ -235,7 +235,7 @@ class TestHeldPlaces(PlacesCase):
     def test_at_that_time_there_is_a_place_without_any_event(self):
         link = self.create_open_link(max_payments=2)
         self.fill(link)
-        self.sandbox.advance(36 * 60)
+        self.standin.advance(36 * 60)
         with freeze_time(fields.Datetime.now() + timedelta(minutes=36), tick=True):
             page = self.come_back(link)
             self.assertEqual(page.status_code, 200)
@@ -246,7 +246,7 @@ class TestHeldPlaces(PlacesCase):
     def test_money_of_the_last_second_keeps_its_place(self):
         link = self.create_link(max_payments=1)
         self.press_pay(link)
-        self.sandbox.pay(link.payment_ids.stripe_checkout_session_id)
+        self.standin.pay(link.payment_ids.stripe_checkout_session_id)
         with freeze_time(fields.Datetime.now() + timedelta(minutes=36), tick=True):
             page = self.come_back(link)
             self.assertEqual(self.press_pay(link, page).status_code, 409)
@@ -289,17 +289,17 @@ class TestHeldPlaces(PlacesCase):
     def test_coming_back_makes_nothing(self):
         link = self.create_open_link(max_payments=2)
         [(query, kept), _second] = self.fill(link)
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         for resume in (None, query, kept, "forged"):
             self.assertNotIn("Set-Cookie", self.come_back(link, resume).headers)
         self.assertEqual(len(link.payment_ids), 2)
-        self.assertFalse(self.sandbox.requests())
+        self.assertFalse(self.standin.requests())
 
     @mute_logger(CLIENT_LOGGER)
     def test_second_attempt_still_finds_a_session(self):
         link = self.create_link(max_payments=1)
         page = self.get_page(link)
-        self.sandbox.api_fault("hang", "/v1/checkout", seconds=0, times=2)
+        self.standin.api_fault("hang", "/v1/checkout", seconds=0, times=2)
         self.assertEqual(self.press_pay(link, page).status_code, 503)
         payment = link.payment_ids
         payment.sudo().session_expires_at -= timedelta(minutes=3)  # three minutes on
@@ -340,11 +340,11 @@ class TestRelease(CheckoutCommon):
         self.assertEqual(self.release(), "success")
         self.assertEqual(self.payment.state, "expired")
         self.assertEqual(self.link.availability, "active")
-        self.assertEqual(len(self.sandbox.events("checkout.session.expired")), 1)
+        self.assertEqual(len(self.standin.events("checkout.session.expired")), 1)
 
     @mute_logger(CLIENT_LOGGER)
     def test_place_is_held_until_stripe_has_answered(self):
-        self.sandbox.api_fault("status", "/expire", status=500, times=2)
+        self.standin.api_fault("status", "/expire", status=500, times=2)
         self.assertEqual(self.release(), "warning")
         self.assertEqual(self.payment.state, "open")
         self.assertEqual(self.link.availability, "held")
@@ -353,7 +353,7 @@ class TestRelease(CheckoutCommon):
         self.assertEqual(self.link.availability, "active")
 
     def test_place_of_who_has_just_paid_is_not_released(self):
-        self.sandbox.pay(self.payment.stripe_checkout_session_id)
+        self.standin.pay(self.payment.stripe_checkout_session_id)
         self.assertEqual(self.release(), "warning")
         self.process()
         self.assertEqual(self.payment.state, "paid")
@@ -369,7 +369,7 @@ class TestRelease(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def test_session_that_stripe_no_longer_has_is_released(self):
         path = f"/v1/checkout/sessions/{self.payment.stripe_checkout_session_id}"
-        self.sandbox.api_fault("status", path, status=404, times=9)
+        self.standin.api_fault("status", path, status=404, times=9)
         self.assertEqual(self.release(), "success")
         self.assertEqual(self.payment.state, "expired")
 

@@ -22,7 +22,7 @@ class TestQueries(CheckoutCommon):
             self.pay(self.create_link(110), email=f"payer{n}@example.com")
             for n in range(number)
         ]
-        self.sandbox.release()
+        self.standin.release()
         return self.env["checkout.payment"].union(*payments)
 
     def leave_unposted(self, number):
@@ -75,10 +75,10 @@ class TestQueries(CheckoutCommon):
         payments = self.pay_often(10)
         self.deliver()
         for number, payment in enumerate(payments):
-            self.sandbox.refund(payment.stripe_charge_id, 1000)
+            self.standin.refund(payment.stripe_charge_id, 1000)
             if number % 2:
-                self.sandbox.dispute(payment.stripe_charge_id, amount=2000)
-            self.sandbox.payout()
+                self.standin.dispute(payment.stripe_charge_id, amount=2000)
+            self.standin.payout()
         self.deliver()
         for name in LISTS:
             with self.subTest(name=name):

@@ -25,7 +25,7 @@ class RateCommon(CheckoutCommon):
 
     def setUp(self):
         super().setUp()
-        self.sandbox.settings(currencies=["gbp"], rates={"gbp": "1.25"})
+        self.standin.settings(currencies=["gbp"], rates={"gbp": "1.25"})
 
     @classmethod
     def add_rate(cls, currency, inverse_rate, days_ago=0, company=None):
@@ -48,7 +48,7 @@ class RateCommon(CheckoutCommon):
         return payment
 
     def deliver_to_pounds(self):
-        self.sandbox.release()
+        self.standin.release()
         self.receive(self.take_events(), self.pounds)
 
     def describe_missing(self, currency):
@@ -105,9 +105,9 @@ class TestMissingRate(RateCommon):
         refunded, lost, won = (self.pay_in(self.gbp) for _payer in range(3))
         refunded.action_refund(10)
         for payment, outcome in ((lost, "lose"), (won, "win")):
-            dispute = self.sandbox.dispute(payment.stripe_charge_id)
-            self.sandbox.change_dispute(dispute["id"], outcome)
-        self.sandbox.payout(amount=5000)
+            dispute = self.standin.dispute(payment.stripe_charge_id)
+            self.standin.change_dispute(dispute["id"], outcome)
+        self.standin.payout(amount=5000)
         self.deliver_to_pounds()
         movements = self.env["checkout.movement"].search(
             [("gateway_id", "=", self.pounds.id)]
@@ -136,8 +136,8 @@ class TestMissingRate(RateCommon):
         )
 
     def test_opening_balance_waits(self):
-        self.sandbox.create_balance_transaction(5000, currency="gbp")
-        self.sandbox.advance(3600)
+        self.standin.create_balance_transaction(5000, currency="gbp")
+        self.standin.advance(3600)
         self.pounds.sync_from = fields.Datetime.now() + timedelta(minutes=30)
         self.sync(self.pounds)
         opening = self.env["checkout.movement"].search([("kind", "=", "opening")])
@@ -156,7 +156,7 @@ class TestMissingRate(RateCommon):
 
     def test_currency_of_a_link_needs_no_rate(self):
         self.add_rate(self.gbp, 1.25)
-        self.sandbox.settings(rates={"eur": "1.10"})
+        self.standin.settings(rates={"eur": "1.10"})
         payment = self.pay_in(self.eur)
         charge = self.get_movement(payment, "charge")
         self.assertEqual(charge.source_currency_id, self.eur)
@@ -164,7 +164,7 @@ class TestMissingRate(RateCommon):
         self.assert_all_posted()
 
     def test_balance_in_company_currency_needs_no_rate(self):
-        self.sandbox.settings(currencies=["usd"], rates={"eur": "1.10"})
+        self.standin.settings(currencies=["usd"], rates={"eur": "1.10"})
         self.gateway.active = True
         payment = self.pay(self.create_link(110, currency_id=self.eur.id))
         self.deliver()
@@ -229,7 +229,7 @@ class TestRateWarnings(RateCommon):
             )
         )
         self.assertIn(self.describe_missing(self.eur), gateway.health_message)
-        self.sandbox.settings(currencies=["eur"])
+        self.standin.settings(currencies=["eur"])
         gateway.sudo().action_sync()
         self.env.invalidate_all()
         [activity] = gateway.sudo().activity_ids

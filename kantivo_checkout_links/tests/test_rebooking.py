@@ -181,12 +181,12 @@ class TestRebooking(CheckoutCommon):
     def test_what_a_lost_dispute_took_before_isnt_taken_again(self):
         self.gateway.dispute_loss_account_id = False
         self.payment.action_refund(66)
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=2200)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=2200)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         self.charge.action_rebook(self.other_income, self.tax)
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=2200)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=2200)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         result = self.get_result()
         self.assertEqual(result[self.tax_account], 0)
@@ -194,8 +194,8 @@ class TestRebooking(CheckoutCommon):
 
     def test_taxes_that_a_lost_dispute_took_back_stay(self):
         self.gateway.dispute_tax = "take_back"
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=5500)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=5500)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         receivable = self.company_data["default_account_receivable"]
         other_tax = self.create_tax(25)
@@ -206,7 +206,7 @@ class TestRebooking(CheckoutCommon):
         result = self.get_result()
         self.assertEqual(result[self.other_income], -100)
         self.assertEqual(result[self.tax_account], -5)
-        self.sandbox.change_dispute(dispute["id"], "win")
+        self.standin.change_dispute(dispute["id"], "win")
         self.deliver()
         self.charge.action_rebook(self.income, other_tax)
         self.assertEqual(self.get_result()[self.tax_account], -22)
@@ -214,8 +214,8 @@ class TestRebooking(CheckoutCommon):
 
     def test_taxes_that_a_lost_dispute_kept_can_still_change(self):
         self.gateway.dispute_tax = "keep"
-        dispute = self.sandbox.dispute(self.payment.stripe_charge_id, amount=5500)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=5500)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         self.charge.action_rebook(self.income, self.create_tax(25))
         self.payment.dispute_ids.action_take_back_tax()
@@ -224,7 +224,7 @@ class TestRebooking(CheckoutCommon):
     def test_refund_that_fails_returns_to_what_is_in_force(self):
         self.charge.action_rebook(self.other_income, self.tax)
         refund = self.payment.action_refund(33)
-        self.sandbox.change_refund(refund.stripe_id, "fail")
+        self.standin.change_refund(refund.stripe_id, "fail")
         self.deliver()
         result = self.get_result()
         self.assertEqual(result[self.other_income], -100)
@@ -241,7 +241,7 @@ class TestRebooking(CheckoutCommon):
         self.assertAlmostEqual(sum(fee.rebooked_line_ids.mapped("balance")), 3.49)
 
     def test_reviewed_movement_is_done_and_its_open_item_closed(self):
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -500, type="adjustment", category="other_adjustment"
         )
         self.sync()
@@ -274,7 +274,7 @@ class TestRebooking(CheckoutCommon):
         self.assertEqual(move.date, day + timedelta(days=1))
 
     def test_payout_is_not_for_rebooking(self):
-        payout = self.sandbox.payout()
+        payout = self.standin.payout()
         self.deliver()
         movement = self.env["checkout.movement"].search(
             [("stripe_source_id", "=", payout["id"])]
@@ -349,7 +349,7 @@ class TestRebooking(CheckoutCommon):
     def test_tax_that_stripe_states_stays_when_only_the_account_changes(self):
         tax = self.company_data["default_tax_purchase"]
         self.gateway.fee_tax_ids = tax
-        self.sandbox.create_balance_transaction(-66, type="tax_fee", category="tax")
+        self.standin.create_balance_transaction(-66, type="tax_fee", category="tax")
         self.sync()
         fee = self.env["checkout.movement"].search([("amount", "=", -0.66)])
         before = fee._get_booked_lines().mapped("balance")

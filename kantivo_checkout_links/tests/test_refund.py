@@ -25,7 +25,7 @@ class TestRefund(CheckoutCommon):
 
     def refund_at_stripe(self, payment, amount=None, **how):
         """What the merchant clicks in Stripe's dashboard."""
-        return self.sandbox.refund(payment.stripe_charge_id, amount, **how)
+        return self.standin.refund(payment.stripe_charge_id, amount, **how)
 
     # === FROM HERE === #
 
@@ -85,12 +85,12 @@ class TestRefund(CheckoutCommon):
         second = payment.action_refund(10, idempotency_key="order 7")
         self.assertEqual(first, second)
         self.assertEqual(payment.amount_refunded, 10)
-        self.assertEqual(len(self.sandbox.requests("POST /v1/refunds")), 1)
+        self.assertEqual(len(self.standin.requests("POST /v1/refunds")), 1)
 
     @mute_logger(CLIENT_LOGGER)
     def test_refund_that_is_still_being_made_is_not_refused(self):
         payment = self.pay_and_book(110)
-        self.sandbox.api_fault("status", "POST /v1/refunds", status=409, times=2)
+        self.standin.api_fault("status", "POST /v1/refunds", status=409, times=2)
         with self.assertRaisesRegex(UserError, "asked for again by itself"):
             payment.action_refund(40)
         self.assertEqual(payment.refund_ids.state, "requested")
@@ -101,10 +101,10 @@ class TestRefund(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER, SYNC_LOGGER)
     def test_refund_without_an_answer_isnt_refused_by_a_bad_key(self):
         payment = self.pay_and_book(110)
-        self.sandbox.api_fault("status", "POST /v1/refunds", status=503, times=2)
+        self.standin.api_fault("status", "POST /v1/refunds", status=503, times=2)
         with self.assertRaisesRegex(UserError, "didn't answer"):
             payment.action_refund(40)
-        self.sandbox.api_fault("status", "GET /v1/refunds", status=401)
+        self.standin.api_fault("status", "GET /v1/refunds", status=401)
         self.sync()
         self.assertEqual(payment.refund_ids.state, "requested")
         self.assertEqual(payment._get_amount_left(), 70)
@@ -113,7 +113,7 @@ class TestRefund(CheckoutCommon):
     def test_dialog_goes_on_after_a_refusal(self):
         payment = self.pay_and_book(110)
         wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
-        self.sandbox.api_fault("status", "POST /v1/refunds", status=400, times=2)
+        self.standin.api_fault("status", "POST /v1/refunds", status=400, times=2)
         for amount in (40, 50):
             wizard.amount = amount
             with self.assertRaisesRegex(UserError, "Stripe refused"):
@@ -134,12 +134,12 @@ class TestRefund(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def test_same_key_tells_of_the_same_refusal(self):
         payment = self.pay_and_book(110)
-        self.sandbox.api_fault("status", "POST /v1/refunds", status=400)
+        self.standin.api_fault("status", "POST /v1/refunds", status=400)
         for _call in range(2):
             with self.assertRaisesRegex(UserError, "Stripe refused the refund"):
                 payment.action_refund(10, idempotency_key="refused")
         self.assertEqual(payment.refund_ids.state, "failed")
-        self.assertEqual(len(self.sandbox.requests("POST /v1/refunds")), 1)
+        self.assertEqual(len(self.standin.requests("POST /v1/refunds")), 1)
 
     def test_refunds_without_metadata_are_nobodys_of_ours(self):
         refunds = self.env["checkout.refund"]
@@ -154,7 +154,7 @@ class TestRefund(CheckoutCommon):
             mute_logger(BACK_LOGGER),
         ):
             refund = payment.action_refund(10)
-        self.assertEqual(len(self.sandbox.requests("POST /v1/refunds")), 1)
+        self.assertEqual(len(self.standin.requests("POST /v1/refunds")), 1)
         self.process()
         self.assertEqual(refund.state, "succeeded")
         self.assertEqual(payment.amount_refunded, 10)
@@ -162,11 +162,11 @@ class TestRefund(CheckoutCommon):
     def test_more_than_is_left_is_refused_before_stripe_is_asked(self):
         payment = self.pay_and_book(110)
         payment.action_refund(100)
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         for amount in (10.01, 0, -5, 0.001):
             with self.subTest(amount=amount), self.assertRaises(UserError):
                 payment.action_refund(amount)
-        self.assertEqual(self.sandbox.requests("POST /v1/refunds"), [])
+        self.assertEqual(self.standin.requests("POST /v1/refunds"), [])
 
     def test_unpaid_payment_is_not_refunded(self):
         payment = self.begin(self.create_link())
@@ -176,7 +176,7 @@ class TestRefund(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def ask_in_vain(self, payment, amount):
         """The row of a refund that Stripe gave no answer to."""
-        self.sandbox.api_fault("status", "POST /v1/refunds", status=503, times=2)
+        self.standin.api_fault("status", "POST /v1/refunds", status=503, times=2)
         try:
             payment.action_refund(amount)
         except UserError as error:
@@ -214,7 +214,7 @@ class TestRefund(CheckoutCommon):
         self.sync()
         self.assertEqual(payment.refund_ids, refund)
         self.assertEqual(payment.amount_refunded, 40)
-        self.assertFalse(self.sandbox.requests("POST /v1/refunds"))
+        self.assertFalse(self.standin.requests("POST /v1/refunds"))
         self.assert_agrees()
 
     def test_refusal_leaves_a_failed_row_with_stripes_words(self):
@@ -254,10 +254,10 @@ class TestRefund(CheckoutCommon):
         payment = self.pay_and_book(110)
         self.refund_at_stripe(payment, 10000, outcome="insufficient_funds")
         self.deliver()
-        self.sandbox.clear_requests()
+        self.standin.clear_requests()
         with self.assertRaisesRegex(UserError, "10.00"):
             payment.action_refund(10.01)
-        self.assertEqual(self.sandbox.requests("POST /v1/refunds"), [])
+        self.assertEqual(self.standin.requests("POST /v1/refunds"), [])
         payment.action_refund(10)
 
     def test_wizard_pressed_twice_refunds_once(self):
@@ -288,9 +288,9 @@ class TestRefund(CheckoutCommon):
 
     def test_refund_known_before_its_payment(self):
         payment = self.pay(self.create_link(110))
-        session = self.sandbox.events("checkout.session.completed")[-1]
-        charge = self.sandbox.events("charge.succeeded")[-1]["data"]["object"]
-        self.sandbox.refund(charge["id"], 1000)
+        session = self.standin.events("checkout.session.completed")[-1]
+        charge = self.standin.events("charge.succeeded")[-1]["data"]["object"]
+        self.standin.refund(charge["id"], 1000)
         self.receive(self.take_events("refund.created", "refund.updated"))
         self.assertEqual(payment.state, "open")
         self.receive([session])
@@ -301,7 +301,7 @@ class TestRefund(CheckoutCommon):
         payment = self.pay_and_book(110)
         refund = self.refund_at_stripe(payment, 3300)
         self.deliver()
-        self.sandbox.change_refund(refund["id"], "fail")
+        self.standin.change_refund(refund["id"], "fail")
         self.deliver()
         self.assertEqual(payment.state, "paid")
         self.assertEqual(payment.amount_refunded, 0)
@@ -324,7 +324,7 @@ class TestRefund(CheckoutCommon):
         payment = self.pay_and_book(99.99)
         failing = self.refund_at_stripe(payment, 3333)
         self.deliver()
-        self.sandbox.change_refund(failing["id"], "fail")
+        self.standin.change_refund(failing["id"], "fail")
         self.refund_at_stripe(payment)
         self.deliver()
         self.assertEqual(payment.state, "refunded")
@@ -338,7 +338,7 @@ class TestRefund(CheckoutCommon):
         for part in (500, 500):
             failing = self.refund_at_stripe(payment, part)
             self.deliver()
-        self.sandbox.change_refund(failing["id"], "fail")
+        self.standin.change_refund(failing["id"], "fail")
         self.take_events()
         self.refund_at_stripe(payment)
         self.deliver()
@@ -354,10 +354,10 @@ class TestRefund(CheckoutCommon):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_and_book(110)
         refund = self.refund_at_stripe(payment)
-        self.sandbox.change_refund(refund["id"], "fail")
+        self.standin.change_refund(refund["id"], "fail")
         self.take_events()
-        dispute = self.sandbox.dispute(payment.stripe_charge_id)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(payment.stripe_charge_id)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         self.sync()
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
@@ -373,7 +373,7 @@ class TestRefund(CheckoutCommon):
         self.deliver()
         self.assertEqual(payment.refund_ids.state, "pending")
         self.assertNotIn("refund", payment.movement_ids.mapped("kind"))
-        self.sandbox.change_refund(refund["id"], "succeed")
+        self.standin.change_refund(refund["id"], "succeed")
         self.deliver()
         self.assertEqual(payment.refund_ids.state, "succeeded")
         self.assert_agrees()
@@ -382,7 +382,7 @@ class TestRefund(CheckoutCommon):
         payment = self.pay_and_book(110)
         refund = self.refund_at_stripe(payment, 1000, outcome="requires_action")
         self.deliver()
-        self.sandbox.change_refund(refund["id"], "cancel")
+        self.standin.change_refund(refund["id"], "cancel")
         self.deliver()
         self.assertEqual(payment.refund_ids.state, "canceled")
         self.assertEqual(payment.state, "paid")
@@ -407,7 +407,7 @@ class TestRefund(CheckoutCommon):
         link = self.create_link(110)
         payment = self.begin(link)
         link.unlink()
-        self.sandbox.pay(payment.stripe_checkout_session_id)
+        self.standin.pay(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.flag, "late")
         payment.action_accept_flag()

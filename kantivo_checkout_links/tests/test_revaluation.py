@@ -33,13 +33,13 @@ class TestRevaluation(StatementsCommon):
 
     def setUp(self):
         super().setUp()
-        self.sandbox.settings(currencies=["eur"])
+        self.standin.settings(currencies=["eur"])
 
     def pay_out_on(self, *day):
         """Everything that is at Stripe leaves for the bank."""
         moment = datetime(*day, 12, tzinfo=timezone.utc)
-        self.sandbox.set_clock(now=int(moment.timestamp()), frozen=True)
-        self.sandbox.payout(amount=self.sandbox.balance()["eur"])
+        self.standin.set_clock(now=int(moment.timestamp()), frozen=True)
+        self.standin.payout(amount=self.standin.balance()["eur"])
         with freeze_time(moment.replace(tzinfo=None), tick=True):
             self.deliver()
             self.sync()

@@ -57,8 +57,8 @@ class TestRights(CheckoutCommon):
         self.payment = self.pay(self.create_link())
         self.deliver()
         self.payment.action_refund(10)
-        self.sandbox.dispute(self.payment.stripe_charge_id)
-        self.sandbox.payout()
+        self.standin.dispute(self.payment.stripe_charge_id)
+        self.standin.payout()
         self.deliver()
 
     # === WHAT IS THERE === #

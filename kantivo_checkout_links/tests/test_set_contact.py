@@ -168,7 +168,7 @@ class TestSetContact(CheckoutCommon):
         payment.action_set_contact(self.rosa)
         self.assertTrue(self.get_owed(payment).reconciled)
         self.assertEqual(self.get_open(self.rosa), 0)
-        self.sandbox.change_refund(refund.stripe_id, "fail")
+        self.standin.change_refund(refund.stripe_id, "fail")
         self.deliver()
         self.assertEqual(self.get_open(self.rosa), -110)
         self.assertEqual(self.get_open(self.rosa.browse()), 0)

@@ -150,7 +150,7 @@ class TestSideWork(CheckoutCommon):
         self.deliver()
         for model, method in (("mail.activity", "create"), ("mail.message", "create")):
             with self.failing(model, method, ValueError("secret")):
-                self.sandbox.dispute(payment.stripe_charge_id, amount=1000)
+                self.standin.dispute(payment.stripe_charge_id, amount=1000)
                 self.deliver()
             self.assertEqual(payment.state, "disputed")
             disputes = payment.movement_ids.filtered(lambda m: m.kind == "dispute")
@@ -163,7 +163,7 @@ class TestSideWork(CheckoutCommon):
         self.test_dispute_is_posted_though_its_reminder_fails()
         payment = self.pay(self.link)
         self.deliver()
-        self.sandbox.dispute(payment.stripe_charge_id)
+        self.standin.dispute(payment.stripe_charge_id)
         self.deliver()
         self.assertFalse(self.gateway.notice_problem)
 
@@ -174,7 +174,7 @@ class TestSideWork(CheckoutCommon):
             refund = payment.action_refund(10)
         self.assertEqual(refund.state, "succeeded")
         self.assertEqual(payment.state, "partially_refunded")
-        self.assertEqual(self.sandbox.balance()["usd"], 9651)
+        self.assertEqual(self.standin.balance()["usd"], 9651)
         self.assert_noticed("No messages.")
         self.assert_agrees()
 
@@ -200,7 +200,7 @@ class TestSideWork(CheckoutCommon):
             self.assert_posted(payment)
             self.assertFalse(self.gateway.sync_error)
             self.gateway.sudo().shared_account = "ask"
-            self.sandbox.create_balance_transaction(-500)
+            self.standin.create_balance_transaction(-500)
             self.gateway.action_check_agreement()
         self.assertEqual(self.gateway.agreement_state, "red")
         self.assert_noticed("No reminders.")
@@ -226,7 +226,7 @@ class TestSideWork(CheckoutCommon):
                 self.failing("ir.mail_server", "send_email", error),
                 self.failing("ir.mail_server", "_connect__", error),
             ):
-                self.sandbox.dispute(payment.stripe_charge_id, amount=1000)
+                self.standin.dispute(payment.stripe_charge_id, amount=1000)
                 self.deliver()
                 self.cr.postcommit.run()
             self.assertEqual(payment.state, "disputed")

@@ -23,7 +23,7 @@ class StatementsCommon(CheckoutCommon):
     def take_payment_on(self, *day):
         moment = datetime(*day, 12)
         now = int(moment.replace(tzinfo=timezone.utc).timestamp())
-        self.sandbox.set_clock(now=now, frozen=True)
+        self.standin.set_clock(now=now, frozen=True)
         with freeze_time(moment, tick=True):
             payment = self.pay(self.create_link(110))
         self.deliver()

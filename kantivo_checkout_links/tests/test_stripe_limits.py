@@ -131,7 +131,7 @@ class TestRefusals(CheckoutHttpCommon):
 
     def test_key_that_is_no_longer_good_is_no_refusal_of_the_link(self):
         link = self.create_link()
-        self.sandbox.api_fault("status", "POST /v1/checkout/sessions", status=401)
+        self.standin.api_fault("status", "POST /v1/checkout/sessions", status=401)
         answer = self.send(link)
         self.assertNotIn("<form", answer.text)
         self.assertFalse(link.refusal)
@@ -139,7 +139,7 @@ class TestRefusals(CheckoutHttpCommon):
     def test_trouble_of_the_moment_offers_another_try(self):
         link = self.create_link()
         for status in (429, 500):
-            self.sandbox.api_fault(
+            self.standin.api_fault(
                 "status", "POST /v1/checkout/sessions", status=status, times=2
             )
             with self.subTest(status=status):

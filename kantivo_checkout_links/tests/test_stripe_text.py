@@ -99,12 +99,12 @@ class TestStripeText(CheckoutHttpCommon):
         text = "<b>=Ro\0sa\r\n" + "x" * 10_000
         payment = self.pay(self.link)
         self.deliver()
-        refund = self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.say(refund["id"], failure_reason=text)
-        dispute = self.sandbox.dispute(payment.stripe_charge_id, amount=1000)
-        self.sandbox.say(dispute["id"], reason=text)
-        payout = self.sandbox.payout()
-        self.sandbox.say(payout["id"], failure_message=text, trace_id={"value": text})
+        refund = self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.say(refund["id"], failure_reason=text)
+        dispute = self.standin.dispute(payment.stripe_charge_id, amount=1000)
+        self.standin.say(dispute["id"], reason=text)
+        payout = self.standin.payout()
+        self.standin.say(payout["id"], failure_message=text, trace_id={"value": text})
         self.deliver()
         payout = self.env["checkout.payout"].search([])
         for kept in (
@@ -130,13 +130,13 @@ class TestStripeText(CheckoutHttpCommon):
 
     def test_inbox_keeps_no_personal_data(self):
         payment = self.pay(self.link, name="Rosa Payer", email="rosa@example.com")
-        self.sandbox.release()
+        self.standin.release()
         for event in self.take_events():
             self.assertEqual(self.post(json.dumps(event).encode()), 200)
         self.process()
-        self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.dispute(payment.stripe_charge_id, amount=1000)
-        self.sandbox.payout()
+        self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.dispute(payment.stripe_charge_id, amount=1000)
+        self.standin.payout()
         self.sync()
         events = self.env["checkout.event"].search([("payload", "!=", False)])
         kinds = set()
@@ -158,9 +158,9 @@ class TestStripeText(CheckoutHttpCommon):
     def test_events_can_be_processed_again(self):
         payment = self.pay(self.link)
         self.deliver()
-        self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.dispute(payment.stripe_charge_id, amount=1000)
-        self.sandbox.payout()
+        self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.dispute(payment.stripe_charge_id, amount=1000)
+        self.standin.payout()
         self.deliver()
         self.sync()
         movements = self.env["checkout.movement"].search_count([])
@@ -211,8 +211,8 @@ class TestStripeText(CheckoutHttpCommon):
     @mute_logger(ASIDE_LOGGER)
     def test_event_that_cannot_be_kept_stops_no_other(self):
         first, second = self.pay(self.link), self.pay(self.link)
-        self.sandbox.release()
-        bad = self.sandbox.events("checkout.session.completed")[0]["id"]
+        self.standin.release()
+        bad = self.standin.events("checkout.session.completed")[0]["id"]
         inbox = type(self.env["checkout.event"])
         insert = inbox._insert
 

@@ -25,11 +25,11 @@ class TestSync(CheckoutCommon):
     def test_everything_is_found_without_a_single_webhook(self):
         payment = self.pay(self.create_link(110))
         other = self.pay(self.create_link(50))
-        self.sandbox.release()
+        self.standin.release()
         self.sync()
-        self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.dispute(other.stripe_charge_id)
-        self.sandbox.payout()
+        self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.dispute(other.stripe_charge_id)
+        self.standin.payout()
         self.sync()
         self.assertEqual(payment.state, "partially_refunded")
         self.assertIn("1 × Refund", self.gateway.sync_note)
@@ -48,7 +48,7 @@ class TestSync(CheckoutCommon):
         payment = self.pay(self.create_link(110))
         self.deliver()
         payment.action_refund(10)
-        self.sandbox.payout()
+        self.standin.payout()
         self.sync()
         movements = self.env["checkout.movement"].search([])
         moves = self.env["account.move"].search_count([])
@@ -59,8 +59,8 @@ class TestSync(CheckoutCommon):
         self.assertEqual(self.env["account.move"].search_count([]), moves)
 
     def test_money_of_other_software_goes_to_review(self):
-        self.sandbox.create_charge(5000)
-        self.sandbox.release()
+        self.standin.create_charge(5000)
+        self.standin.release()
         self.sync()
         charge = self.find_movements("charge")
         self.assertEqual(charge.state, "to_review")
@@ -73,8 +73,8 @@ class TestSync(CheckoutCommon):
     def test_money_of_other_software_can_be_left_out(self):
         self.gateway.foreign_movements = "skip"
         self.pay(self.create_link(110))
-        self.sandbox.create_charge(5000)
-        self.sandbox.release()
+        self.standin.create_charge(5000)
+        self.standin.release()
         self.sync()
         foreign = self.find_movements("charge", "fee").filtered("is_foreign")
         self.assertEqual(set(foreign.mapped("state")), {"skipped"})
@@ -82,7 +82,7 @@ class TestSync(CheckoutCommon):
         self.assertEqual(self.gateway.agreement_state, "grey")
 
     def test_stand_alone_fee_is_an_expense(self):
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.create_balance_transaction(-500)
         self.sync()
         self.assert_entry(
             self.find_movements("fee"),
@@ -93,7 +93,7 @@ class TestSync(CheckoutCommon):
         )
 
     def test_unknown_movement_goes_to_review(self):
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -700, type="reserved_funds", category="risk_reserved_funds"
         )
         self.sync()
@@ -102,9 +102,9 @@ class TestSync(CheckoutCommon):
 
     def test_other_balances_of_the_account_are_not_in_the_journal(self):
         self.pay(self.create_link(110))
-        self.sandbox.release()
+        self.standin.release()
         for balance_type in ("issuing", "risk_reserved"):
-            self.sandbox.create_balance_transaction(
+            self.standin.create_balance_transaction(
                 7000,
                 type="transfer",
                 category="transfer",
@@ -119,8 +119,8 @@ class TestSync(CheckoutCommon):
     def test_reserve_is_for_review_until_it_is_released(self):
         self.pay(self.create_link(110))
         for amount in (-5000, 5000):
-            self.sandbox.release()
-            self.sandbox.create_balance_transaction(
+            self.standin.release()
+            self.standin.create_balance_transaction(
                 amount, type="reserve_transaction", category="risk_reserved_funds"
             )
             self.sync()
@@ -133,17 +133,17 @@ class TestSync(CheckoutCommon):
         self.assertEqual(sum(review.mapped("balance")), 0)
 
     def test_balance_from_before_is_one_opening_entry(self):
-        now = self.sandbox.clock()["now"]
-        self.sandbox.set_clock(now=now - 3600)
-        self.sandbox.create_charge(5000)
-        self.sandbox.release()
-        self.sandbox.payout()
-        self.sandbox.create_charge(3000)
-        self.sandbox.release()
-        self.sandbox.set_clock(now=now)
+        now = self.standin.clock()["now"]
+        self.standin.set_clock(now=now - 3600)
+        self.standin.create_charge(5000)
+        self.standin.release()
+        self.standin.payout()
+        self.standin.create_charge(3000)
+        self.standin.release()
+        self.standin.set_clock(now=now)
         self.gateway.sync_from = fields.Datetime.now() - timedelta(minutes=30)
         payment = self.pay(self.create_link(110))
-        self.sandbox.release()
+        self.standin.release()
         self.sync()
         self.assertEqual(self.find_movements("opening").amount, 28.83)
         self.assertEqual(self.find_movements("opening").state, "to_review")
@@ -152,17 +152,17 @@ class TestSync(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER)
     def test_payout_is_booked_though_the_key_may_not_read_payouts(self):
-        self.sandbox.configure(keys={"rk_test_few": {"denied": ["rak_payout_read"]}})
+        self.standin.configure(keys={"rk_test_few": {"denied": ["rak_payout_read"]}})
         self.gateway.secret_key = "rk_test_few"
         self.pay(self.create_link(110))
         self.deliver()
-        self.sandbox.payout()
+        self.standin.payout()
         self.sync()
         self.assertEqual(self.find_movements("payout").amount, -106.51)
         self.assert_agrees()
 
     def test_begin_stays_once_the_balance_from_before_is_known(self):
-        self.sandbox.create_balance_transaction(5000)
+        self.standin.create_balance_transaction(5000)
         begin = self.gateway.sync_from = fields.Datetime.now() + timedelta(minutes=1)
         self.sync()
         self.assertEqual(self.find_movements("opening").amount, 50)
@@ -185,8 +185,8 @@ class TestSync(CheckoutCommon):
             self.gateway.sync_from += timedelta(days=1)
 
     def test_money_that_came_and_went_before_the_begin_can_be_read_later(self):
-        self.sandbox.create_balance_transaction(5000)
-        self.sandbox.create_balance_transaction(-5000)
+        self.standin.create_balance_transaction(5000)
+        self.standin.create_balance_transaction(-5000)
         begin = self.gateway.sync_from
         self.gateway.sync_from = fields.Datetime.now() + timedelta(minutes=1)
         self.sync()
@@ -200,7 +200,7 @@ class TestSync(CheckoutCommon):
         now = fields.Datetime.now()
         for days, amount in ((3, 5000), (1, -5000)):
             self.set_clock(now - timedelta(days=days))
-            self.sandbox.create_balance_transaction(amount)
+            self.standin.create_balance_transaction(amount)
         self.set_clock(now + timedelta(seconds=5))
         self.gateway.sync_from = now
         self.sync()
@@ -211,7 +211,7 @@ class TestSync(CheckoutCommon):
         self.assert_agrees()
 
     def set_clock(self, moment):
-        self.sandbox.set_clock(now=to_timestamp(moment))
+        self.standin.set_clock(now=to_timestamp(moment))
 
     def test_one_that_is_busy_keeps_no_other_gateway_from_its_sync(self):
         other = self.create_gateway(secret_key="sk_test_at_other")
@@ -253,33 +253,33 @@ class TestSync(CheckoutCommon):
             self.gateway.flush_recordset()
 
     def test_late_fee_is_found(self):
-        self.sandbox.settings(balance_transactions="held")
+        self.standin.settings(balance_transactions="held")
         self.pay(self.create_link(110))
         self.sync()
         self.assertFalse(self.find_movements("fee"))
         self.assertEqual(self.gateway.agreement_state, "amber")
-        self.sandbox.release()
+        self.standin.release()
         self.sync()
         self.assertEqual(self.find_movements("fee").amount, -3.49)
         self.assertEqual(self.gateway.agreement_state, "green")
 
     def test_debit_that_entered_the_balance_waits_for_its_bank(self):
-        self.sandbox.settings(debit_balance_transaction="at_once")
+        self.standin.settings(debit_balance_transaction="at_once")
         payment = self.pay(self.create_link(110), number="debit")
         self.sync()
         self.assertEqual(payment.state, "processing")
         self.assertEqual(self.find_movements("charge").state, "to_post")
         self.assertEqual(self.gateway.agreement_state, "amber")
-        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.standin.settle_debit(payment.stripe_checkout_session_id)
         self.sync()
         self.assertEqual(self.find_movements("charge").state, "posted")
         self.assertEqual(self.gateway.agreement_state, "green")
 
     def test_debit_that_failed_leaves_no_entry_of_a_sale(self):
-        self.sandbox.settings(debit_balance_transaction="at_once")
+        self.standin.settings(debit_balance_transaction="at_once")
         payment = self.pay(self.create_link(110), number="debit")
         self.sync()
-        self.sandbox.fail_debit(payment.stripe_checkout_session_id)
+        self.standin.fail_debit(payment.stripe_checkout_session_id)
         self.sync()
         self.assertEqual(payment.state, "failed")
         charges = self.find_movements("charge", "charge_failure")
@@ -297,10 +297,10 @@ class TestSync(CheckoutCommon):
             self.env["checkout.sync"]._cron_sync()
         self.assertEqual(self.gateway.transactions_read_to, half_way)
         self.assertTrue(self.gateway.sync_error)
-        self.sandbox.clear_faults()
-        self.sandbox.clear_requests()
+        self.standin.clear_faults()
+        self.standin.clear_requests()
         self.sync()
-        first, *_later = self.sandbox.requests("GET /v1/balance_transactions")
+        first, *_later = self.standin.requests("GET /v1/balance_transactions")
         begun = datetime.fromtimestamp(
             int(first["params"]["created"]["gte"]), timezone.utc
         )
@@ -312,12 +312,12 @@ class TestSync(CheckoutCommon):
     def break_off_after(self, calls):
         """Stripe answers some readings of its balance, and then no more."""
         path = "GET /v1/balance_transactions"
-        self.sandbox.api_fault("slow", path, times=calls)  # by no second at all
-        self.sandbox.api_fault("status", path, status=500, times=99)
+        self.standin.api_fault("slow", path, times=calls)  # by no second at all
+        self.standin.api_fault("status", path, status=500, times=99)
 
     def test_scheduled_sync_and_check_do_the_same_as_the_buttons(self):
         payment = self.pay(self.create_link(110))
-        self.sandbox.release()
+        self.standin.release()
         self.run_cron("ir_cron_sync")
         self.assertEqual(payment.state, "paid")
         self.gateway.sudo().agreement_state = "grey"
@@ -335,7 +335,7 @@ class TestSync(CheckoutCommon):
     def test_month_told_and_read_again_changes_nothing(self):
         self.live_a_month()
         before = self.describe_books()
-        told = self.sandbox.events()
+        told = self.standin.events()
         self.receive(told)
         again = [{**event, "id": f"{event['id']}_again"} for event in told]
         self.receive(again)
@@ -366,18 +366,18 @@ class TestSync(CheckoutCommon):
         self.go_back(25)
         second = self.pay_then(25)
         self.go_back(22)
-        self.sandbox.refund(first.stripe_charge_id, 1000)
+        self.standin.refund(first.stripe_charge_id, 1000)
         self.go_back(19)
-        dispute = self.sandbox.dispute(second.stripe_charge_id)["id"]
+        dispute = self.standin.dispute(second.stripe_charge_id)["id"]
         self.go_back(16)
-        payout = self.sandbox.payout()["id"]
-        self.sandbox.change_payout(payout, "reconcile")
+        payout = self.standin.payout()["id"]
+        self.standin.change_payout(payout, "reconcile")
         self.go_back(12)
-        self.sandbox.change_payout(payout, "fail")
+        self.standin.change_payout(payout, "fail")
         self.go_back(8)
-        self.sandbox.change_dispute(dispute, "lose")
+        self.standin.change_dispute(dispute, "lose")
         self.go_back(4)
-        self.sandbox.create_balance_transaction(-500)
+        self.standin.create_balance_transaction(-500)
         self.deliver()
         self.sync()
         self.assert_agrees()
@@ -385,7 +385,7 @@ class TestSync(CheckoutCommon):
     def go_back(self, days):
         """Have Stripe's clock stand still some days before now."""
         at = fields.Datetime.now() - timedelta(days=days)
-        self.sandbox.set_clock(
+        self.standin.set_clock(
             now=int(at.replace(tzinfo=timezone.utc).timestamp()), frozen=True
         )
 

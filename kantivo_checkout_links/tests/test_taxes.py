@@ -106,7 +106,7 @@ class TestReversalOfTaxes(TaxCommon):
         }
 
     def test_parts_leave_nothing(self):
-        self.sandbox.settings(rates={"eur": "1.0823"})
+        self.standin.settings(rates={"eur": "1.0823"})
         plans = self.env["account.analytic.plan"].create({"name": "Project"})
         analytic = self.env["account.analytic.account"].create(
             {"name": "Summer", "plan_id": plans.id}
@@ -127,10 +127,10 @@ class TestReversalOfTaxes(TaxCommon):
         self.deliver()
         sale = self.get_movement(payment, "charge").move_id
         for part in self.cut(minor, chance):
-            refund = self.sandbox.refund(payment.stripe_charge_id, part)
+            refund = self.standin.refund(payment.stripe_charge_id, part)
             if chance.random() < 0.3:
-                self.sandbox.change_refund(refund["id"], "fail")
-                self.sandbox.refund(payment.stripe_charge_id, part)
+                self.standin.change_refund(refund["id"], "fail")
+                self.standin.refund(payment.stripe_charge_id, part)
             self.deliver()
             self.assert_in_proportion(payment, sale)
         self.assertEqual(payment.state, "refunded")
@@ -283,7 +283,7 @@ class TestTaxesOnFees(TaxCommon):
         self.gateway.fee_tax_ids = self.create_purchase_tax(
             5
         ) | self.create_purchase_tax(9.975)
-        self.sandbox.settings(fee_tax_rate="0.14975")
+        self.standin.settings(fee_tax_rate="0.14975")
         self.assertEqual(
             self.get_fee_items(self.pay_fee()),
             [(0.17, 5.0), (0.35, 9.975), (3.49, 0)],
@@ -294,7 +294,7 @@ class TestTaxesOnFees(TaxCommon):
         self.gateway.fee_tax_ids = self.create_purchase_tax(
             19, [(account, 50), (self.other_tax_account, 50)]
         )
-        self.sandbox.settings(fee_tax_rate="0.19")
+        self.standin.settings(fee_tax_rate="0.19")
         items = self.get_fee_items(self.pay_fee())
         self.assertEqual(items[-1], (3.49, 0))
         self.assertEqual(sum(balance for balance, _tax in items[:2]), 0.66)
@@ -305,7 +305,7 @@ class TestTaxesOnFees(TaxCommon):
         self.gateway.fee_tax_ids = self.create_purchase_tax(
             19, [(account, 100), (self.other_tax_account, -100)]
         )
-        self.sandbox.settings(fee_tax_rate="0.19")
+        self.standin.settings(fee_tax_rate="0.19")
         items = self.get_fee_items(self.pay_fee())
         self.assertEqual(items, [(-0.79, 19.0), (0.79, 19.0), (4.15, 0)])
 
@@ -315,7 +315,7 @@ class TestTaxesOnFees(TaxCommon):
         self.gateway.fee_tax_ids = self.create_purchase_tax(
             21, [(account, 10), (expense, 90), (self.other_tax_account, -100)]
         )
-        self.sandbox.settings(fee_tax_rate="0.21")
+        self.standin.settings(fee_tax_rate="0.21")
         items = self.pay_fee()._get_booked_lines()
         taxes = items.filtered("tax_line_id")
         self.assertEqual(len(taxes), 3)
@@ -323,7 +323,7 @@ class TestTaxesOnFees(TaxCommon):
 
     def test_tax_by_itself_is_all_tax(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(19)
-        self.sandbox.create_balance_transaction(-66, type="tax_fee", category="tax")
+        self.standin.create_balance_transaction(-66, type="tax_fee", category="tax")
         self.sync()
         fee = self.find_fee()
         self.assertEqual(self.get_fee_items(fee), [(0, 0), (0.66, 19.0)])
@@ -331,7 +331,7 @@ class TestTaxesOnFees(TaxCommon):
 
     def test_tax_that_is_given_back_by_itself(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(19)
-        self.sandbox.create_balance_transaction(66, type="tax_fee", category="tax")
+        self.standin.create_balance_transaction(66, type="tax_fee", category="tax")
         self.sync()
         self.assertEqual(self.get_fee_items(self.find_fee()), [(-0.66, 19.0), (0, 0)])
         self.assertEqual(
@@ -361,7 +361,7 @@ class TestTaxesOnFees(TaxCommon):
 
     def test_stated_tax_of_one_cent_is_posted(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(19)
-        self.sandbox.settings(fee_rate="0", fee_fixed={"usd": 1}, fee_tax_rate="1")
+        self.standin.settings(fee_rate="0", fee_fixed={"usd": 1}, fee_tax_rate="1")
         fee = self.pay_fee()
         self.assertEqual((fee.amount, fee.tax_amount), (-0.02, 0.01))
         self.assertEqual(self.get_fee_items(fee), [(0.01, 0), (0.01, 19.0)])
@@ -371,7 +371,7 @@ class TestTaxesOnFees(TaxCommon):
 
     def test_base_of_a_stated_tax_is_what_is_left_of_the_fee(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(25)
-        self.sandbox.settings(fee_tax_rate="0.19")  # another rate than the tax's
+        self.standin.settings(fee_tax_rate="0.19")  # another rate than the tax's
         items = self.pay_fee()._get_booked_lines()
         tax_item = items.filtered("tax_line_id")
         self.assertEqual((tax_item.balance, tax_item.tax_base_amount), (0.66, 3.49))
@@ -379,7 +379,7 @@ class TestTaxesOnFees(TaxCommon):
     def test_fee_that_is_given_back_takes_its_tax_back(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(25)
         self.gateway.fee_tax_invoiced = True
-        self.sandbox.create_balance_transaction(500)
+        self.standin.create_balance_transaction(500)
         self.sync()
         self.assertEqual(self.get_fee_items(self.find_fee()), [(-4, 0), (-1, 25.0)])
 
@@ -404,7 +404,7 @@ class TestTaxesOnFees(TaxCommon):
             19
         ) | self.create_purchase_tax(-50)
         for amount in (-1, 1, -2):
-            self.sandbox.create_balance_transaction(amount)
+            self.standin.create_balance_transaction(amount)
         self.sync()
         self.assertEqual(set(self.find_fee().mapped("state")), {"posted"})
         self.assert_agrees()
@@ -417,9 +417,9 @@ class TestSmallTaxes(TaxCommon):
         tax = self.create_sales_tax("Export", 0)
         payment = self.pay(self.create_link(110, tax_ids=tax.ids))
         self.deliver()
-        refund = self.sandbox.refund(payment.stripe_charge_id, 3300)
+        refund = self.standin.refund(payment.stripe_charge_id, 3300)
         self.deliver()
-        self.sandbox.change_refund(refund["id"], "fail")
+        self.standin.change_refund(refund["id"], "fail")
         self.deliver()
         failure = self.get_movement(payment, "refund_failure")
         self.assertEqual(self.get_tags(failure.move_id), {"Export refund 0": -33})
@@ -428,7 +428,7 @@ class TestSmallTaxes(TaxCommon):
         payment = self.pay(self.create_link(0.55))
         self.deliver()
         for _time in range(11):
-            self.sandbox.refund(payment.stripe_charge_id, 5)
+            self.standin.refund(payment.stripe_charge_id, 5)
         self.deliver()
         self.assertFalse(any(payment.movement_ids.mapped("error")))
         self.assertEqual(payment.state, "refunded")
@@ -443,7 +443,7 @@ class TestSmallTaxes(TaxCommon):
         self.gateway.fee_tax_ids = self.create_sales_tax(
             "Untaxed fee", 0, [(account, 100)], type_tax_use="purchase"
         )
-        self.sandbox.create_balance_transaction(500)
+        self.standin.create_balance_transaction(500)
         self.sync()
         fee = self.env["checkout.movement"].search([("kind", "=", "fee")])
         self.assertEqual(self.get_tags(fee.move_id), {"Untaxed fee refund 0": -5})
@@ -515,8 +515,8 @@ class TestRegistrationAbroad(TaxCommon):
         payment = self.pay_from_denmark()
         income = self.gateway.income_account_id.copy({"name": "Abroad"})
         self.get_movement(payment, "charge").action_rebook(income, self.moms)
-        dispute = self.sandbox.dispute(payment.stripe_charge_id)
-        self.sandbox.change_dispute(dispute["id"], "lose")
+        dispute = self.standin.dispute(payment.stripe_charge_id)
+        self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         loss = self.get_movement(payment, "dispute_loss")
         self.assertEqual((loss.error or "", loss.state), ("", "posted"))
@@ -552,6 +552,6 @@ class TestBaseOfTaxItems(TaxCommon):
 
     def test_failed_refund_makes_it_good_again(self):
         refund = self.payment.action_refund(33)
-        self.sandbox.change_refund(refund.stripe_id, "fail")
+        self.standin.change_refund(refund.stripe_id, "fail")
         self.deliver()
         self.assertEqual(self.get_base(), -100)

@@ -78,8 +78,8 @@ class TestTestMode(CheckoutCommon):
         payment = self.pay(self.create_link())
         self.deliver()
         payment.action_refund(10)
-        self.sandbox.dispute(payment.stripe_charge_id)
-        self.sandbox.payout()
+        self.standin.dispute(payment.stripe_charge_id)
+        self.standin.payout()
         self.deliver()
         for name in LISTS:
             self.assertTrue(self.find_shown(f"checkout.{name}"), name)

@@ -32,7 +32,7 @@ class TestThinEvents(CheckoutHttpCommon):
 
     def take_thin_events(self):
         """What Stripe has to tell, as thin events, oldest first."""
-        self.sandbox.release()
+        self.standin.release()
         return [self.make_thin(event) for event in self.take_events()]
 
     def make_thin(self, event):
@@ -85,7 +85,7 @@ class TestThinEvents(CheckoutHttpCommon):
 
     def test_both_kinds_in_any_order_have_one_effect(self):
         payment = self.pay(self.link)
-        self.sandbox.release()
+        self.standin.release()
         events = self.take_events()
         for event in reversed(events):
             for _time in range(2):
@@ -97,9 +97,9 @@ class TestThinEvents(CheckoutHttpCommon):
     def test_refund_dispute_and_payout(self):
         payment, other = self.pay(self.link), self.pay(self.link)
         self.tell(self.take_thin_events())
-        self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.dispute(other.stripe_charge_id)
-        payout = self.sandbox.payout("usd", pending_too=True)
+        self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.dispute(other.stripe_charge_id)
+        payout = self.standin.payout("usd", pending_too=True)
         self.tell(self.take_thin_events())
         self.assertEqual(payment.state, "partially_refunded")
         self.assertEqual(other.state, "disputed")
@@ -108,7 +108,7 @@ class TestThinEvents(CheckoutHttpCommon):
         self.assert_agrees()
 
     def test_other_softwares_objects_are_ignored_once_they_are_read(self):
-        self.sandbox.create_charge(5000)
+        self.standin.create_charge(5000)
         self.tell(self.take_thin_events())
         events = self.env["checkout.event"].search([])
         self.assertEqual(set(events.mapped("state")), {"ignored"})
@@ -139,13 +139,13 @@ class TestThinEvents(CheckoutHttpCommon):
     def test_what_cannot_be_read_waits_with_the_reason(self):
         payment = self.pay(self.link)
         events = self.take_thin_events()
-        self.sandbox.api_fault("status", "GET /v1", status=500, times=999)
+        self.standin.api_fault("status", "GET /v1", status=500, times=999)
         with mute_logger(CLIENT_LOGGER):
             self.tell(events)
         waiting = self.env["checkout.event"].search([("state", "=", "pending")])
         self.assertTrue(waiting)
         self.assertTrue(all(waiting.mapped("error")))
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
         waiting.action_process()
         self.env.invalidate_all()
         self.assert_booked_once(payment)

@@ -12,9 +12,9 @@ class TotalsCommon(CheckoutCommon):
         return payment
 
     def lose(self, payment, *outcomes, **how):
-        dispute = self.sandbox.dispute(payment.stripe_charge_id, **how)
+        dispute = self.standin.dispute(payment.stripe_charge_id, **how)
         for outcome in outcomes:
-            self.sandbox.change_dispute(dispute["id"], outcome)
+            self.standin.change_dispute(dispute["id"], outcome)
         self.deliver()
         return dispute["id"]
 
@@ -80,9 +80,9 @@ class TestTotals(TotalsCommon):
 
     def test_refund_that_fails_is_left_again(self):
         payment = self.pay_110()
-        refund = self.sandbox.refund(payment.stripe_charge_id, 3300)
+        refund = self.standin.refund(payment.stripe_charge_id, 3300)
         self.deliver()
-        self.sandbox.change_refund(refund["id"], "fail")
+        self.standin.change_refund(refund["id"], "fail")
         self.deliver()
         self.assert_left(payment, amount_left=110, tax_amount=10, net_amount=106.51)
 
@@ -128,7 +128,7 @@ class TestTotals(TotalsCommon):
     def test_dispute_that_is_won_in_part_loses_the_rest(self):
         payment = self.pay_110()
         dispute_id = self.lose(payment)
-        self.sandbox.change_dispute(dispute_id, "win", amount=7000)
+        self.standin.change_dispute(dispute_id, "win", amount=7000)
         self.deliver()
         self.assert_left(
             payment,
@@ -239,7 +239,7 @@ class TestWhatIsShownFirst(TotalsCommon):
         link = self.create_link(110)
         paid, waiting = self.pay(link), self.pay(link, number="debit")
         opened, expired = self.begin(link), self.begin(link)
-        self.sandbox.expire(expired.stripe_checkout_session_id)
+        self.standin.expire(expired.stripe_checkout_session_id)
         self.deliver()
         link.invalidate_recordset()
         self.assertEqual(waiting.state, "processing")

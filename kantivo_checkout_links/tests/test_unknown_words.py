@@ -37,8 +37,8 @@ class TestUnknownWords(CheckoutCommon):
 
     def refund_in_words(self, word, amount=1000):
         payment = self.pay_and_deliver()
-        refund = self.sandbox.refund(payment.stripe_charge_id, amount)
-        self.sandbox.say(refund["id"], status=word)
+        refund = self.standin.refund(payment.stripe_charge_id, amount)
+        self.standin.say(refund["id"], status=word)
         return payment, refund["id"]
 
     def test_refund_is_posted_whatever_its_status(self):
@@ -62,7 +62,7 @@ class TestUnknownWords(CheckoutCommon):
     def test_refund_whose_word_is_known_again_is_as_it_is_then(self):
         payment, refund_id = self.refund_in_words("blocked")
         self.sync()
-        self.sandbox.say(refund_id, status="succeeded")
+        self.standin.say(refund_id, status="succeeded")
         self.sync()
         self.assertEqual(payment.refund_ids.state, "succeeded")
         self.assertFalse(payment.refund_ids.unknown_status)
@@ -71,13 +71,13 @@ class TestUnknownWords(CheckoutCommon):
     def test_refund_of_an_unknown_status_that_came_back_is_no_refund(self):
         payment, refund_id = self.refund_in_words("blocked")
         self.sync()
-        self.sandbox.change_refund(refund_id, "fail")
+        self.standin.change_refund(refund_id, "fail")
         self.sync()
         self.assertEqual((payment.state, payment.amount_refunded), ("paid", 0))
         self.assert_agrees()
 
     def test_refund_that_moved_nothing_can_only_not_be_refunded_twice(self):
-        self.sandbox.settings(refund_outcome="insufficient_funds")
+        self.standin.settings(refund_outcome="insufficient_funds")
         payment, _refund_id = self.refund_in_words("blocked", 11000)
         self.deliver()
         self.assertEqual((payment.state, payment.amount_refunded), ("paid", 0))
@@ -86,12 +86,12 @@ class TestUnknownWords(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def test_refund_that_cannot_be_read_is_posted_from_the_list(self):
         payment, refund_id = self.refund_in_words("succeeded")
-        self.sandbox.api_fault("status", f"GET /v1/refunds/{refund_id}", times=99)
-        self.sandbox.api_fault("status", "GET /v1/refunds", times=99)
+        self.standin.api_fault("status", f"GET /v1/refunds/{refund_id}", times=99)
+        self.standin.api_fault("status", "GET /v1/refunds", times=99)
         self.sync()
         self.assertEqual(self.get_movement(payment, "refund").state, "posted")
         self.assert_agrees()
-        self.sandbox.clear_faults()
+        self.standin.clear_faults()
         self.env["checkout.event"].search([("state", "=", "pending")]).action_process()
         self.assertEqual(payment.refund_ids.state, "succeeded")
         self.get_movement(payment, "refund")
@@ -104,8 +104,8 @@ class TestUnknownWords(CheckoutCommon):
             for is_delivered in (True, False):
                 with self.subTest(word=word, is_delivered=is_delivered):
                     payment = self.pay_and_deliver()
-                    dispute = self.sandbox.dispute(payment.stripe_charge_id)
-                    self.sandbox.say(dispute["id"], status=word)
+                    dispute = self.standin.dispute(payment.stripe_charge_id)
+                    self.standin.say(dispute["id"], status=word)
                     self.deliver() if is_delivered else self.sync()
                     self.assertEqual(payment.state, "disputed")
                     self.assertEqual(payment.dispute_status, "unknown")
@@ -116,12 +116,12 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_dispute_of_an_unknown_status_without_money_contests_nothing(self):
         payment = self.pay_and_deliver()
-        dispute = self.sandbox.dispute(payment.stripe_charge_id, inquiry=True)
-        self.sandbox.say(dispute["id"], status="arbitration", evidence_details=None)
+        dispute = self.standin.dispute(payment.stripe_charge_id, inquiry=True)
+        self.standin.say(dispute["id"], status="arbitration", evidence_details=None)
         self.deliver()
         self.assertEqual(payment.state, "paid")
         self.assertEqual(payment.dispute_ids.state, "unknown")
-        self.sandbox.say(dispute["id"], status="warning_closed")
+        self.standin.say(dispute["id"], status="warning_closed")
         self.sync()
         self.assertEqual(payment.dispute_ids.state, "warning_closed")
 
@@ -132,8 +132,8 @@ class TestUnknownWords(CheckoutCommon):
             for is_delivered in (True, False):
                 with self.subTest(word=word, is_delivered=is_delivered):
                     self.pay_and_deliver()
-                    payout_id = self.sandbox.payout()["id"]
-                    self.sandbox.say(
+                    payout_id = self.standin.payout()["id"]
+                    self.standin.say(
                         payout_id, status=word, reconciliation_status=f"new{number}"
                     )
                     self.deliver() if is_delivered else self.sync()
@@ -154,12 +154,12 @@ class TestUnknownWords(CheckoutCommon):
         """
         payment = self.begin(self.link)
         session_id = payment.stripe_checkout_session_id
-        paid = self.sandbox.pay(session_id)
+        paid = self.standin.pay(session_id)
         for name in ("payment_intent", "charge"):
             if name in words:
-                self.sandbox.say(paid[name]["id"], status=words.pop(name))
-        self.sandbox.say(session_id, **words)
-        self.sandbox.release()
+                self.standin.say(paid[name]["id"], status=words.pop(name))
+        self.standin.say(session_id, **words)
+        self.standin.release()
         return payment
 
     def assert_paid(self, payment, word):
@@ -189,24 +189,24 @@ class TestUnknownWords(CheckoutCommon):
     def test_open_session_of_an_unknown_status_stays_open(self):
         payment = self.begin(self.link)
         session_id = payment.stripe_checkout_session_id
-        self.sandbox.say(session_id, status="paused", payment_status="z")
+        self.standin.say(session_id, status="paused", payment_status="z")
         self.sync()
         self.assertEqual(payment.state, "open")
         self.assert_nothing_waits()
-        self.sandbox.pay(session_id)
+        self.standin.pay(session_id)
         self.deliver()
         self.assertEqual(payment.state, "paid")
 
     def test_money_that_is_not_confirmed_stays_unpaid_in_any_words(self):
-        self.sandbox.settings(debit_balance_transaction="at_once")
+        self.standin.settings(debit_balance_transaction="at_once")
         payment = self.pay(self.link, number="debit")
-        self.sandbox.say(
+        self.standin.say(
             payment.stripe_checkout_session_id, status="z", payment_status="z", url=None
         )
         self.sync()
         self.assertEqual(payment.state, "processing")
         self.assertEqual(self.get_movement(payment, "charge").state, "to_post")
-        self.sandbox.settle_debit(payment.stripe_checkout_session_id)
+        self.standin.settle_debit(payment.stripe_checkout_session_id)
         self.sync()
         self.assertEqual(payment.state, "paid")
         self.assert_agrees()
@@ -214,11 +214,11 @@ class TestUnknownWords(CheckoutCommon):
     def test_session_without_an_intent_or_charge_is_no_error(self):
         payment = self.begin(self.link)
         session_id = payment.stripe_checkout_session_id
-        self.sandbox.say(
+        self.standin.say(
             session_id, payment_status="no_payment_required", payment_intent=None
         )
         for status in ("complete", None, "z"):
-            self.sandbox.say(session_id, status=status, url=None)
+            self.standin.say(session_id, status=status, url=None)
             self.sync()
             self.assertEqual(payment.state, "processing")
             self.assert_nothing_waits()
@@ -250,7 +250,7 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_charge_failure_that_no_object_names_is_posted_from_the_list(self):
         payment = self.pay_and_deliver()
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -11000,
             type="payment_failure_refund",
             category="charge_failure",
@@ -265,17 +265,17 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_charge_whose_transaction_it_does_not_name_is_posted_from_the_list(self):
         payment = self.begin(self.link)
-        paid = self.sandbox.pay(payment.stripe_checkout_session_id)
-        self.sandbox.say(paid["charge"]["id"], balance_transaction=None)
-        self.sandbox.release()
+        paid = self.standin.pay(payment.stripe_checkout_session_id)
+        self.standin.say(paid["charge"]["id"], balance_transaction=None)
+        self.standin.release()
         self.sync()
         self.assertEqual(sorted(payment.movement_ids.mapped("amount")), [-3.49, 110])
         self.assert_agrees()
 
     def test_transaction_of_a_nameless_balance_is_posted(self):
-        fee = self.sandbox.create_balance_transaction(-300)
+        fee = self.standin.create_balance_transaction(-300)
         words = dict.fromkeys(("balance_type", "reporting_category", "status"))
-        self.sandbox.say(fee["id"], type="new", **words)
+        self.standin.say(fee["id"], type="new", **words)
         self.sync()
         movement = self.env["checkout.movement"].search([])
         self.assertEqual((movement.kind, movement.state), ("adjustment", "to_review"))
@@ -285,19 +285,19 @@ class TestUnknownWords(CheckoutCommon):
 
     def test_words_that_only_describe_are_kept_as_text(self):
         payment = self.begin(self.link)
-        paid = self.sandbox.pay(payment.stripe_checkout_session_id)
-        self.sandbox.say(
+        paid = self.standin.pay(payment.stripe_checkout_session_id)
+        self.standin.say(
             paid["charge"]["id"],
             payment_method_details={"type": "moon_pay", "moon_pay": None},
         )
         self.deliver()
         self.assertEqual(payment.payment_method_label, "Moon pay")
-        refund = self.sandbox.refund(payment.stripe_charge_id, 1000)
-        self.sandbox.say(refund["id"], reason="moon", failure_reason="moon")
-        dispute = self.sandbox.dispute(payment.stripe_charge_id, amount=1000)
-        self.sandbox.say(dispute["id"], reason=None)
-        payout = self.sandbox.payout()
-        self.sandbox.say(payout["id"], trace_id=None, failure_message=None)
+        refund = self.standin.refund(payment.stripe_charge_id, 1000)
+        self.standin.say(refund["id"], reason="moon", failure_reason="moon")
+        dispute = self.standin.dispute(payment.stripe_charge_id, amount=1000)
+        self.standin.say(dispute["id"], reason=None)
+        payout = self.standin.payout()
+        self.standin.say(payout["id"], trace_id=None, failure_message=None)
         self.deliver()
         self.sync()
         self.assertEqual(payment.refund_ids.error, "moon")

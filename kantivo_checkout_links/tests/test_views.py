@@ -53,8 +53,8 @@ class TestScreens(CheckoutCommon):
         payments = [self.pay(self.create_link()) for _payer in range(2)]
         self.deliver()
         payments[0].action_refund(11)
-        self.sandbox.dispute(payments[1].stripe_charge_id)
-        self.sandbox.payout("usd")
+        self.standin.dispute(payments[1].stripe_charge_id)
+        self.standin.payout("usd")
         self.deliver()
         for model in SCREENS:
             self.assertTrue(self.env[model].search_count([]), model)
@@ -214,7 +214,7 @@ class TestFilters(CheckoutCommon):
 
     def test_payments_are_found_by_how_far_they_are(self):
         paid, expired = self.pay(self.create_link()), self.begin(self.create_link())
-        self.sandbox.expire(expired.stripe_checkout_session_id)
+        self.standin.expire(expired.stripe_checkout_session_id)
         self.deliver()
         opened = self.begin(self.create_link())
         waiting = self.pay(self.create_link(), number="debit")
@@ -231,7 +231,7 @@ class TestFilters(CheckoutCommon):
     def test_movements_are_found_by_what_is_to_be_done(self):
         waiting, left_out = self.pay(self.create_link()), self.pay(self.create_link())
         self.deliver()
-        self.sandbox.create_balance_transaction(
+        self.standin.create_balance_transaction(
             -500, type="adjustment", category="other_adjustment"
         )
         self.sync()
@@ -335,8 +335,8 @@ class TestWays(CheckoutCommon):
 
     def test_what_is_opened_is_named_in_words(self):
         number = self.payment.name
-        self.sandbox.dispute(self.payment.stripe_charge_id, amount=2000)
-        payout_id = self.sandbox.payout()["id"]
+        self.standin.dispute(self.payment.stripe_charge_id, amount=2000)
+        payout_id = self.standin.payout()["id"]
         self.deliver()
         payout = self.env["checkout.payout"].search([("stripe_id", "=", payout_id)])
         arrival = format_date(self.env, payout.arrival_date)

@@ -27,7 +27,7 @@ class TestWebhook(CheckoutHttpCommon):
     def setUp(self):
         super().setUp()
         self.payment = self.pay(self.create_link())
-        self.sandbox.release()
+        self.standin.release()
         [self.event] = self.take_events("checkout.session.completed")
         self.path = self.gateway.webhook_url.removeprefix(self.gateway.get_base_url())
 
