@@ -103,6 +103,8 @@ class CheckoutEvent(models.Model):
                 gateway_sudo.env["checkout.poster"]._post_waiting(gateway_sudo)
                 announcements_sudo = gateway_sudo.env["checkout.announcement"]
                 announcements_sudo._announce_waiting(gateway_sudo)
+                payments_sudo = gateway_sudo.env["checkout.payment"]
+                payments_sudo._call_on_paid_waiting(gateway_sudo)
         self.invalidate_recordset()
 
     # === BUSINESS METHODS - RECEIVING === #
@@ -361,15 +363,17 @@ class CheckoutEvent(models.Model):
             ("state", "=", "pending"),
             ("next_attempt_at", "<=", fields.Datetime.now()),
         ]
+        to_expire = [
+            ("expiry_requested", "=", True),
+            ("stripe_checkout_session_id", "!=", False),
+            ("state", "=", "open"),
+        ]
+        to_call = [("on_paid_due_at", "!=", False), ("on_paid_problem", "=", False)]
         waiting = {
             "checkout.event": due,
             "checkout.movement": [("state", "=", "to_post")],
             "checkout.announcement": [("error", "=", False)],
-            "checkout.payment": [
-                ("expiry_requested", "=", True),
-                ("stripe_checkout_session_id", "!=", False),
-                ("state", "=", "open"),
-            ],
+            "checkout.payment": Domain.OR([to_expire, to_call]),
         }
         groups = [
             self.env[model]._read_group(domain, ["gateway_id"])
@@ -389,6 +393,7 @@ class CheckoutEvent(models.Model):
         self.env["checkout.payout"]._itemise_waiting(gateway)
         self.env["checkout.poster"]._post_waiting(gateway)
         self.env["checkout.announcement"]._announce_waiting(gateway)
+        self.env["checkout.payment"]._call_on_paid_waiting(gateway)
 
     @api.model
     def _search_due(self, gateway):

@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
+from ..aside import do_aside
 from ..const import (
     CHARGE_STATUSES,
     DISPUTE_STATES,
+    EVENT_DAYS,
     FAILED_INTENT_STATUSES,
     INTENT_STATUSES,
     METHOD_NAMES,
@@ -154,6 +158,17 @@ class CheckoutPayment(models.Model):
     map_taxes = fields.Boolean(default=True, readonly=True)
     analytic_distribution = fields.Json(readonly=True)
 
+    on_paid_due_at = fields.Datetime(
+        "Paid Hook Due Since",
+        readonly=True,
+        help="Empty once the addons that wait for this payment have been called.",
+    )
+    on_paid_problem = fields.Char(
+        "Paid Hook Problem",
+        readonly=True,
+        help="Payment and entries are not affected. The next sync tries again.",
+    )
+
     movement_ids = fields.One2many("checkout.movement", "payment_id", readonly=True)
     move_ids = fields.Many2many(
         "account.move", string="Journal Entries", compute="_compute_move_ids"
@@ -177,6 +192,7 @@ class CheckoutPayment(models.Model):
     _unfinished_idx = models.Index(
         "(gateway_id, session_expires_at) WHERE state IN ('open', 'processing')"
     )
+    _on_paid_idx = models.Index("(gateway_id) WHERE on_paid_due_at IS NOT NULL")
     _contact_idx = models.Index("(gateway_id) WHERE contact_problem IS NOT NULL")
     _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
@@ -382,6 +398,7 @@ class CheckoutPayment(models.Model):
             "flag": self._get_flag(amount, currency, charge["created"]),
             "amount": amount,
             "currency_id": currency.id,
+            "on_paid_due_at": fields.Datetime.now(),
         }
         return {**vals, **self._prepare_contact_vals(customer)}
 
@@ -473,3 +490,50 @@ class CheckoutPayment(models.Model):
         brand = (method.get("brand") or "").capitalize() or name
         last4 = method.get("last4")
         return to_line(f"{brand} •••• {last4}" if last4 else brand)
+
+    # === BUSINESS METHODS - OTHER ADDONS === #
+
+    def _on_paid(self):
+        """Hook for other addons: this payment has been paid. Called on one record.
+
+        What is guaranteed:
+
+        - The money is committed before the call. It is posted too, unless its
+          transactions wait: see `movement_ids.state`.
+        - Nothing that happens here undoes money. An exception undoes the hook's own
+          writes only, is logged and shown under Health, and the hook is called again
+          at the next processing or sync, for 30 days.
+        - What it writes to the database is kept exactly once for each payment, however
+          often and in whatever order Stripe reports it: cards at once, bank debits
+          when the bank has confirmed them, days later. After a crash it is called
+          again. Calls to other systems can then repeat, so give them an idempotency
+          key, such as this payment's `stripe_checkout_session_id`.
+        - Refunds, disputes and bank debits that are returned don't call it again.
+
+        Runs as superuser, in the payment's company and in its language and time zone,
+        also for test payments (see `livemode`). The gateway can't post meanwhile: leave
+        long work to a scheduled action. Don't commit or roll back.
+        """
+
+    @api.model
+    def _call_on_paid_waiting(self, gateway):
+        """Call :meth:`_on_paid` of a gateway's payments, once their money is committed.
+        Under its lock, as superuser.
+        """
+        gateway._commit()
+        since = fields.Datetime.now() - timedelta(days=EVENT_DAYS)
+        due = [("gateway_id", "=", gateway.id), ("on_paid_due_at", ">=", since)]
+        for payment in self.search(due, order="id"):
+            payment._call_on_paid_aside()
+            gateway._commit()
+
+    def _call_on_paid_aside(self):
+        had_problem = self.on_paid_problem
+        _done, problem = do_aside(self, type(self)._call_on_paid)
+        if problem or had_problem:
+            self.on_paid_problem = self.gateway_id.notice_problem = problem
+
+    def _call_on_paid(self):
+        """Call the hook, and in the same savepoint note that it was called."""
+        self._on_paid()
+        self.on_paid_due_at = False

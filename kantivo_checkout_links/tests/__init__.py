@@ -30,6 +30,7 @@ from . import (
     test_link_posting,
     test_money,
     test_obstacles,
+    test_on_paid,
     test_origin,
     test_other_account,
     test_outsiders,
