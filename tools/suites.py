@@ -182,11 +182,11 @@ def inside_odoo(odoo: Odoo, name: str, processes: int = 1) -> Iterator[list[str]
     One stand-in for Stripe serves a process meanwhile: its start takes a second.
     """
     with ExitStack() as stack:
-        standines = [
+        started = [
             stack.enter_context(Standin.start(python=odoo.python))
             for _ in range(processes)
         ]
-        os.environ[STANDIN_VARIABLE] = " ".join(standin.url for standin in standines)
+        os.environ[STANDIN_VARIABLE] = " ".join(standin.url for standin in started)
         try:
             yield [
                 "--odoo-http",

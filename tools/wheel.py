@@ -1,7 +1,7 @@
 """``make wheel``: the addon as a Python package, and whether Odoo installs it.
 
 whool packs what git knows of the addon. In the trial Odoo cannot see the repository,
-so what works there works for whoever installs the wheel.
+so what works there works for whoever installs the wheel, tests included.
 """
 
 import re
@@ -13,7 +13,16 @@ from email.parser import HeaderParser
 from pathlib import Path
 from zipfile import ZipFile
 
-from tools import cache, database, odoo_log, odoo_source, postgres, project, venv
+from tools import (
+    cache,
+    database,
+    odoo_log,
+    odoo_source,
+    postgres,
+    project,
+    server,
+    venv,
+)
 from tools.command import run as run_program
 from tools.console import say, step
 from tools.ground import Odoo
@@ -22,6 +31,8 @@ _FOLDER = project.ROOT / "dist"
 _NAME = f"odoo_addon_{project.ADDON}-*.whl"
 _INSIDE = f"odoo/addons/{project.ADDON}"
 _REQUIREMENTS = Path(__file__).parent / "requirements.in"
+# Odoo imports the tests of all installed modules, whichever are to run.
+_ANOTHER_MODULE = "web_tour"
 _NOT_PACKED = {"pyproject.toml"}
 
 
@@ -103,7 +114,7 @@ def _try(odoo: Odoo, wheel: Path) -> list[str]:
         _unpack(odoo, wheel, target)
         alone = replace(odoo, addons=(target / "odoo/addons",))
         with database.passing_without_addon(odoo, "wheel") as name:
-            return _install(alone, name)
+            return [*_install(alone, name), *_test(alone, name)]
     finally:
         shutil.rmtree(target, ignore_errors=True)
 
@@ -127,7 +138,7 @@ def _install(odoo: Odoo, name: str) -> list[str]:
             f"--database={name}",
             f"--init={project.ADDON}",
             *("--skip-auto-install", "--stop-after-init", "--no-http"),
-            env={**odoo.environment(), "PYTHONPATH": str(odoo.source)},
+            env=_environment(odoo),
         )
     state = postgres.query(
         f"SELECT state FROM ir_module_module WHERE name = '{project.ADDON}'", name
@@ -136,3 +147,36 @@ def _install(odoo: Odoo, name: str) -> list[str]:
     if status or state != "installed":
         problems.append(f"Odoo left the addon {state or 'unknown'}; log: {log}")
     return problems
+
+
+def _test(odoo: Odoo, name: str) -> list[str]:
+    """Problems of running tests there: of another module, then of the addon."""
+    return [
+        problem
+        for module in (_ANOTHER_MODULE, project.ADDON)
+        for problem in _test_module(odoo, name, module)
+    ]
+
+
+def _test_module(odoo: Odoo, name: str, module: str) -> list[str]:
+    log = cache.log_file(f"{name}_{module}")
+    with step(f"Wheel: tests of {module} by Odoo's own runner"):
+        status = odoo_log.watch(
+            odoo,
+            log,
+            f"--database={name}",
+            f"--db-filter=^{name}$",
+            f"--test-tags=/{module}",
+            f"--http-port={server.free_port()}",
+            "--stop-after-init",
+            env=_environment(odoo),
+        )
+    problems = odoo_log.complaints(log)
+    if status:
+        problems.append(f"Tests of {module} ended with status {status}; log: {log}")
+    return problems
+
+
+def _environment(odoo: Odoo) -> dict[str, str]:
+    """Without the repository, which holds the stand-in for Stripe."""
+    return {**odoo.environment(), "PYTHONPATH": str(odoo.source)}

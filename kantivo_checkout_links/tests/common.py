@@ -4,8 +4,6 @@ Stripe is a stand-in, a process that speaks HTTP: nothing of the client is patch
 """
 
 import os
-import sys
-from pathlib import Path
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -14,10 +12,9 @@ from odoo.tests import HttpCase, tagged
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 
-from ..money import from_minor
+from stripe_standin.control_client import Standin, StandinError  # noqa: F401
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))  # where the stand-in lies
-from stripe_standin.control_client import Standin, StandinError  # noqa: E402, F401
+from ..money import from_minor
 
 WEBHOOK_SECRET = "whsec_test"
 CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"

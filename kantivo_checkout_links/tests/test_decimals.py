@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.exceptions import AccessError, RedirectWarning, UserError, ValidationError
 from odoo.tests import new_test_user
 
-from stripe_standin.money import SUPPORTED  # noqa: E402
+from stripe_standin.money import SUPPORTED
 
 from ..money import from_minor
 from .common import CheckoutCommon
