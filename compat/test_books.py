@@ -24,7 +24,7 @@ def books_stay(place):
     assert demo_books.find_problems(before) == []
 
 
-def test_a_payment_is_booked_as_it_is_alone(place):
+def test_a_payment_is_posted_as_it_is_alone(place):
     assert demo_books.find_problems(place.books()) == []
 
 

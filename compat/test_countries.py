@@ -121,7 +121,7 @@ def test_german_balance_sheet_shows_disputes_as_other_assets(place, company):
     ],
     indirect=["company"],
 )
-def test_a_sale_is_booked_with_the_tax_of_the_country(
+def test_a_sale_is_posted_with_the_tax_of_the_country(
     place, company, link, payer_country, tax
 ):
     _pay_from(payer_country, link)

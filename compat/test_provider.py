@@ -43,7 +43,7 @@ def test_same_account_is_told_and_the_sync_waits_for_a_choice(place):
     with pytest.raises(OdooError, match="Choose on the gateway"):
         place.admin.call("checkout.gateway", "action_sync", gateway)
 
-    place.admin.call("checkout.gateway", "action_skip_foreign", gateway)
+    place.admin.call("checkout.gateway", "action_ignore_third_party", gateway)
     told = _test_connection(place)
     assert "booked twice" not in told
     assert "as you chose" in told

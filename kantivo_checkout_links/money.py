@@ -13,7 +13,7 @@ from .const import (
     THREE_DECIMAL_CURRENCIES,
     ZERO_DECIMAL_CURRENCIES,
 )
-from .sent import without_invisible
+from .utils import without_invisible
 
 # No currency at Stripe has more.
 FINEST_DECIMALS = 3

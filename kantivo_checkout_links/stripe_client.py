@@ -1,7 +1,7 @@
 """The one place that talks to Stripe. Nothing else in the addon imports `stripe`.
 
 Calls return plain dictionaries with Stripe's own keys; failures are `StripeError`s that
-carry a sentence for a person and the kind of failure for code.
+carry a sentence for a person and the reason of the failure for code.
 """
 
 import json
@@ -47,28 +47,28 @@ _REFUSED_PARAMS = {"permission_check": "1"}
 class StripeError(Exception):
     """A call that brought no result.
 
-    `kind` is one of: `unreachable` (no answer, so Stripe may have acted), `broken` (an
-    answer that Stripe itself failed, which it repeats for the same idempotency key),
+    `reason` is one of: `unreachable` (no answer, so Stripe may have acted), `broken`
+    (Stripe answers that it failed, and repeats that for the same idempotency key),
     `clash` (409: a call with the same key is still being worked on), `busy` (429),
     `auth`, `permission`, `missing` (404), `refused` (Stripe says why), `blocked` (we
     made no call). `code` and `param` are Stripe's own, empty where it gave none.
     """
 
-    def __init__(self, message, kind, code="", param=""):
+    def __init__(self, message, reason, code="", param=""):
         super().__init__(message)
-        self.kind = kind
+        self.reason = reason
         self.code = code or ""
         self.param = param or ""
 
     @property
     def may_have_acted(self):
         """Whether Stripe may have acted: then the same key must be used again."""
-        return self.kind in ("unreachable", "clash")
+        return self.reason in ("unreachable", "clash")
 
     @property
     def is_passing(self):
         """Whether the same may go well a little later, with nobody mending anything."""
-        return self.kind in ("unreachable", "clash", "broken", "busy")
+        return self.reason in ("unreachable", "clash", "broken", "busy")
 
 
 class SignatureError(Exception):
@@ -130,7 +130,7 @@ class StripeClient:
         try:
             return self._call(self._v1.accounts.retrieve_current)
         except StripeError as error:
-            named = error.kind == "permission" and _ACCOUNT_ID.search(str(error))
+            named = error.reason == "permission" and _ACCOUNT_ID.search(str(error))
             if not named:
                 raise
             return {"id": named[0]}
@@ -150,9 +150,9 @@ class StripeClient:
         try:
             self._call(method, params[operation])
         except StripeError as error:
-            if error.kind not in ("permission", "refused"):
+            if error.reason not in ("permission", "refused"):
                 raise
-            return error.kind != "permission"
+            return error.reason != "permission"
         return True
 
     def retrieve_balance(self):
@@ -311,7 +311,7 @@ class StripeClient:
         """
         translated = StripeError(
             to_line(error.user_message or str(error)) or type(error).__name__,
-            self._kind(error),
+            self._get_reason(error),
             error.code,
             getattr(error, "param", ""),
         )
@@ -327,16 +327,16 @@ class StripeClient:
         return translated
 
     @staticmethod
-    def _kind(error):
-        kinds = [
+    def _get_reason(error):
+        reasons = [
             (stripe.AuthenticationError, "auth"),
             (stripe.PermissionError, "permission"),
             (stripe.RateLimitError, "busy"),
             (stripe.APIConnectionError, "unreachable"),
         ]
-        for error_class, kind in kinds:
+        for error_class, reason in reasons:
             if isinstance(error, error_class):
-                return kind
+                return reason
         if error.http_status == 404:
             return "missing"
         if error.http_status == 409:

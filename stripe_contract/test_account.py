@@ -17,7 +17,7 @@ def test_the_account_tells_its_id_name_and_whether_it_may_charge(client):
 def test_an_unknown_key_is_told_apart_from_all_other_failures(side):
     with pytest.raises(StripeError) as caught:
         side.stranger().retrieve_account()
-    assert caught.value.kind == "auth"
+    assert caught.value.reason == "auth"
 
 
 def test_the_balance_has_whole_amounts_by_currency(client):
@@ -53,7 +53,7 @@ def test_the_account_of_a_restricted_key_is_named_in_the_refusal(client, restric
 def test_what_a_restricted_key_may_not_read_is_a_permission_error(restricted):
     with pytest.raises(StripeError) as caught:
         restricted.retrieve_balance()
-    assert caught.value.kind == "permission"
+    assert caught.value.reason == "permission"
 
 
 class TestWebhookEndpoint:
@@ -90,7 +90,7 @@ class TestWebhookEndpoint:
         assert not _find(client, endpoint)
         with pytest.raises(StripeError) as caught:
             client.delete_webhook_endpoint(endpoint["id"])
-        assert caught.value.kind == "missing"
+        assert caught.value.reason == "missing"
 
 
 def _find(client, endpoint):

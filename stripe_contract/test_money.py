@@ -58,13 +58,13 @@ class TestRefund:
 
     def test_more_than_was_paid_is_refused(self, client, fresh_charge):
         error = _refusal(client, {"charge": fresh_charge["id"], "amount": 5001})
-        assert error.kind == "refused"
+        assert error.reason == "refused"
         assert client.list_refunds(fresh_charge["id"]) == []
 
     def test_more_than_is_left_is_refused(self, client, fresh_charge):
         params = {"charge": fresh_charge["id"], "amount": 3000}
         client.create_refund(params, str(uuid4()))
-        assert _refusal(client, params).kind == "refused"
+        assert _refusal(client, params).reason == "refused"
 
     def test_all_of_it_only_once(self, client, fresh_charge):
         params = {"charge": fresh_charge["id"]}
@@ -118,7 +118,7 @@ class TestDispute:
 def test_what_does_not_exist_is_missing(client, call, object_id):
     with pytest.raises(StripeError) as caught:
         getattr(client, call)(object_id)
-    assert (caught.value.kind, caught.value.code) == ("missing", "resource_missing")
+    assert (caught.value.reason, caught.value.code) == ("missing", "resource_missing")
 
 
 class TestBalanceTransactions:

@@ -63,7 +63,7 @@ class TestLife:
     def test_only_an_open_one_can_be_expired(self, client, new_session):
         session = new_session()
         client.expire_session(session["id"])
-        assert _refusal(client.expire_session, session["id"]).kind == "refused"
+        assert _refusal(client.expire_session, session["id"]).reason == "refused"
 
 
 class TestRepetition:
@@ -100,7 +100,7 @@ class TestRefusals:
     )
     def test_the_parameter_is_named(self, new_session, params, param, code):
         error = _refusal(new_session, **params)
-        assert (error.kind, error.param) == ("refused", param)
+        assert (error.reason, error.param) == ("refused", param)
         assert error.code == code or not code
 
     def test_less_than_a_charge_may_be(self, new_session):
@@ -109,7 +109,7 @@ class TestRefusals:
 
     def test_an_unknown_session(self, client):
         error = _refusal(client.retrieve_session, "cs_test_unknown")
-        assert (error.kind, error.code) == ("missing", "resource_missing")
+        assert (error.reason, error.code) == ("missing", "resource_missing")
 
 
 class TestCurrencies:
@@ -136,8 +136,8 @@ class TestPaid:
         assert paid["amount_total"] == 11000
 
     def test_its_intent_carries_the_metadata(self, paid_session):
-        begun, paid = paid_session
-        assert paid["payment_intent"]["metadata"] == begun["metadata"]
+        started, paid = paid_session
+        assert paid["payment_intent"]["metadata"] == started["metadata"]
 
     def test_one_question_answers_everything_down_to_the_fee(self, paid_session):
         _, paid = paid_session
@@ -157,7 +157,7 @@ class TestPaid:
 
     def test_it_cannot_be_expired(self, client, paid_session):
         _, paid = paid_session
-        assert _refusal(client.expire_session, paid["id"]).kind == "refused"
+        assert _refusal(client.expire_session, paid["id"]).reason == "refused"
 
 
 def _lines(currency, amount):

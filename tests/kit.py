@@ -130,15 +130,15 @@ class Shop:
 
     def pay_unnoticed(self, link: Link) -> None:
         """Pay a link on the hosted page; the payer never comes to the return page."""
-        self.standin.pay(session_id(begin_checkout(link)), name="Ada Example")
+        self.standin.pay(session_id(start_checkout(link)), name="Ada Example")
 
     def pay_often(self, link: Link, count: int) -> list[str]:
         """Pay a link so often, without a browser: the ids of the charges.
 
         It takes workers, who begin payments faster than a server shows pages.
         """
-        begun = self.workers.do("begin_payments", link_id=link.id, count=count)
-        return [self.standin.pay(session)["charge"]["id"] for session in begun.answer]
+        started = self.workers.do("start_payments", link_id=link.id, count=count)
+        return [self.standin.pay(session)["charge"]["id"] for session in started.answer]
 
     def balance(self) -> float:
         """Stripe's balance in US dollars."""
@@ -285,7 +285,7 @@ class Shop:
             amounts[names.get(item["move_id"][0])] += item["balance"]
         return {name: round(amount, 2) for name, amount in amounts.items()}
 
-    def wait_until_booked(self, link: Link, payments: int = 1) -> None:
+    def wait_until_posted(self, link: Link, payments: int = 1) -> None:
         """Wait until so many payments of a link are booked, fees included."""
         expected = ["posted"] * 2 * payments
         wait_for(lambda: self._movement_states(link) == expected, "entries")
@@ -334,7 +334,7 @@ def _furnished_shop(odoo, name: str, options: tuple[str, ...]) -> Iterator[Shop]
             shop.stop()
 
 
-ONCE_BOOKED = [("charge", "posted", 110.0), ("fee", "posted", -3.49)]
+ONCE_POSTED = [("charge", "posted", 110.0), ("fee", "posted", -3.49)]
 CHARGE_ENTRY = [
     ("Product Sales", 0.0, 100.0),
     ("Sales Tax", 0.0, 10.0),
@@ -342,11 +342,11 @@ CHARGE_ENTRY = [
 ]
 
 
-def assert_booked_once(shop: Shop, link: Link) -> None:
+def assert_posted_once(shop: Shop, link: Link) -> None:
     """One payment of 110.00, one charge entry, one fee entry, and Stripe agrees."""
     paid = [row for row in shop.payments(link) if row["state"] == "paid"]
     assert len(paid) == 1
-    assert shop.movements(link) == ONCE_BOOKED
+    assert shop.movements(link) == ONCE_POSTED
     assert shop.entry_of(link, "charge") == CHARGE_ENTRY
     fees = shop.account_name("fee_account_id")
     fee_entry = [(fees, 3.49, 0.0), ("Stripe", 0.0, 3.49)]
@@ -371,7 +371,7 @@ def _is_anybody_waiting(connection) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def begin_checkout(link: Link, **values: str) -> payer.Page:
+def start_checkout(link: Link, **values: str) -> payer.Page:
     """The hosted page, reached by a payer from the pay page."""
     page = payer.submit(payer.open_page(link.url), **values)
     assert "/c/pay/" in page.url, page.text

@@ -59,7 +59,7 @@ class Merchant:
         menu = self.page.get_by_role("menuitem", name=entry, exact=True)
         return bool(menu.count())
 
-    def begin_record(self) -> None:
+    def start_record(self) -> None:
         """An empty form in place of the list."""
         self.page.click(".o_list_button_add")
         self.page.wait_for_selector(".o_form_view")

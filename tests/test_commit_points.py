@@ -14,14 +14,14 @@ import pytest
 
 from tests.kit import Link, assert_agrees, wait_for
 
-DAY_BOOKED = [
+DAY_POSTED = [
     *[("charge", "posted", 110.0)] * 4,
     ("dispute", "posted", -110.0),
     ("dispute_fee", "posted", -15.0),
     *[("fee", "posted", -3.49)] * 4,
     ("refund", "posted", -33.0),
 ]
-REFUND_BOOKED = [
+REFUND_POSTED = [
     ("charge", "posted", 110.0),
     ("fee", "posted", -3.49),
     ("refund", "posted", -33.0),
@@ -76,11 +76,11 @@ def live_a_day(shop, is_told: bool) -> Day:
     return Day(link, payout_id)
 
 
-def assert_day_is_booked(shop, day: Day) -> None:
+def assert_day_is_posted(shop, day: Day) -> None:
     """All that happened is in the books, once, and nothing is left to do."""
     states = sorted(row["state"] for row in shop.payments(day.link))
     assert states == ["disputed", "paid", "paid", "partially_refunded"]
-    assert shop.movements(day.link) == DAY_BOOKED
+    assert shop.movements(day.link) == DAY_POSTED
     payout, movement = (
         shop.find(model, [(field, "=", day.payout_id)], ["amount", "state"])
         for model, field in PAYOUT_RECORDS.items()
@@ -96,7 +96,7 @@ def test_task_killed_after_any_commit_is_finished_by_the_next(shop, task, fewest
         day = live_a_day(shop, is_told=task == "process")
         killed = shop.workers.do(task, death=("after", number)).killed
         shop.workers.do(task)
-        assert_day_is_booked(shop, day)
+        assert_day_is_posted(shop, day)
         if not killed:
             break
     assert_died_often(f"{task}, after", number - 1, fewest)
@@ -104,7 +104,7 @@ def test_task_killed_after_any_commit_is_finished_by_the_next(shop, task, fewest
 
 def test_session_that_a_killed_processor_ended_at_stripe_is_ended_here_too(shop):
     link = shop.make_link("Closed")
-    (session_id,) = shop.workers.do("begin_payments", link_id=link.id, count=1).answer
+    (session_id,) = shop.workers.do("start_payments", link_id=link.id, count=1).answer
     shop.admin.call("checkout.link", "action_deactivate", [link.id])
     assert shop.workers.do("process", death=("before", 1)).killed
     assert shop.stripe.v1.checkout.sessions.retrieve(session_id).status == "expired"
@@ -146,7 +146,7 @@ def assert_refunded_once(shop, link: Link, charge_id: str) -> None:
     refund = shop.find("checkout.refund", domain, ["stripe_id", "state"])
     assert (refund["stripe_id"], refund["state"]) == (refunds[0].id, "succeeded")
     assert shop.payments(link)[0]["state"] == "partially_refunded"
-    assert shop.movements(link) == REFUND_BOOKED
+    assert shop.movements(link) == REFUND_POSTED
     assert shop.standin.idle(60)
     shop.workers.do("process")  # what Stripe has told of it meanwhile
     assert_agrees(shop)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.kit import assert_booked_once, begin_checkout, session_id, wait_for
+from tests.kit import assert_posted_once, session_id, start_checkout, wait_for
 from tools import payer
 
 CREATE_SESSION = "POST /v1/checkout/sessions"
@@ -25,10 +25,10 @@ def crash_during(shop, call: str, action) -> None:
     """
     before = len(shop.standin.requests(call))
     with ThreadPoolExecutor() as pool:
-        begun = pool.submit(action)
+        started = pool.submit(action)
         wait_for(lambda: len(shop.standin.requests(call)) > before, call)
         shop.crash()
-        begun.result()
+        started.result()
 
 
 def send_in_vain(page) -> None:
@@ -44,13 +44,13 @@ def test_crash_before_stripes_answer_leaves_one_session_for_the_same_form(shop):
     crash_during(shop, CREATE_SESSION, lambda: send_in_vain(page))
     assert [row["state"] for row in restarted(shop).payments(link)] == ["open"]
     payer.enter_card(payer.submit(page))
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
     assert len(shop.payments(link)) == 1
     assert len(shop.sessions_made(link)) == 1
 
 
-def test_session_that_we_never_learnt_of_is_booked_when_it_is_paid(shop):
+def test_session_that_we_never_learnt_of_is_posted_when_it_is_paid(shop):
     link = shop.make_link("Crash before the session is kept")
     page = payer.open_page(link.url)
     shop.standin.api_fault("lost_answer", CREATE_SESSION, seconds=5)
@@ -59,18 +59,18 @@ def test_session_that_we_never_learnt_of_is_booked_when_it_is_paid(shop):
     assert not shop.payments(link)[0]["stripe_checkout_session_id"]
     (session,) = shop.sessions_made(link)
     shop.standin.pay(session["id"])
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
 def test_crash_of_the_processor_is_made_good_after_the_restart(shop):
     link = shop.make_link("Crash while an event is processed")
-    session = session_id(begin_checkout(link))
+    session = session_id(start_checkout(link))
     shop.standin.api_fault("slow", READ_SESSION, seconds=5)
     crash_during(shop, READ_SESSION, lambda: shop.standin.pay(session))
     restarted(shop)
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
     assert shop.journal_balance() == shop.balance()
 
 

@@ -3,10 +3,10 @@
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.kit import (
-    assert_booked_once,
-    begin_checkout,
+    assert_posted_once,
     post_event,
     session_id,
+    start_checkout,
     wait_for,
 )
 
@@ -22,30 +22,30 @@ def test_same_event_from_five_processes_after_a_later_one_books_once(shop):
         completed = events["checkout.session.completed"]
         sent = [pool.submit(post_event, shop.webhook_url, completed) for _ in range(5)]
         assert [answer.result() for answer in sent] == [200] * 5
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
 def test_deliveries_that_come_five_times_and_shuffled_book_once(shop):
     link = shop.make_link("Doubled and shuffled")
     shop.standin.delivery_faults(duplicate=5, shuffle=0.5, seed=7)
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     assert shop.standin.idle(60)
-    assert_booked_once(shop, link)
+    assert_posted_once(shop, link)
 
 
 def test_payer_who_writes_to_the_payment_meanwhile_delays_nothing(shop):
     link = shop.make_link("Written to by two")
-    hosted_page = begin_checkout(link)
+    hosted_page = start_checkout(link)
     others = ["charge.succeeded", "charge.updated"]
     shop.standin.delivery_faults(lose=-1, only=others)
     (payment,) = shop.payments(link)
     with shop.written_to("checkout_payment", payment["id"]) as is_waited_for:
         shop.standin.pay(session_id(hosted_page))
         wait_for(is_waited_for, "processor at the payment")
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
 def test_scheduled_sync_books_what_no_webhook_told(shop):
@@ -56,8 +56,8 @@ def test_scheduled_sync_books_what_no_webhook_told(shop):
     assert shop.standin.idle(60)
     assert shop.movements(link) == []
     shop.run_cron("ir_cron_sync")
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
 def test_scheduled_sync_books_where_stripe_has_no_webhook_address(shop):
@@ -66,14 +66,14 @@ def test_scheduled_sync_books_where_stripe_has_no_webhook_address(shop):
     shop.pay_unnoticed(link)
     wait_for(lambda: "charge.updated" in shop.events_of(link), "late event")
     shop.run_cron("ir_cron_sync")
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
-def test_sync_of_all_that_is_booked_changes_nothing(shop):
+def test_sync_of_all_that_is_posted_changes_nothing(shop):
     link = shop.make_link("Synced again")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     shop.execute(
         "UPDATE checkout_gateway SET last_sync_at = NULL, transactions_read_to = NULL"
         " WHERE id = %s",
@@ -81,14 +81,14 @@ def test_sync_of_all_that_is_booked_changes_nothing(shop):
     )
     for _ in range(2):
         shop.admin.call("checkout.gateway", "action_sync", [shop.gateway_id])
-    assert_booked_once(shop, link)
+    assert_posted_once(shop, link)
 
 
 def test_dashboard_card_of_the_journal_shows_the_balance_at_stripe(shop):
     for name in ("First of two", "Second of two"):
         link = shop.make_link(name)
         shop.pay_unnoticed(link)
-        shop.wait_until_booked(link)
+        shop.wait_until_posted(link)
     shop.run_cron("ir_cron_sync")
     wait_for(lambda: shop.journal_balance() == shop.balance(), "agreement")
 
@@ -104,13 +104,13 @@ def test_movement_whose_trouble_is_mended_is_posted_without_a_word_of_it(shop):
     (fee,) = shop.admin.search("checkout.movement", waiting)
     shop.admin.call("checkout.movement", "action_post", [fee])
     assert shop.admin.read("checkout.movement", fee, "state") == "posted"
-    assert_booked_once(shop, link)
+    assert_posted_once(shop, link)
 
 
 def test_sync_that_fails_halfway_says_so_on_the_gateway(shop):
     link = shop.make_link("Stripe fails halfway")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     shop.standin.api_fault("status", "/v1/balance", status=500, times=9)
     shop.run_cron("ir_cron_sync")
     wait_for(
@@ -123,4 +123,4 @@ def test_sync_that_fails_halfway_says_so_on_the_gateway(shop):
         lambda: not shop.admin.read("checkout.gateway", shop.gateway_id, "sync_error"),
         "end of the trouble",
     )
-    assert_booked_once(shop, link)
+    assert_posted_once(shop, link)

@@ -10,7 +10,7 @@ MENU = ("Invoicing", "Configuration", "Payment Gateways")
 def test_manager_sets_up_a_gateway_step_by_step(log_in):
     ana = log_in("ana")
     ana.open_menu(*MENU)
-    ana.begin_record()
+    ana.start_record()
     ana.fill("name", "Second till")
     ana.fill("secret_key", "sk_test_mistyped_invalid")
     ana.press("Test Connection")
@@ -64,7 +64,7 @@ def test_system_administrator_finds_the_gateways_in_the_settings(log_in):
 def test_system_administrator_adds_a_gateway_by_its_key_and_tests_it(log_in):
     sid = log_in("sid")
     sid.open_settings("Payment Gateway Settings")
-    sid.begin_record()
+    sid.start_record()
     sid.fill("name", "Market stall")
     sid.fill("secret_key", "sk_test_at_stall")
     sid.press("Test Connection")

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.kit import begin_checkout, session_id, wait_for
+from tests.kit import session_id, start_checkout, wait_for
 from tools import payer
 
 LINKS = ("Invoicing", "Customers", "Checkout Links")
@@ -17,7 +17,7 @@ GATEWAYS = ("Invoicing", "Configuration", "Payment Gateways")
 def test_title_and_description_are_what_the_customer_reads(shop, log_in):
     mia = log_in("mia")
     mia.open_menu(*LINKS)
-    mia.begin_record()
+    mia.start_record()
     mia.fill("name", "Deposit for the hall")
     mia.fill("description", "Given back after the feast.")
     mia.fill("amount", "300")
@@ -25,7 +25,7 @@ def test_title_and_description_are_what_the_customer_reads(shop, log_in):
     link = shop.find_link("Deposit for the hall")
     page = payer.open_page(link.url)
     assert link.name in page.text and "Given back after the feast." in page.text
-    assert link.name in begin_checkout(link).text
+    assert link.name in start_checkout(link).text
 
 
 def test_list_copies_a_links_address_at_a_click(shop, log_in):
@@ -39,15 +39,15 @@ def test_list_copies_a_links_address_at_a_click(shop, log_in):
 
 def test_open_amount_needs_no_minimum(shop):
     link = shop.make_link("Pay what you can", amount=0, amount_type="open")
-    payer.enter_card(begin_checkout(link, amount="0.50"))
-    shop.wait_until_booked(link)
+    payer.enter_card(start_checkout(link, amount="0.50"))
+    shop.wait_until_posted(link)
     assert [row["amount"] for row in shop.payments(link)] == [0.5]
 
 
 def test_open_amount_is_the_payers_choice_from_the_minimum_on(shop, log_in):
     mia = log_in("mia")
     mia.open_menu(*LINKS)
-    mia.begin_record()
+    mia.start_record()
     mia.fill("name", "Tip jar")
     mia.choose("amount_type", "Open Amount")
     mia.fill("minimum_amount", "5")
@@ -55,25 +55,25 @@ def test_open_amount_is_the_payers_choice_from_the_minimum_on(shop, log_in):
     link = shop.find_link("Tip jar")
     refused = payer.submit(payer.open_page(link.url), amount="4")
     assert "The least is" in refused.text and "5.00" in refused.text
-    payer.enter_card(begin_checkout(link, amount="25"))
-    shop.wait_until_booked(link)
+    payer.enter_card(start_checkout(link, amount="25"))
+    shop.wait_until_posted(link)
     assert [row["amount"] for row in shop.payments(link)] == [25.0]
 
 
 def test_fixed_amount_is_not_the_payers_to_change(shop):
     link = shop.make_link("Set fee")
-    page = begin_checkout(link, amount="1", amount_type="open")
+    page = start_checkout(link, amount="1", amount_type="open")
     assert "110.00" in page.text
     payer.enter_card(page)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     assert [row["amount"] for row in shop.payments(link)] == [110.0]
 
 
 def test_colleague_sees_what_many_customers_paid_through_one_link(shop, log_in):
     link = shop.make_link("Concert ticket")
     for name in ("Ida Example", "Jon Example"):
-        payer.enter_card(begin_checkout(link), name=name)
-    shop.wait_until_booked(link, payments=2)
+        payer.enter_card(start_checkout(link), name=name)
+    shop.wait_until_posted(link, payments=2)
     ben = log_in("ben")
     ben.open_menu(*LINKS)
     (row,) = [row for row in ben.table() if link.name in row]
@@ -91,7 +91,7 @@ def test_colleague_sees_what_many_customers_paid_through_one_link(shop, log_in):
 def test_payment_shows_stripes_ids_as_links_to_its_dashboard(shop, log_in):
     link = shop.make_link("Traceable")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     mia = log_in("mia")
     mia.open_menu(*PAYMENTS)
     mia.open_row(link.name)
@@ -105,7 +105,7 @@ def test_payment_shows_stripes_ids_as_links_to_its_dashboard(shop, log_in):
 def test_part_of_a_payment_is_refunded_by_a_dialog(shop, log_in):
     link = shop.make_link("Cancelled day")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     mia = log_in("mia")
     mia.open_menu(*PAYMENTS)
     mia.open_row(link.name)
@@ -123,7 +123,7 @@ def test_part_of_a_payment_is_refunded_by_a_dialog(shop, log_in):
 def test_refund_is_in_the_list_of_refunds_and_leads_to_its_payment(shop, log_in):
     link = shop.make_link("Rained off")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     (payment,) = shop.payments(link)
     shop.admin.call("checkout.payment", "action_refund", [payment["id"]], 44)
     mia = log_in("mia")
@@ -150,12 +150,12 @@ def test_money_above_a_limit_is_found_by_a_filter_and_accepted(shop, log_in):
 
 def pay_above_the_limit(shop, link):
     """Two pay at once where one may, since Stripe can't end a checkout in time."""
-    sessions = [session_id(begin_checkout(link)) for _payer in range(2)]
+    sessions = [session_id(start_checkout(link)) for _payer in range(2)]
     shop.standin.api_fault("status", "/expire", status=500, times=50)
     shop.admin.write("checkout.link", link.id, max_payments=1)
     for session in sessions:
         shop.standin.pay(session, name="Ada Example")
-    shop.wait_until_booked(link, payments=2)
+    shop.wait_until_posted(link, payments=2)
 
 
 def test_gateway_decides_whether_revenue_or_receivable_is_credited(shop, log_in):
@@ -166,7 +166,7 @@ def test_gateway_decides_whether_revenue_or_receivable_is_credited(shop, log_in)
     ana.choose("credit_to", "Receivable")
     ana.save()
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     ana.choose("credit_to", "Revenue")
     ana.save()
     assert shop.entry_of(link, "charge") == [
@@ -200,10 +200,10 @@ def test_reader_sees_all_and_is_offered_nothing(shop, log_in):
         expect(button).to_have_count(0)
 
 
-def test_accountant_rebooks_a_movement_by_a_dialog(shop, log_in):
+def test_accountant_reclassifies_a_transaction_by_a_dialog(shop, log_in):
     link = shop.make_link("Wrong account")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     max_ = log_in("max")
     max_.open_menu(*MOVEMENTS)
     charge = max_.page.locator(".o_data_row", has_text="Charge").first

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.kit import CHARGE_ENTRY, assert_booked_once, begin_checkout
+from tests.kit import CHARGE_ENTRY, assert_posted_once, start_checkout
 from tests.pages import GOOD_CARD, Merchant, expect_paid, pay_with, start_paying
 from tools import payer
 
@@ -16,7 +16,7 @@ def merchant(log_in):
     return log_in("mia")
 
 
-def test_link_made_in_the_backend_is_paid_and_booked(
+def test_link_made_in_the_backend_is_paid_and_posted(
     shop, merchant, log_in, bare_browser
 ):
     merchant.open_menu("Invoicing", "Customers", "Checkout Links")
@@ -30,8 +30,8 @@ def test_link_made_in_the_backend_is_paid_and_booked(
     assert bare_browser.cookies() == []
 
     link = shop.find_link("Baking course")
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
     see_payment(merchant)
     see_entries(merchant)
     accountant = log_in("max")
@@ -96,7 +96,7 @@ def test_deactivation_that_is_not_confirmed_changes_nothing(shop, merchant):
 def test_deleted_link_leaves_payment_and_entries_under_its_title(shop, merchant):
     link = shop.make_link("Winter course")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     merchant.open_link(link.name)
     merchant.press("Delete")
     assert "stays in your payments" in merchant.answer("Delete")
@@ -112,7 +112,7 @@ def test_deleted_link_leaves_payment_and_entries_under_its_title(shop, merchant)
 def test_dialog_of_deletion_prefers_deactivating(shop, merchant):
     link = shop.make_link("Spring course")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     merchant.open_link(link.name)
     merchant.press("Delete")
     assert "Better deactivate it" in merchant.answer("Deactivate Instead")
@@ -123,7 +123,7 @@ def test_dialog_of_deletion_prefers_deactivating(shop, merchant):
 def test_deactivated_link_keeps_its_payments(shop, merchant):
     link = shop.make_link("Summer fair")
     shop.pay_unnoticed(link)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     merchant.open_link(link.name)
     merchant.press("Deactivate")
     assert "history are kept" in merchant.answer("Deactivate")
@@ -136,7 +136,7 @@ def test_checkout_that_was_only_opened_is_a_number_until_it_is_asked_for(
     shop, merchant
 ):
     link = shop.make_link("Opened only")
-    begin_checkout(link)
+    start_checkout(link)
     merchant.open_link(link.name)
     merchant.see("Opened, not paid: 1")
     merchant.open_menu("Invoicing", "Customers", "Checkout Payments")

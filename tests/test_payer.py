@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from tests.kit import assert_booked_once, begin_checkout, session_id
+from tests.kit import assert_posted_once, session_id, start_checkout
 from tests.pages import DECLINED_CARD, GOOD_CARD, expect_paid, pay_with, start_paying
 
 PHONE = {"width": 390, "height": 844}
@@ -65,8 +65,8 @@ def test_declined_card_stays_on_stripes_page_and_another_one_pays(shop, page):
     assert "/c/pay/" in page.url
     pay_with(page, GOOD_CARD)
     expect_paid(page)
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
 def test_back_from_stripes_page_leads_to_the_pay_page(shop, page):
@@ -84,7 +84,7 @@ def test_payer_who_comes_back_in_the_same_browser_continues(shop, page, browser)
     page.click("form button")
     page.wait_for_url("**/c/pay/**")
     session = page.url
-    begin_checkout(link, amount="7")
+    start_checkout(link, amount="7")
     page.goto(link.url)
     expect(page.locator("#amount")).to_have_value("12.50")
     page.click("form button")
@@ -107,7 +107,7 @@ def test_payer_whose_payment_is_over_starts_a_new_one(shop, page):
         start_paying(page, link.url)
         pay_with(page, GOOD_CARD)
         expect_paid(page)
-    shop.wait_until_booked(link, payments=2)
+    shop.wait_until_posted(link, payments=2)
 
 
 def test_without_scripts_the_last_place_is_continued_from_the_mail(shop, bare_browser):
@@ -139,7 +139,7 @@ def test_open_amount_is_corrected_and_paid(shop, page):
     expect(page.locator("h1")).to_contain_text("12.50")
     pay_with(page, GOOD_CARD)
     expect_paid(page)
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
     assert [row["amount"] for row in shop.payments(link)] == [12.5]
 
 
@@ -188,13 +188,13 @@ def viewer(request, browser, scheme):
 
 def test_every_text_of_every_page_can_be_read(shop, viewer, scheme):
     paid = shop.make_link("Paid already")
-    session = session_id(begin_checkout(paid))
+    session = session_id(start_checkout(paid))
     shop.standin.pay(session, name="Ada Example")
     closed = shop.make_link("Closed already")
     shop.admin.call("checkout.link", "action_deactivate", [closed.id])
     tips = shop.make_link("Tips", amount=0, amount_type="open", minimum_amount=5)
     held = shop.make_link("Held", max_payments=2)
-    unpaid = [session_id(begin_checkout(held)) for _payer in range(2)]
+    unpaid = [session_id(start_checkout(held)) for _payer in range(2)]
     refused = shop.make_link("Refused", amount=0, amount_type="open", minimum_amount=5)
     for url in (
         paid.url,

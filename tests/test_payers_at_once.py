@@ -5,10 +5,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.kit import (
-    assert_booked_once,
+    assert_posted_once,
     at_once,
-    begin_checkout,
     session_id,
+    start_checkout,
     wait_for,
 )
 from tools import payer
@@ -21,8 +21,8 @@ def test_same_form_sent_twice_at_once_makes_one_session(shop):
     assert answers[0].url == answers[1].url
     assert len(shop.sessions_made(link)) == 1
     payer.enter_card(answers[1])
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
 
 
 def test_last_place_is_one_session_for_six_payers(shop):
@@ -35,8 +35,8 @@ def test_last_place_is_one_session_for_six_payers(shop):
     assert len(shop.payments(link)) == 1
     again = [payer.submit(payer.open_page(link.url)) for _payer in range(2)]
     at_once(payer.enter_card, again)
-    shop.wait_until_booked(link)
-    assert_booked_once(shop, link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
     assert payer.open_page(link.url).status == 410
 
 
@@ -53,7 +53,7 @@ def test_three_places_take_three_of_eight_payers_who_come_back(shop):
     continued = at_once(payer.submit, backs)
     assert [page.url for page in continued] == [page.url for page in hosted]
     at_once(payer.enter_card, continued)
-    shop.wait_until_booked(link, payments=3)
+    shop.wait_until_posted(link, payments=3)
     assert {(row["state"], row["flag"]) for row in shop.payments(link)} == {
         ("paid", False)
     }
@@ -108,7 +108,7 @@ def test_released_place_goes_to_the_next_payer(shop):
 
 def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
     link = shop.make_link("Reloads")
-    session = session_id(begin_checkout(link))
+    session = session_id(start_checkout(link))
     question = f"GET /v1/checkout/sessions/{session}"
     shop.standin.api_fault("slow", question, seconds=4)
     url = f"{link.url}/return?session_id={session}"
@@ -125,12 +125,12 @@ def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
     assert len(shop.standin.requests(question)) <= 2
 
 
-def test_six_payers_at_once_are_booked_one_by_one(shop):
+def test_six_payers_at_once_are_posted_one_by_one(shop):
     link = shop.make_link("Six payers")
     pages = at_once(payer.submit, at_once(payer.open_page, [link.url] * 6))
     returned = at_once(payer.enter_card, pages)
     assert all("/return?session_id=" in page.url for page in returned)
-    shop.wait_until_booked(link, payments=6)
+    shop.wait_until_posted(link, payments=6)
     states = [row["state"] for row in shop.payments(link)]
     assert states == ["paid"] * 6
     kinds = Counter(shop.movements(link))

@@ -52,7 +52,7 @@ def test_four_processes_post_200_of_200_into_a_hashed_journal_without_gaps(shop)
     journal_id = shop.gateway("journal_id")
     shop.admin.write("account.journal", journal_id, restrict_mode_hash_table=True)
     link = shop.make_link("Two hundred")
-    leave_unbooked(shop, link)
+    leave_unposted(shop, link)
     shares = share_out(shop, link)
     shop.workers.do_at_once("post", [{"batches": few(share)} for share in shares])
     assert Counter(shop.movements(link)) == {("charge", "posted", 110.0): COUNT}
@@ -60,7 +60,7 @@ def test_four_processes_post_200_of_200_into_a_hashed_journal_without_gaps(shop)
     assert_chain_is_whole(shop, journal_id)
 
 
-def leave_unbooked(shop, link) -> None:
+def leave_unposted(shop, link) -> None:
     """Two hundred payments, and no entry of any."""
     shop.admin.write("checkout.gateway", shop.gateway_id, post_entries=False)
     shop.pay_often(link, COUNT)

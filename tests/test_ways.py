@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.kit import begin_checkout, wait_for
+from tests.kit import start_checkout, wait_for
 from tools import payer
 
 PAYMENTS = ("Invoicing", "Customers", "Checkout Payments")
@@ -15,8 +15,8 @@ DASHBOARD = "https://dashboard.stripe.com/"
 def paid_link(request, shop):
     """A link with a payment of Ada's that is booked, and none of anybody else's."""
     link = shop.make_link(request.node.name)
-    payer.enter_card(begin_checkout(link))
-    shop.wait_until_booked(link)
+    payer.enter_card(start_checkout(link))
+    shop.wait_until_posted(link)
     return link
 
 
@@ -110,7 +110,7 @@ def test_movement_that_waits_is_found_by_a_filter_and_says_why(shop, log_in):
     assert "Old Sales" in max_.dismiss()
     shop.admin.write("account.account", account_id, active=True)
     shop.run_cron("ir_cron_process_events")
-    shop.wait_until_booked(link)
+    shop.wait_until_posted(link)
 
 
 def _states(shop, link):

@@ -131,11 +131,11 @@ def check_agreement(env: api.Environment) -> None:
 
 
 @task
-def begin_payments(env: api.Environment, link_id: int, count: int) -> list[str]:
+def start_payments(env: api.Environment, link_id: int, count: int) -> list[str]:
     """So many payers go on from a pay page to Stripe's: the ids of their sessions."""
     link = env["checkout.link"].browse(link_id)
     payments = [
-        link._begin_payment(str(uuid4()), link.amount, "en_US") for _ in range(count)
+        link._start_payment(str(uuid4()), link.amount, "en_US") for _ in range(count)
     ]
     env.cr.commit()
     for payment in payments:

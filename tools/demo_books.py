@@ -119,7 +119,7 @@ def wait_for_entries(
     def look() -> list[dict]:
         return odoo.rows("checkout.movement", domain, ["kind", "state", "error"])
 
-    wait_until(f"the payment's {' and '.join(kinds)}", look, _are_booked(set(kinds)))
+    wait_until(f"the payment's {' and '.join(kinds)}", look, _are_posted(set(kinds)))
 
 
 def wait_until(
@@ -140,12 +140,12 @@ def wait_until(
         time.sleep(0.2)
 
 
-def _are_booked(kinds: set[str]) -> Callable[[list[dict]], bool]:
-    def are_booked(movements: list[dict]) -> bool:
+def _are_posted(kinds: set[str]) -> Callable[[list[dict]], bool]:
+    def are_posted(movements: list[dict]) -> bool:
         finished = all(row["state"] in _FINISHED for row in movements)
         return finished and kinds <= {row["kind"] for row in movements}
 
-    return are_booked
+    return are_posted
 
 
 def read_books(odoo: Client, shop: Shop, stripe_balance: dict[str, int]) -> Books:

@@ -50,10 +50,10 @@ def wait_for_payout(odoo: Client, stripe_id: str) -> None:
     def look() -> list[dict]:
         return odoo.rows("checkout.payout", domain, [*_FIELDS, "move_ids"])
 
-    wait_until(f"the payout {stripe_id}", look, _is_booked)
+    wait_until(f"the payout {stripe_id}", look, _is_posted)
 
 
-def _is_booked(rows: list[dict]) -> bool:
+def _is_posted(rows: list[dict]) -> bool:
     return any(
         row["is_reconciled"] and row["state"] == "paid" and row["move_ids"]
         for row in rows

@@ -1,7 +1,7 @@
 from odoo import http
 from odoo.exceptions import UserError
 
-from ..sent import as_text
+from ..utils import as_text
 from .pay_page import PayPage
 
 
@@ -41,7 +41,7 @@ class CheckoutPay(http.Controller):
             error = page.env._("Please check and send again.")
             return page.render_form(None, amount, error)
         try:
-            payment_sudo = page.begin_payment(form_uuid, amount)
+            payment_sudo = page.start_payment(form_uuid, amount)
         except UserError as error:
             return page.render_form(form_uuid, amount, str(error))
         return page.send_to_stripe(payment_sudo, nonce, amount)

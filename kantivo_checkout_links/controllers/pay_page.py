@@ -10,11 +10,11 @@ from odoo import fields
 from odoo.http import request
 from odoo.tools import format_time
 
-from ..brand import get_palette
+from ..colors import get_palette
 from ..const import NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
 from ..models.checkout_link_payment import FORM_SCOPE, RESUME_SCOPE
-from ..sent import as_text
 from ..stripe_client import StripeError
+from ..utils import as_text
 
 ADDON = "kantivo_checkout_links"
 STATIC = Path(__file__).resolve().parents[1] / "static/src/pay"
@@ -68,7 +68,7 @@ class PayPage:
         """The form's number in a nonce of this link; nothing if forged or old."""
         return self.link_sudo._read_nonce(scope, nonce)
 
-    def begin_payment(self, form_uuid, typed_amount):
+    def start_payment(self, form_uuid, typed_amount):
         """The committed payment of a form; empty if the link takes none now.
 
         :param str form_uuid: The form's own number.
@@ -77,13 +77,13 @@ class PayPage:
         """
         langs = self.payer_lang | self.lang
         amount = self.link_sudo._get_amount_to_pay(typed_amount, langs)
-        payment_sudo = self._begin_and_commit(form_uuid, amount)
+        payment_sudo = self._start_and_commit(form_uuid, amount)
         if payment_sudo or not self.link_sudo._free_places():
             return payment_sudo
-        return self._begin_and_commit(form_uuid, amount)
+        return self._start_and_commit(form_uuid, amount)
 
-    def _begin_and_commit(self, form_uuid, amount):
-        payment_sudo = self.link_sudo._begin_payment(
+    def _start_and_commit(self, form_uuid, amount):
+        payment_sudo = self.link_sudo._start_payment(
             form_uuid, amount, self.payer_lang.code
         )
         # Stripe must not know a payment that a crash could make us forget, and no one
@@ -170,7 +170,7 @@ class PayPage:
             format_time(self.env, moment, zone, "HH:mm", self.lang.code),
         )
         values = {
-            "kind": "held",
+            "page_state": "held",
             "heading": link_sudo.name,
             "text": self.env._("Someone is paying right now. Try again at %s.", clock),
             "zone": zone,
@@ -187,7 +187,7 @@ class PayPage:
             "This payment link is no longer available."
         )
         values = {
-            "kind": "unavailable",
+            "page_state": "unavailable",
             "heading": link_sudo.name,
             "text": text,
             "retry": False,
@@ -206,7 +206,7 @@ class PayPage:
             "amount_input": typed_amount,
         }
         values = {
-            "kind": "retry",
+            "page_state": "retry",
             "heading": self.env._("That didn't go through"),
             "text": self._describe_trouble(error),
             "retry": retry,
@@ -217,7 +217,7 @@ class PayPage:
         """Says nothing about what exists, and not in a language that would."""
         self._speak_for(request.env.company.sudo())  # payers have no rights
         values = {
-            "kind": "not_found",
+            "page_state": "not_found",
             "heading": self.env._("Page not found"),
             "text": self.env._("Please check the link that you were given."),
             "retry": False,

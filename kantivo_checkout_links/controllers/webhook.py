@@ -7,8 +7,8 @@ from odoo import http
 from odoo.http import Response, request
 
 from ..const import MAX_EVENT_BYTES, MAX_ID_LENGTH
-from ..sent import as_text
 from ..stripe_client import SignatureError, verify_event
+from ..utils import as_text
 
 _logger = logging.getLogger(__name__)
 
@@ -91,10 +91,10 @@ class CheckoutWebhook(http.Controller):
         except SerializationFailure:
             raise  # the same event at once, elsewhere: Odoo tries again
         except psycopg2.Error as error:
-            # Just the kind: the database's own words may quote what Stripe told.
-            kind = type(error).__name__
+            # Just the class: the database's own words may quote what Stripe told.
+            error_class = type(error).__name__
             _logger.error(
-                "A delivery to gateway %s wasn't kept: %s", gateway_sudo.id, kind
+                "A delivery to gateway %s wasn't kept: %s", gateway_sudo.id, error_class
             )
             request.env.cr.rollback()
             return Response(status=503)

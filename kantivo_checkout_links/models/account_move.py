@@ -36,7 +36,7 @@ class AccountMove(models.Model):
     )
     checkout_reclassified_ids = fields.Many2many(
         "checkout.movement",
-        "checkout_movement_rebooking_rel",
+        "checkout_movement_reclassification_rel",
         "account_move_id",
         "checkout_movement_id",
         readonly=True,
@@ -244,11 +244,11 @@ class AccountMove(models.Model):
             [
                 "|",
                 ("move_id", "in", posted.ids),
-                ("rebooking_move_ids", "in", posted.ids),
+                ("reclassification_move_ids", "in", posted.ids),
             ]
         )
 
     def _filter_checkout(self):
         movements_sudo = self._find_checkout_movements()
-        booking = movements_sudo.move_id | movements_sudo.rebooking_move_ids
+        booking = movements_sudo.move_id | movements_sudo.reclassification_move_ids
         return self.filtered(lambda move: move.id in booking.ids)

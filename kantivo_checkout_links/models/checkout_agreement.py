@@ -5,8 +5,8 @@ from odoo.fields import Domain
 from odoo.tools.misc import format_datetime
 
 from ..aside import log_error
-from ..moments import to_timestamp
 from ..money import differs, from_minor, round_exact
+from ..utils import to_timestamp
 
 # How often what is new is read until a difference stays the same.
 STEADY_ATTEMPTS = 3
@@ -192,7 +192,7 @@ class CheckoutAgreement(models.AbstractModel):
             [
                 ("gateway_id", "=", gateway.id),
                 ("state", "=", "skipped"),
-                ("is_foreign", "=", True),
+                ("is_third_party", "=", True),
             ],
             limit=1,
         )
@@ -227,7 +227,7 @@ class CheckoutAgreement(models.AbstractModel):
         return (
             self._find_strange_item(gateway)
             or self._find_changed_entry(gateway)
-            or self._find_unbooked(gateway)
+            or self._find_unposted(gateway)
             or (None, self._describe_earlier(gateway))
         )
 
@@ -277,7 +277,7 @@ class CheckoutAgreement(models.AbstractModel):
         return None
 
     @api.model
-    def _find_unbooked(self, gateway):
+    def _find_unposted(self, gateway):
         """What Stripe lists and no movement says, or otherwise."""
         amounts = dict(
             self.env["checkout.movement"]._read_group(
@@ -292,11 +292,11 @@ class CheckoutAgreement(models.AbstractModel):
             net = from_minor(row["net"], gateway.currency_id.name)
             booked = amounts.get(row["id"], 0)
             if differs(net, booked):
-                return self._describe_unbooked(gateway, row, net, booked)
+                return self._describe_unposted(gateway, row, net, booked)
         return None
 
     @api.model
-    def _describe_unbooked(self, gateway, row, net, posted):
+    def _describe_unposted(self, gateway, row, net, posted):
         movement = self.env["checkout.movement"].search(
             [("balance_transaction_id", "=", row["id"])], limit=1
         )
@@ -308,7 +308,7 @@ class CheckoutAgreement(models.AbstractModel):
             amount=gateway.currency_id._format_exact(net),
             id=row["id"],
             kind=row["type"],
-            why=self._explain_unbooked(gateway, row),
+            why=self._explain_unposted(gateway, row),
         )
         return None, sentence
 
@@ -327,7 +327,7 @@ class CheckoutAgreement(models.AbstractModel):
         )
 
     @api.model
-    def _explain_unbooked(self, gateway, row):
+    def _explain_unposted(self, gateway, row):
         """Why a balance transaction isn't posted."""
         if not gateway._may_sync():
             return self.env._("It waits for your choice about the shared account.")

@@ -37,7 +37,7 @@ class CheckoutAnnouncement(models.Model):
     company_id = fields.Many2one(
         related="payment_id.company_id", store=True, index=True
     )
-    kind = fields.Selection(
+    topic = fields.Selection(
         [
             ("paid", "Paid"),
             ("failed", "Failed"),
@@ -55,10 +55,10 @@ class CheckoutAnnouncement(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _add(self, payment, kind, money, occurred_at):
+    def _add(self, payment, topic, money, occurred_at):
         """Have the followers of a payment's link notified, once this is committed.
 
-        :param str kind: One of `SUBTYPES`.
+        :param str topic: One of `SUBTYPES`.
         :param money: The record with `amount` and `currency_id`: the payment itself, a
             refund or a dispute.
         """
@@ -67,7 +67,7 @@ class CheckoutAnnouncement(models.Model):
         self.create(
             {
                 "payment_id": payment.id,
-                "kind": kind,
+                "topic": topic,
                 "amount": money.amount,
                 "currency_id": money.currency_id.id,
                 "occurred_at": occurred_at,
@@ -79,7 +79,7 @@ class CheckoutAnnouncement(models.Model):
         """Write the messages of a gateway's links, once the money is committed. Under
         its lock, as superuser.
 
-        One message for all of a kind that a link has to tell: a busy link's followers
+        One message for all that a link has to say on a topic: a busy link's followers
         get no mail for each payment of a batch.
         """
         gateway._commit()
@@ -87,9 +87,9 @@ class CheckoutAnnouncement(models.Model):
         orphans = waiting.filtered(lambda row: not row.payment_id.link_id)
         orphans.unlink()  # their link was deleted meanwhile
         groups = (waiting - orphans).grouped(
-            lambda row: (row.payment_id.link_id, row.kind)
+            lambda row: (row.payment_id.link_id, row.topic)
         )
-        for (link, _kind), rows in groups.items():
+        for (link, _topic), rows in groups.items():
             rows._announce_aside(gateway, link)
             gateway._commit()
 
@@ -101,7 +101,7 @@ class CheckoutAnnouncement(models.Model):
             self.exists().error = gateway.notice_problem = problem
 
     def _announce_on(self, link):
-        """Write to the followers who want to know of this kind. What is older than a
+        """Write to the followers who want to know of this topic. What is older than a
         day, as when a sync catches up, is just written down.
         """
         fresh = self.filtered(lambda row: row._is_fresh())
@@ -110,7 +110,7 @@ class CheckoutAnnouncement(models.Model):
             link._message_log(body=old._describe_all())
         if fresh:
             link.message_post(
-                body=fresh._describe_all(), subtype_xmlid=SUBTYPES[fresh[0].kind]
+                body=fresh._describe_all(), subtype_xmlid=SUBTYPES[fresh[0].topic]
             )
             self.env.ref("mail.ir_cron_mail_scheduler_action")._trigger()
         self.unlink()
@@ -127,7 +127,7 @@ class CheckoutAnnouncement(models.Model):
     def _describe(self):
         """Such as “Kim Lee paid $25.00”; with the day, if that isn't now."""
         payment = self.payment_id
-        sentence = self._get_sentences()[self.kind] % {
+        sentence = self._get_sentences()[self.topic] % {
             "customer": payment.customer_name
             or payment.customer_email
             or self.env._("A customer"),

@@ -39,10 +39,10 @@ class CheckoutBase(models.AbstractModel):
 
     def _prepare_reference(self):
         """The least of Stripe's object that the inbox needs to have it read."""
-        kind = self._name.rpartition(".")[2]
+        object_type = self._name.rpartition(".")[2]
         return {
             "id": self.stripe_id,
-            "object": kind,
+            "object": object_type,
             "currency": self.currency_id.name.lower(),
         }
 

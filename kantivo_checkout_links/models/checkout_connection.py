@@ -45,7 +45,7 @@ class CheckoutConnection(models.AbstractModel):
         try:
             return method()
         except StripeError as error:
-            if error.kind == "permission":
+            if error.reason == "permission":
                 return None
             raise
 
@@ -191,20 +191,20 @@ class CheckoutConnection(models.AbstractModel):
                     ours=API_VERSION,
                 ),
             )
-        if untold := self._get_untold(endpoint):
+        if missing := self._get_missing_event_types(endpoint):
             yield (
                 "warning",
                 self.env._(
                     "The webhook doesn't tell of %s. Create it again.",
-                    ", ".join(sorted(untold)),
+                    ", ".join(sorted(missing)),
                 ),
             )
 
     @api.model
-    def _get_untold(self, endpoint):
-        """The event types we act on that an endpoint isn't told of."""
-        told = set(endpoint["enabled_events"])
-        return set() if "*" in told else set(HANDLED_EVENTS) - told
+    def _get_missing_event_types(self, endpoint):
+        """The event types that we handle and an endpoint isn't subscribed to."""
+        subscribed = set(endpoint["enabled_events"])
+        return set() if "*" in subscribed else set(HANDLED_EVENTS) - subscribed
 
     # === ODOO'S OWN STRIPE PROVIDER === #
 
@@ -216,7 +216,7 @@ class CheckoutConnection(models.AbstractModel):
         if not provider:
             return
         if gateway.shared_account == "ask":
-            yield "warning", self._describe_double_booking(provider)
+            yield "warning", self._describe_double_posting(provider)
             return
         yield (
             "good",
@@ -228,7 +228,7 @@ class CheckoutConnection(models.AbstractModel):
         )
 
     @api.model
-    def _describe_double_booking(self, provider):
+    def _describe_double_posting(self, provider):
         return self.env._(
             "The payment provider “%s” takes payments on the same Stripe account and "
             "books them itself: they would be booked twice. Choose on this gateway "

@@ -9,10 +9,10 @@ from ..const import (
     UNKNOWN,
     UNKNOWN_STATE,
 )
-from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import differs, from_minor, round_exact
 from ..texts import to_line
+from ..utils import to_datetime
 
 OPEN_STATES = (
     (CONTESTED_STATES - {"lost"}) | RESPONSE_STATES | {"warning_under_review", UNKNOWN}
@@ -175,8 +175,8 @@ class CheckoutDispute(models.Model):
     def _get_lost_in_source_currency(self):
         """In another currency than the balance's, all or nothing is lost."""
         lost = self._get_lost_amount()
-        is_foreign = self._find_movements().currency_id - self.currency_id
-        return self.amount if lost and is_foreign else lost
+        is_cross_currency = self._find_movements().currency_id - self.currency_id
+        return self.amount if lost and is_cross_currency else lost
 
     def _find_movements(self):
         return self.env["checkout.movement"]._find_of_dispute(self)

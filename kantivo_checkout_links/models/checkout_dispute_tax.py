@@ -85,13 +85,13 @@ class CheckoutDispute(models.Model):
         """
         loss = self._find_loss()
         if not self.env["checkout.entry.dispute"]._may_take_back_tax(loss):
-            return loss.rebooking_move_ids[-1:].id
+            return loss.reclassification_move_ids[-1:].id
         move = self.env["checkout.poster"]._post_general_entry(
             loss,
             self.env["checkout.entry.dispute"]._prepare_tax_return_items(loss),
             loss.gateway_id._get_local_date(fields.Datetime.now()),
         )
-        loss._set_rebooked(move, loss._get_booked_lines() | move.line_ids)
+        loss._set_reclassified(move, loss._get_posted_lines() | move.line_ids)
         body = self.env._(
             "%(user)s took back the tax in a lost dispute: %(entry)s.",
             user=user.name,

@@ -42,7 +42,7 @@ class CheckoutEntry(models.AbstractModel):
     @api.model
     def _is_for_review(self, movement):
         """Whether only a person can tell what a movement is about."""
-        return movement.is_foreign or movement.kind in REVIEWED_KINDS
+        return movement.is_third_party or movement.kind in REVIEWED_KINDS
 
     @api.model
     def _is_in_source_currency(self, movement):
@@ -274,7 +274,7 @@ class CheckoutEntry(models.AbstractModel):
     def _prepare_payout_failure_items(self, movement, value):
         """Back from where it was on its way."""
         sent = movement._get_same_source().filtered(lambda m: m.kind == "payout")
-        account = sent._get_booked_lines().account_id[:1]
+        account = sent._get_posted_lines().account_id[:1]
         if not account:
             return self._prepare_payout_items(movement, value)
         return [self._prepare_settled_item(movement, value, account)]

@@ -26,13 +26,13 @@ class CheckoutEntryDispute(models.AbstractModel):
         :param float value: What comes back in company currency: positive.
         :raise UserError: if not all that was withheld is booked yet.
         """
-        self._check_booked(movement, ("dispute",))
+        self._check_posted(movement, ("dispute",))
         held = self._get_held_lines(movement)
         is_held = not movement.currency_id.is_zero(sum(held.mapped("amount_currency")))
         lost = self._get_lost_lines(movement)
         if lost and not is_held:
             return self._prepare_recovered_items(movement, value, lost)
-        if is_held and self._is_foreign(movement):
+        if is_held and self._is_cross_currency(movement):
             release = self._prepare_release_items(movement, held)
             return [*release, *self._prepare_rest(movement, value, release)]
         account = held.account_id[-1:]
@@ -45,7 +45,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         :raise UserError: if not all that was withheld is booked yet, or more is lost
             than is left of the sale.
         """
-        self._check_booked(movement, ("dispute", "dispute_reversal"))
+        self._check_posted(movement, ("dispute", "dispute_reversal"))
         held = self._get_held_lines(movement)
         amount = sum(held.mapped("amount_currency"))
         value = sum(held.mapped("balance"))
@@ -85,7 +85,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         if account and reversal._is_sale_skipped(movement):
             return [loss]
         sale = reversal._get_sale_lines(movement)
-        paid = -movement.source_amount if self._is_foreign(movement) else amount
+        paid = -movement.source_amount if self._is_cross_currency(movement) else amount
         if not account or reversal._is_on_receivable(sale):
             return reversal._prepare_items(movement, paid, -value)
         if gateway.dispute_tax == "take_back" and any(map(is_taxed, sale)):
@@ -152,10 +152,10 @@ class CheckoutEntryDispute(models.AbstractModel):
         """The items that say what a dispute lost, and what of it came back."""
         others = movement._get_same_source()
         withheld = others.filtered(lambda m: m.kind == "dispute")
-        holding = withheld._get_booked_lines().account_id
+        holding = withheld._get_posted_lines().account_id
         decided = others.filtered(lambda m: m.kind in DECIDING_KINDS and m.move_id)
         reversal = self.env["checkout.entry.reversal"]
-        lines = decided._get_booked_lines() - reversal._get_exchange_lines(decided)
+        lines = decided._get_posted_lines() - reversal._get_exchange_lines(decided)
         return lines.filtered(lambda line: line.account_id not in holding)
 
     # === MONEY THAT COMES BACK === #
@@ -168,7 +168,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         came back, so it is all.
         """
         total, share = sum(lost.mapped("amount_currency")), 1
-        if not self._is_foreign(movement) and total > movement.amount:
+        if not self._is_cross_currency(movement) and total > movement.amount:
             share = movement.amount / total
         reversal = self.env["checkout.entry.reversal"]
         items = reversal._prepare_part_mirror(lost, share)
@@ -184,7 +184,7 @@ class CheckoutEntryDispute(models.AbstractModel):
     # === WHAT IS HELD === #
 
     @api.model
-    def _check_booked(self, movement, kinds):
+    def _check_posted(self, movement, kinds):
         others = movement._get_same_source().filtered(lambda m: m.kind in kinds)
         if not others or any(m.state != "posted" for m in others):
             raise UserError(
@@ -196,8 +196,8 @@ class CheckoutEntryDispute(models.AbstractModel):
         """The items that hold the money of a dispute, and those that let go of it."""
         others = self._get_earlier(movement)
         withheld = others.filtered(lambda m: m.kind == "dispute")
-        accounts = withheld._get_booked_lines().account_id
-        booked = others.filtered(lambda m: m.kind in DISPUTE_KINDS)._get_booked_lines()
+        accounts = withheld._get_posted_lines().account_id
+        booked = others.filtered(lambda m: m.kind in DISPUTE_KINDS)._get_posted_lines()
         return booked.filtered(lambda line: line.account_id in accounts)
 
     @api.model
@@ -227,7 +227,7 @@ class CheckoutEntryDispute(models.AbstractModel):
     # === HELPERS === #
 
     @api.model
-    def _is_foreign(self, movement):
+    def _is_cross_currency(self, movement):
         """Whether the dispute is in another currency than the balance."""
         return movement.source_currency_id != movement.currency_id
 

@@ -62,17 +62,17 @@ class CheckoutEntryReversal(models.AbstractModel):
         :raise UserError: if the refund isn't booked yet.
         """
         refunds = movement._get_same_source().filtered(lambda m: m.kind == "refund")
-        if not refunds._get_booked_lines():
+        if not refunds._get_posted_lines():
             raise UserError(self.env._("Waiting until the refund itself is booked."))
-        if refunds.rebooked_line_ids:
+        if refunds.reclassified_line_ids:
             return self._prepare_mirror(movement, refunds, value)
         return self._prepare_items(movement, -movement.source_amount, value)
 
     @api.model
     def _prepare_mirror(self, movement, refunds, value):
         sale = self._get_sale_lines(movement)
-        accounts = (sale | refunds.rebooked_line_ids).account_id
-        lines = refunds._get_booked_lines().filtered(
+        accounts = (sale | refunds.reclassified_line_ids).account_id
+        lines = refunds._get_posted_lines().filtered(
             lambda line: line.account_id in accounts
         )
         items = [self._prepare_mirror_item(line) for line in lines]
@@ -158,7 +158,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     @api.model
     def _find_sale_lines(self, movement):
         charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
-        return charge._get_booked_lines()
+        return charge._get_posted_lines()
 
     @api.model
     def _is_sale_skipped(self, movement):
@@ -175,11 +175,11 @@ class CheckoutEntryReversal(models.AbstractModel):
             lambda m: m.kind in REVERSING_KINDS
         )
         accounts = sale.account_id | self._get_former_accounts(movement)
-        back = others._get_booked_lines().filtered(
+        back = others._get_posted_lines().filtered(
             lambda line: line.account_id in accounts
         )
         disputes = others.filtered(lambda m: m.kind in DECIDING_KINDS)
-        return back | disputes._get_booked_lines().filtered(is_taxed)
+        return back | disputes._get_posted_lines().filtered(is_taxed)
 
     @api.model
     def _get_amount_left(self, movement, sale):
@@ -190,7 +190,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     @api.model
     def _get_former_accounts(self, movement):
         charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
-        moves = charge.move_id | charge.rebooking_move_ids
+        moves = charge.move_id | charge.reclassification_move_ids
         return (
             moves.line_ids.account_id - charge.gateway_id.journal_id.default_account_id
         )
@@ -338,7 +338,7 @@ class CheckoutEntryReversal(models.AbstractModel):
             company.expense_currency_exchange_account_id
             | company.income_currency_exchange_account_id
         )
-        return movements._get_booked_lines().filtered(
+        return movements._get_posted_lines().filtered(
             lambda line: line.account_id in accounts
         )
 

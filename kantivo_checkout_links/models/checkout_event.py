@@ -10,7 +10,7 @@ from odoo.fields import Domain
 
 from ..aside import describe_error, log_error
 from ..const import EVENT_BATCH, HANDLED_EVENTS, PRUNE_BATCH, RETRY_MINUTES
-from ..moments import to_datetime
+from ..utils import to_datetime
 
 _logger = logging.getLogger(__name__)
 
@@ -127,17 +127,18 @@ class CheckoutEvent(models.Model):
         """
         stripe_object = self._reduce(event["data"]["object"])
         event = {**event, "data": {"object": stripe_object}}
-        ours = self._is_ours(gateway, event)
-        home = self._find_home(gateway, stripe_object) if ours else gateway
+        is_handled = self._is_handled(gateway, event)
+        if is_handled:
+            gateway = self._get_gateway_for(gateway, stripe_object)
         self._insert(
-            home,
+            gateway,
             event["id"],
             event["type"],
-            "pending" if ours else "ignored",
-            stripe_object if ours else None,
+            "pending" if is_handled else "ignored",
+            stripe_object if is_handled else None,
             self._get_created_at(event),
         )
-        return ours
+        return is_handled
 
     @api.model
     def _reduce(self, stripe_object):
@@ -246,22 +247,24 @@ class CheckoutEvent(models.Model):
         self.invalidate_model()
 
     @api.model
-    def _is_ours(self, gateway, event):
+    def _is_handled(self, gateway, event):
         """Whether an event is of a type we act on and of an object this database made,
         or of the account's own money.
         """
-        if event["type"] not in HANDLED_EVENTS or self._is_elsewhere(gateway, event):
+        if event["type"] not in HANDLED_EVENTS:
+            return False
+        if self._is_of_connected_account(gateway, event):
             return False
         stripe_object = event["data"]["object"]
-        kind = stripe_object.get("object")
-        if kind == "payout" or self._is_reference(stripe_object):
+        object_type = stripe_object.get("object")
+        if object_type == "payout" or self._is_reference(stripe_object):
             return True
-        return kind in PAYMENT_OBJECTS and bool(
+        return object_type in PAYMENT_OBJECTS and bool(
             self._find_maker(gateway, stripe_object)
         )
 
     @api.model
-    def _is_elsewhere(self, gateway, event):
+    def _is_of_connected_account(self, gateway, event):
         """Whether an event is of another account, one that ours is a platform of.
 
         https://docs.stripe.com/connect/webhooks
@@ -275,8 +278,8 @@ class CheckoutEvent(models.Model):
     @api.model
     def _is_reference(self, stripe_object):
         """Whether only reading it tells whose it is: that of a thin event."""
-        kind, stripe_id = stripe_object.get("object"), stripe_object.get("id")
-        known = kind in PAYMENT_OBJECTS and isinstance(stripe_id, str)
+        object_type, stripe_id = stripe_object.get("object"), stripe_object.get("id")
+        known = object_type in PAYMENT_OBJECTS and isinstance(stripe_id, str)
         return known and stripe_object.keys() == {"id", "object"}
 
     @api.model
@@ -319,13 +322,13 @@ class CheckoutEvent(models.Model):
         )[:1]
 
     @api.model
-    def _find_home(self, gateway, stripe_object):
+    def _get_gateway_for(self, gateway, stripe_object):
         """The gateway that an object is to be worked off by, of those of an account."""
         if stripe_object["object"] == "payout" and stripe_object.get("currency"):
             currency = self.env["checkout.payment"]._get_currency(
                 stripe_object["currency"]
             )
-            return gateway._find_home(currency)
+            return gateway._get_gateway_for(currency)
         return self._find_maker(gateway, stripe_object) or gateway
 
     @api.model
@@ -386,7 +389,7 @@ class CheckoutEvent(models.Model):
     def _process_gateway(self, gateway):
         """Work off what a gateway has to do. Under its lock, as superuser."""
         self = self.with_env(gateway.env)
-        gateway._learn_settlement()
+        gateway._ensure_settlement()
         while events := self._search_due(gateway):
             events._work_off()
         gateway._expire_requested_sessions()
@@ -427,7 +430,7 @@ class CheckoutEvent(models.Model):
         :param dict outcomes: What came of the objects that were applied until now.
         """
         if isinstance(answer, Exception):
-            self._set_unread(answer)
+            self._set_unreadable(answer)
             return
         for stripe_object in answer:
             if stripe_object["id"] not in outcomes:
@@ -478,7 +481,7 @@ class CheckoutEvent(models.Model):
         return bool(payment)
 
     def _on_payout(self, payout):
-        gateway = self._find_home(self.gateway_id, payout)
+        gateway = self._get_gateway_for(self.gateway_id, payout)
         ours = gateway.currency_id.name == payout["currency"].upper()
         if ours:
             self.env["checkout.payout"]._apply_payout(gateway, payout)
@@ -519,11 +522,11 @@ class CheckoutEvent(models.Model):
     def _set_ignored(self):
         self.write({"state": "ignored", "error": False, "payload": False})
 
-    def _set_unread(self, error):
+    def _set_unreadable(self, error):
         """Try again later. What Stripe doesn't have, even after the last try, is gone,
         and nobody can mend that.
         """
-        is_missing = getattr(error, "kind", False) == "missing"
+        is_missing = getattr(error, "reason", False) == "missing"
         if is_missing and self.attempts >= len(RETRY_MINUTES):
             self._set_ignored()
         else:

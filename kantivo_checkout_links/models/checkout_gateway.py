@@ -270,11 +270,11 @@ class CheckoutGateway(models.Model):
                     "balance can't agree with Stripe's. Better choose a new journal.",
                     journal.name,
                 )
-                if gateway._has_foreign_entries()
+                if gateway._has_other_entries()
                 else False
             )
 
-    def _has_foreign_entries(self):
+    def _has_other_entries(self):
         # Some who may set up a gateway have no rights in accounting.
         domain = [
             ("journal_id", "=", self.journal_id.id),
@@ -413,14 +413,14 @@ class CheckoutGateway(models.Model):
         Archiving ends the checkouts that are open.
 
         :raise UserError: if journal, company or currency of booked payments are
-            changed, or the begin of a gateway that has its opening balance.
+            changed, or the start of a gateway that has its opening balance.
         :raise AccessError: if it is given to a company that the user isn't in.
         """
         self.check_access("write")
         self._check_frozen(vals)
-        reread = self._filter_other_begin(vals)
+        reread = self._filter_other_sync_from(vals)
         if reread:
-            reread._check_begin(vals["sync_from"])
+            reread._check_sync_from(vals["sync_from"])
         changed = self.filtered(lambda gateway: gateway._changes_mode(vals))
         archived = self.filtered("archived_at")
         res = super().write(vals)
@@ -434,7 +434,7 @@ class CheckoutGateway(models.Model):
         return res
 
     def _check_frozen(self, vals):
-        """Books that have begun stay where they are."""
+        """What is posted stays where they are."""
         changed = self.filtered(
             lambda gateway: any(
                 name in vals and gateway[name].id != vals[name]
@@ -451,23 +451,23 @@ class CheckoutGateway(models.Model):
                 )
             )
 
-    def _filter_other_begin(self, vals):
-        """The gateways that have their opening balance and are to begin elsewhere."""
+    def _filter_other_sync_from(self, vals):
+        """The gateways with an opening balance that are to start at another time."""
         if "sync_from" not in vals:
             return self.browse()
-        begin = fields.Datetime.to_datetime(vals["sync_from"])
-        return self.filtered(lambda g: g.opening_done and g.sync_from != begin)
+        sync_from = fields.Datetime.to_datetime(vals["sync_from"])
+        return self.filtered(lambda g: g.opening_done and g.sync_from != sync_from)
 
-    def _check_begin(self, begin):
+    def _check_sync_from(self, sync_from):
         """The opening balance is that of one moment; another would book money twice or
         never. Where it was nothing, so was all that moved before: it may be read too.
 
         :raise UserError: if that moment has to stay.
         """
-        begin = fields.Datetime.to_datetime(begin)
+        sync_from = fields.Datetime.to_datetime(sync_from)
         movements_sudo = self.env["checkout.movement"].sudo()  # of any company
         opening = [("gateway_id", "in", self.ids), ("kind", "=", "opening")]
-        is_later = any(not begin or begin > gateway.sync_from for gateway in self)
+        is_later = any(not sync_from or sync_from > g.sync_from for g in self)
         if is_later or movements_sudo.search_count(opening, limit=1):
             raise UserError(
                 self.env._(
@@ -553,7 +553,7 @@ class CheckoutGateway(models.Model):
             "busy": self.env._("Stripe is busy. Try again in a minute."),
             "permission": self.env._("The key lacks a permission."),
         }
-        sentence = sentences.get(error.kind)
+        sentence = sentences.get(error.reason)
         return (
             self.env._("%(what)s (Stripe: %(why)s)", what=sentence, why=error)
             if sentence

@@ -35,7 +35,7 @@ class CheckoutGateway(models.Model):
             return
         self.clock_offset = offset
 
-    def _correct_begin(self):
+    def _correct_sync_from(self):
         """A start that was now by this server's clock, and is still to come at Stripe,
         is now: what moves in between would be in no opening balance and never read.
         """

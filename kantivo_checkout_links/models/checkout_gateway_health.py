@@ -351,8 +351,8 @@ class CheckoutGateway(models.Model):
                 gateway._do_aside(lambda gateway: gateway._schedule_health_activity())
 
     def _get_health_activities(self):
-        kind = self.env.ref("kantivo_checkout_links.mail_activity_health")
-        return self.activity_ids.filtered(lambda a: a.activity_type_id == kind)
+        activity_type = self.env.ref("kantivo_checkout_links.mail_activity_health")
+        return self.activity_ids.filtered(lambda a: a.activity_type_id == activity_type)
 
     def _schedule_health_activity(self):
         self.activity_schedule(

@@ -139,7 +139,7 @@ class CheckoutGateway(models.Model):
         self_sudo._check_same_account(key)
         same = self_sudo._is_used() or bool(key and self_sudo._has_same_account(key))
         if key and not same:
-            self_sudo._start_anew()
+            self_sudo._start_over()
         self_sudo._write_secrets(self_sudo._prepare_new_key_vals(key, same))
 
     def _prepare_new_key_vals(self, key, same_account):
@@ -189,8 +189,8 @@ class CheckoutGateway(models.Model):
             if session_id:
                 stripe_client.StripeClient(key).retrieve_session(session_id)
         except stripe_client.StripeError as error:
-            if error.kind in ("missing", "permission"):
-                return error.kind == "permission"
+            if error.reason in ("missing", "permission"):
+                return error.reason == "permission"
             raise UserError(self._describe_failure(error)) from error
         return True
 

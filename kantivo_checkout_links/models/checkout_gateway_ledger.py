@@ -8,14 +8,14 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..const import PAYMENTS_BALANCE
-from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..stripe_client import StripeError
+from ..utils import to_datetime
 
 _logger = logging.getLogger(__name__)
 
 # What a gateway keeps of what it reads, as it is before anything was read.
-UNREAD = {
+SYNC_DEFAULTS = {
     "last_sync_at": False,
     "sync_error": False,
     "sync_note": False,
@@ -196,7 +196,7 @@ class CheckoutGateway(models.Model):
         moment = moment.replace(tzinfo=timezone.utc)
         return moment.astimezone(ZoneInfo(self.tz)).date()
 
-    def _start_anew(self):
+    def _start_over(self):
         """Forget what was read of one account, since another one's key comes. Nothing
         of it is paid or booked here. As superuser.
 
@@ -208,7 +208,7 @@ class CheckoutGateway(models.Model):
         for model in ("checkout.movement", "checkout.payout", "checkout.event"):
             self.env[model].search([("gateway_id", "=", self.id)]).unlink()
         has_read = self.transactions_read_to
-        self.write({**UNREAD, "signing_key": self._new_signing_key()})
+        self.write({**SYNC_DEFAULTS, "signing_key": self._new_signing_key()})
         if has_read:
             self.sync_from = max(self.sync_from, fields.Datetime.now())
         self.env["checkout.agreement"]._update_alarm(self)
@@ -245,7 +245,7 @@ class CheckoutGateway(models.Model):
         others = same & Domain(balance)
         return not self.active and bool(self_sudo.search_count(others, limit=1))
 
-    def _find_home(self, currency):
+    def _get_gateway_for(self, currency):
         """The gateway whose journal takes what settles in a currency.
 
         This one if there is none: the movement then waits there, and says so.
@@ -259,7 +259,7 @@ class CheckoutGateway(models.Model):
             or self
         )
 
-    def _adopt_waiting(self):
+    def _take_over_waiting(self):
         """Take over what waits at the account's other gateways for this one's journal,
         since this one was added later.
         """
@@ -276,7 +276,7 @@ class CheckoutGateway(models.Model):
         ).gateway_id = self
 
     @contextmanager
-    def _apart(self):
+    def _in_new_transaction(self):
         """This gateway as superuser in a transaction of its own, without the lock.
 
         For what must be kept whatever becomes of the caller's transaction. A test has
@@ -291,8 +291,8 @@ class CheckoutGateway(models.Model):
 
     def _is_revalued(self):
         """Whether the journal's account is revalued at each month's end."""
-        is_foreign = self.currency_id != self.company_id.currency_id
-        return is_foreign and self.revalue_month_end
+        is_cross_currency = self.currency_id != self.company_id.currency_id
+        return is_cross_currency and self.revalue_month_end
 
     def _is_before(self, transaction):
         """Whether a balance transaction is part of the opening balance."""
@@ -331,7 +331,7 @@ class CheckoutGateway(models.Model):
             self.settlement_codes = " ".join(codes)
         return codes
 
-    def _learn_settlement(self):
+    def _ensure_settlement(self):
         """Have Stripe say what the account settles in, before anything is booked."""
         if self.settlement_codes:
             return

@@ -10,7 +10,7 @@ from .checkout_connection import SIGNS
 _logger = logging.getLogger(__name__)
 
 # Without one of these, some movement would have to wait.
-BOOKING_ACCOUNTS = (
+POSTING_ACCOUNTS = (
     "fee_account_id",
     "transfer_account_id",
     "dispute_account_id",
@@ -105,7 +105,7 @@ class CheckoutGateway(models.Model):
 
     def _get_missing_accounts(self):
         """The fields without which some transaction would have to wait."""
-        names = BOOKING_ACCOUNTS
+        names = POSTING_ACCOUNTS
         if self.credit_to == "revenue":
             names = ("income_account_id", *names)
         return [name for name in names if not self[name]]
@@ -179,13 +179,13 @@ class CheckoutGateway(models.Model):
             raise UserError(self.env._("There is no Stripe provider with a key."))
         self.secret_key = provider.stripe_secret_key
 
-    def action_book_foreign(self):
+    def action_post_third_party(self):
         """Book what other software moves on the account, for review."""
-        self._decide_foreign("book")
+        self._decide_on_third_party("book")
 
-    def action_skip_foreign(self):
+    def action_ignore_third_party(self):
         """Leave out what other software moves on the account."""
-        self._decide_foreign("skip")
+        self._decide_on_third_party("skip")
 
     def action_view_new_link(self):
         """The form of a new link that is paid through this gateway."""
@@ -199,13 +199,13 @@ class CheckoutGateway(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _learn_accounts(self, client):
+    def _ensure_accounts(self, client):
         """Find out whose the keys of this company's gateways are, so that those of one
         account know what the others have signed before anything is posted.
 
         :raise StripeError: if Stripe can't be asked with this gateway's key.
         """
-        self._learn_account(client)
+        self._ensure_account(client)
         untested = self._search_served(
             [
                 ("id", "!=", self.id),
@@ -217,11 +217,11 @@ class CheckoutGateway(models.Model):
         )
         for gateway in untested:
             try:
-                gateway._learn_account(gateway._get_client())
+                gateway._ensure_account(gateway._get_client())
             except stripe_client.StripeError as error:
                 _logger.info("Gateway %s: no account yet: %s", gateway.id, error)
 
-    def _learn_account(self, client):
+    def _ensure_account(self, client):
         """Find out whose the key is where nobody has tested it, so that the gateways of
         an account know of each other. Not where that would make two for one balance.
 
@@ -242,7 +242,7 @@ class CheckoutGateway(models.Model):
         try:
             return client.retrieve_account()["id"]
         except stripe_client.StripeError as error:
-            if error.kind == "permission":
+            if error.reason == "permission":
                 return False
             raise
 
@@ -286,7 +286,7 @@ class CheckoutGateway(models.Model):
         elif not self.shared_account:
             self.shared_account = "ask"
 
-    def _decide_foreign(self, policy):
+    def _decide_on_third_party(self, policy):
         self.foreign_movements = policy
         self.sudo().shared_account = "decided"  # only our code sets it
 
@@ -314,11 +314,12 @@ class CheckoutGateway(models.Model):
     def _notify_findings(self, findings):
         """What needs a person, or that nothing does."""
         levels = {level for level, _sentence in findings}
-        kind = next(
-            (kind for level, kind in NOTIFICATIONS.items() if level in levels),
+        notification_type = next(
+            (name for level, name in NOTIFICATIONS.items() if level in levels),
             "success",
         )
-        told = [text for level, text in findings if level in NOTIFICATIONS]
+        texts = [text for level, text in findings if level in NOTIFICATIONS]
         return self._notify(
-            kind, " ".join(told) or self.env._("All is well between Odoo and Stripe.")
+            notification_type,
+            " ".join(texts) or self.env._("All is well between Odoo and Stripe."),
         )

@@ -12,7 +12,7 @@ from odoo.addons.account.models.product import ACCOUNT_DOMAIN
 
 from ..monetary import StripeMonetary
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
-from ..sent import first_word
+from ..utils import first_word
 from .checkout_base import WITH_ARCHIVED
 from .checkout_payment import UNPAID_STATES
 

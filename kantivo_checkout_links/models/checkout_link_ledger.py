@@ -5,7 +5,7 @@ from odoo.tools import SQL
 from ..money import differs
 
 # Journal items know no link, so that `_read_group` would need a query for each.
-BOOKED_BY_LINK = """
+POSTED_BY_LINK = """
     SELECT payment.link_id, SUM(item.amount_currency)
       FROM checkout_movement movement
       JOIN checkout_payment payment ON payment.id = movement.payment_id
@@ -41,7 +41,7 @@ class CheckoutLink(models.Model):
     def _compute_agreement_state(self):
         """What was paid = its charges; what moved = what the ledger says."""
         received, charged = self._sum_received(), self._sum_charged()
-        moved, booked = self._sum_moved(), self._sum_booked()
+        moved, booked = self._sum_moved(), self._sum_posted()
         states = self._get_movement_states()
         for link in self:
             key = link._origin.id
@@ -80,13 +80,13 @@ class CheckoutLink(models.Model):
         """What the movements that are booked moved, in the journals' currencies."""
         return self._sum_movements(Domain("move_id", "!=", False), "amount:sum")
 
-    def _sum_booked(self):
+    def _sum_posted(self):
         """What the ledger says that these movements moved, of all links at once."""
         if not self.ids:
             return {}
         for model in ("checkout.movement", "checkout.payment", "account.move.line"):
             self.env[model].flush_model()
-        return dict(self.env.execute_query(SQL(BOOKED_BY_LINK, self._ids)))
+        return dict(self.env.execute_query(SQL(POSTED_BY_LINK, self._ids)))
 
     def _get_movement_states(self):
         """The states that the movements of a link's payments are in."""

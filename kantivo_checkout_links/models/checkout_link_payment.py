@@ -15,7 +15,7 @@ from ..money import (
     parse_amount_in,
     to_minor,
 )
-from ..sent import first_word
+from ..utils import first_word
 from .checkout_link_places import PLACELESS_STATES
 
 # What a payer may do with a nonce: send the form that it is in, or have that form shown
@@ -89,7 +89,7 @@ class CheckoutLink(models.Model):
             return None
         return values[1] if values and values[0] == self.id else None
 
-    def _begin_payment(self, form_uuid, amount, lang):
+    def _start_payment(self, form_uuid, amount, lang):
         """The payment of one form of the pay page, however often the form is sent.
 
         :param str form_uuid: The form's own number.
@@ -110,7 +110,7 @@ class CheckoutLink(models.Model):
         if started and started.state not in PLACELESS_STATES:
             return started
         if self._has_place():
-            return started or payments._begin(self, uuid, amount, lang, form_uuid)
+            return started or payments._start(self, uuid, amount, lang, form_uuid)
         shared = self._find_checkout_to_continue(False).filtered("session_url")
         return shared.filtered(lambda payment: payment.amount == amount)
 
@@ -155,7 +155,7 @@ class CheckoutLink(models.Model):
             raise UserError(
                 self.env._("Enter an amount, such as %s.", self._format_example())
             ) from error
-        return self._check_wish(amount)
+        return self._check_typed_amount(amount)
 
     def _describe_readings(self, error, lang):
         """A question, whose answers can be read in one way only."""
@@ -169,22 +169,22 @@ class CheckoutLink(models.Model):
             small=small,
         )
 
-    def _check_wish(self, wished: Decimal):
-        if wished <= 0:
+    def _check_typed_amount(self, typed_amount: Decimal):
+        if typed_amount <= 0:
             raise UserError(self.env._("Enter an amount above zero."))
-        if wished < Decimal(str(self.minimum_amount)):
+        if typed_amount < Decimal(str(self.minimum_amount)):
             raise UserError(
                 self.env._("The least is %s.", self._format(self.minimum_amount))
             )
-        if self.maximum_amount and wished > Decimal(str(self.maximum_amount)):
+        if self.maximum_amount and typed_amount > Decimal(str(self.maximum_amount)):
             raise UserError(
                 self.env._("The most is %s.", self._format(self.maximum_amount))
             )
-        return self._check_minor(wished)
+        return self._check_minor(typed_amount)
 
-    def _check_minor(self, wished: Decimal):
+    def _check_minor(self, typed_amount: Decimal):
         try:
-            minor = to_minor(wished, self.currency_id.name)
+            minor = to_minor(typed_amount, self.currency_id.name)
         except InvalidAmount as error:
             raise UserError(self._describe_step()) from error
         if minor > largest_minor(self.currency_id.name):

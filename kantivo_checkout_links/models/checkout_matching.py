@@ -22,7 +22,7 @@ class CheckoutMatching(models.AbstractModel):
         if movement.kind not in REOPENING_KINDS:
             return self.env["account.move.line"]
         owed = self.env["checkout.poster"]._get_owed_lines(movement)
-        lost = sum((movement._get_booked_lines() & owed).mapped("amount_currency"))
+        lost = sum((movement._get_posted_lines() & owed).mapped("amount_currency"))
         partials = self._find_partials(owed, lost)
         reopened = partials.debit_move_id
         partials = partials.with_env(self.env)  # says who asked for it

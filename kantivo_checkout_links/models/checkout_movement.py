@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ..monetary import StripeMonetary
 from ..texts import to_ref
-from .checkout_rebooking import REBOOKABLE_KINDS
+from .checkout_reclassification import RECLASSIFIABLE_KINDS
 
 # https://docs.stripe.com/api/charges/object#charge_object-id; `py_`: not by card.
 CHARGE_PREFIXES = ("ch_", "py_")
@@ -76,7 +76,7 @@ class CheckoutMovement(models.Model):
     trace_id = fields.Char(
         "Trace ID", readonly=True, help="What the bank finds a payout's transfer by."
     )
-    is_foreign = fields.Boolean(
+    is_third_party = fields.Boolean(
         "Not Ours", readonly=True, help="Other software's money on the same account."
     )
     state = fields.Selection(
@@ -102,17 +102,17 @@ class CheckoutMovement(models.Model):
         index="btree_not_null",
     )
 
-    rebooking_move_ids = fields.Many2many(
+    reclassification_move_ids = fields.Many2many(
         "account.move",
-        "checkout_movement_rebooking_rel",
+        "checkout_movement_reclassification_rel",
         "checkout_movement_id",
         "account_move_id",
         string="Reclassifications",
         readonly=True,
         help="Journal entries that moved it to another account, tax or contact.",
     )
-    rebooked_line_ids = fields.Many2many(
-        "account.move.line", "checkout_movement_rebooked_line_rel", readonly=True
+    reclassified_line_ids = fields.Many2many(
+        "account.move.line", "checkout_movement_reclassified_line_rel", readonly=True
     )
     reopened_line_ids = fields.Many2many(
         "account.move.line",
@@ -120,7 +120,7 @@ class CheckoutMovement(models.Model):
         readonly=True,
         help="What the customer had paid with it, and owes again.",
     )
-    can_rebook = fields.Boolean(compute="_compute_can_rebook")
+    can_reclassify = fields.Boolean(compute="_compute_can_reclassify")
 
     _transaction_uniq = models.UniqueIndex(
         "(gateway_id, balance_transaction_id, kind) "
@@ -152,11 +152,11 @@ class CheckoutMovement(models.Model):
             movement.display_name = f"{kinds[movement.kind]} · {about}"
 
     @api.depends("kind", "state")
-    def _compute_can_rebook(self):
+    def _compute_can_reclassify(self):
         for movement in self:
-            movement.can_rebook = (
+            movement.can_reclassify = (
                 movement.state in ("posted", "to_review")
-                and movement.kind in REBOOKABLE_KINDS
+                and movement.kind in RECLASSIFIABLE_KINDS
             )
 
     # === ACTION METHODS === #
@@ -181,7 +181,7 @@ class CheckoutMovement(models.Model):
 
         :return: Why some of them can't be booked, if so.
         """
-        waiting = self.with_env(gateway.env)._filter_bookable()
+        waiting = self.with_env(gateway.env)._filter_postable()
         waiting.write({"state": "to_post"})
         self.env["checkout.poster"].with_env(gateway.env)._post(waiting)
         return waiting.filtered("error").mapped("error")
@@ -189,22 +189,22 @@ class CheckoutMovement(models.Model):
     def action_view_move(self):
         """The journal entry of this movement, and those that reclassified it."""
         self.ensure_one()
-        moves = self.move_id | self.rebooking_move_ids
+        moves = self.move_id | self.reclassification_move_ids
         return moves._get_records_action(name=self.env._("Journal Entry"))
 
-    def action_view_rebook_wizard(self):
+    def action_view_reclassify_wizard(self):
         """Ask for the account and the taxes it should have been posted with."""
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Reclassify"),
-            "res_model": "checkout.rebook.wizard",
+            "res_model": "checkout.reclassify.wizard",
             "view_mode": "form",
             "target": "new",
             "context": {"default_movement_id": self.id},
         }
 
-    def action_rebook(self, account, taxes=None, date=None):
+    def action_reclassify(self, account, taxes=None, date=None):
         """Reclassify this movement: on another account, or with other taxes.
 
         :param account.account account: Takes the amount without taxes.
@@ -219,10 +219,10 @@ class CheckoutMovement(models.Model):
         self.ensure_one()
         self.check_access("read")
         taxes = taxes or self.env["account.tax"]
-        self._check_may_rebook(account, taxes)
+        self._check_may_reclassify(account, taxes)
         user = self.env.user
         move_id = self.gateway_id.sudo()._work_exclusively(  # under the poster's lock
-            lambda gateway: self.with_env(gateway.env)._rebook(
+            lambda gateway: self.with_env(gateway.env)._reclassify(
                 account.with_env(gateway.env),
                 taxes.with_env(gateway.env),
                 date,
@@ -232,7 +232,7 @@ class CheckoutMovement(models.Model):
         self.invalidate_recordset()
         return self.env["account.move"].browse(move_id)
 
-    def _check_may_rebook(self, account, taxes):
+    def _check_may_reclassify(self, account, taxes):
         accountants = ("account.group_account_user", "account.group_account_manager")
         if not any(self.env.user.has_group(group) for group in accountants):
             raise AccessError(
@@ -262,10 +262,12 @@ class CheckoutMovement(models.Model):
         own = [("journal_id.default_account_id", "=", account.id)]
         return bool(gateways_sudo._search_served(own))
 
-    def _rebook(self, account, taxes, date, user):
+    def _reclassify(self, account, taxes, date, user):
         """:return: The id of the entry, since the caller's transaction is another."""
         date = date or fields.Date.context_today(self)
-        move = self.env["checkout.rebooking"]._rebook(self, account, taxes, date)
+        move = self.env["checkout.reclassification"]._reclassify(
+            self, account, taxes, date
+        )
         body = self.env._(
             "%(user)s reclassified %(entry)s.",
             user=user.name,
@@ -287,7 +289,7 @@ class CheckoutMovement(models.Model):
         if set(charges.mapped("state")) <= {"to_post", "skipped"}:
             charges.write({"state": "skipped", "error": False})
 
-    def _filter_bookable(self):
+    def _filter_postable(self):
         return self.filtered(lambda m: m.state in ("to_post", "skipped"))
 
     def _set_posted(self, entry, to_review):
@@ -302,15 +304,15 @@ class CheckoutMovement(models.Model):
             }
         )
 
-    def _set_rebooked(self, move, lines):
+    def _set_reclassified(self, move, lines):
         """:param account.move move: The entry that reclassified it.
         :param account.move.line lines: Those of its items that are now in force.
         """
         self.write(
             {
                 "state": "posted",
-                "rebooking_move_ids": [Command.link(move.id)],
-                "rebooked_line_ids": [Command.set(lines.ids)],
+                "reclassification_move_ids": [Command.link(move.id)],
+                "reclassified_line_ids": [Command.set(lines.ids)],
             }
         )
 
@@ -325,17 +327,17 @@ class CheckoutMovement(models.Model):
         """The day on which it happened, where the merchant is."""
         return self.gateway_id._get_local_date(self.occurred_at)
 
-    def _get_booked_lines(self):
+    def _get_posted_lines(self):
         """The journal items that say what the money was, as they are in force: without
         the liquidity item, and those of a reclassification where there is one.
         """
         return self.env["account.move.line"].union(
-            *(movement._get_own_booked_lines() for movement in self)
+            *(movement._get_own_posted_lines() for movement in self)
         )
 
-    def _get_own_booked_lines(self):
+    def _get_own_posted_lines(self):
         liquidity = self.gateway_id.journal_id.default_account_id
-        return self.rebooked_line_ids or self.move_id.line_ids.filtered(
+        return self.reclassified_line_ids or self.move_id.line_ids.filtered(
             lambda line: line.account_id != liquidity
         )
 

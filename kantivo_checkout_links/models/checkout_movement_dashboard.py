@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..stripe_dashboard import get_dashboard_url
+from ..utils import get_dashboard_url
 
 PAYOUT_KINDS = ("payout", "payout_failure")
 

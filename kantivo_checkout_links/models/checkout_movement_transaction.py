@@ -1,8 +1,8 @@
 from odoo import api, models
 
 from ..const import KIND_BY_CATEGORY
-from ..moments import to_datetime
 from ..money import differs, from_minor
+from ..utils import to_datetime
 from .checkout_entry import FEE_KINDS
 from .checkout_entry_dispute import DISPUTE_KINDS
 
@@ -71,9 +71,9 @@ class CheckoutMovement(models.Model):
         currency = self._get_currency(transaction["currency"])
         amount = from_minor(transaction["amount"], currency.name)
         if self.state in ("to_post", "skipped"):
-            home = self.gateway_id._find_home(currency)
+            target = self.gateway_id._get_gateway_for(currency)
             self.write(
-                {"gateway_id": home.id, "amount": amount, "currency_id": currency.id}
+                {"gateway_id": target.id, "amount": amount, "currency_id": currency.id}
             )
         elif currency != self.currency_id or differs(amount, self.amount):
             self._set_waiting(self._describe_other_settlement(amount, currency))
@@ -109,10 +109,10 @@ class CheckoutMovement(models.Model):
         :param checkout.payment payment: Whose it is; empty if nobody's, or not ours.
         :return: The movements that are new.
         """
-        home = gateway._find_home(self._get_currency(transaction["currency"]))
-        if not payment and home._is_before(transaction):
+        target = gateway._get_gateway_for(self._get_currency(transaction["currency"]))
+        if not payment and target._is_before(transaction):
             return self
-        vals_list = [self._prepare_main_vals(home, transaction, source, payment)]
+        vals_list = [self._prepare_main_vals(target, transaction, source, payment)]
         if transaction["fee"] and vals_list[0]["kind"] not in FEE_KINDS:
             vals_list.append(self._prepare_fee_vals(vals_list[0], transaction))
         known = set(self._find_by_transaction(transaction).mapped("kind"))
@@ -145,9 +145,9 @@ class CheckoutMovement(models.Model):
         kind = self._get_kind(transaction, source)
         currency = self._get_currency(transaction["currency"])
         moved = transaction["net" if kind in FEE_KINDS else "amount"]
-        is_foreign = self._is_of_others(source, payment)
+        is_third_party = self._is_third_party(source, payment)
         return {
-            **self._prepare_common_vals(gateway, payment, is_foreign),
+            **self._prepare_common_vals(gateway, payment, is_third_party),
             **self._prepare_source_vals(source, moved),
             "kind": kind,
             "amount": from_minor(moved, currency.name),
@@ -183,7 +183,7 @@ class CheckoutMovement(models.Model):
         return source["object"] == "dispute" or kind in ("fee", "adjustment")
 
     @api.model
-    def _is_of_others(self, source, payment):
+    def _is_third_party(self, source, payment):
         """Whether money is some customer's, but of no payment that we know."""
         return bool(source) and not payment and source["object"] in PAYMENT_SOURCES
 
@@ -226,14 +226,15 @@ class CheckoutMovement(models.Model):
         return from_minor(sum(taxes), transaction["currency"].upper())
 
     @api.model
-    def _prepare_common_vals(self, gateway, payment, is_foreign=False):
-        left_out = is_foreign and gateway.foreign_movements == "skip"
+    def _prepare_common_vals(self, gateway, payment, is_third_party=False):
+        is_ignored = is_third_party and gateway.foreign_movements == "skip"
+        is_posted = gateway.post_entries and not is_ignored
         return {
             "gateway_id": gateway.id,
             "company_id": (payment or gateway).company_id.id,
             "payment_id": payment.id,
-            "is_foreign": is_foreign,
-            "state": "to_post" if gateway.post_entries and not left_out else "skipped",
+            "is_third_party": is_third_party,
+            "state": "to_post" if is_posted else "skipped",
         }
 
     # === BUSINESS METHODS - WITHOUT A BALANCE TRANSACTION === #
@@ -305,8 +306,8 @@ class CheckoutMovement(models.Model):
         """Whether a dispute's money came back in another currency than it was paid in:
         only rates can tell how much of it then, so it is all.
         """
-        is_foreign = self.env["checkout.entry.dispute"]._is_foreign(self)
-        return self.kind == "dispute_reversal" and is_foreign
+        is_cross_currency = self.env["checkout.entry.dispute"]._is_cross_currency(self)
+        return self.kind == "dispute_reversal" and is_cross_currency
 
     @api.model
     def _ensure_opening(self, gateway, balance, transaction_ids):

@@ -16,10 +16,10 @@ from ..const import (
     UNKNOWN_STATE,
     UNPAID_CHARGE_STATUSES,
 )
-from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import differs, from_minor
 from ..texts import NAME_LENGTH, to_email, to_line, to_phone
+from ..utils import to_datetime
 from .checkout_base import WITH_ARCHIVED
 
 # From here on money came in; nothing that Stripe says later makes it an open one again.
@@ -234,7 +234,7 @@ class CheckoutPayment(models.Model):
 
     # === BUSINESS METHODS - STRIPE'S ANSWER === #
 
-    def _is_news(self, session):
+    def _is_outdated_by(self, session):
         """Whether a session says more than we know."""
         state = self._get_session_state(session)
         if state != "paid":
@@ -484,9 +484,9 @@ class CheckoutPayment(models.Model):
     def _get_method_label(self, charge):
         """Such as "Visa •••• 4242" or "SEPA Direct Debit •••• 3000"."""
         details = charge["payment_method_details"] or {}
-        kind = details.get("type") or ""
-        method = details.get(kind) or {}
-        name = METHOD_NAMES.get(kind, kind.replace("_", " ").capitalize())
+        method_type = details.get("type") or ""
+        method = details.get(method_type) or {}
+        name = METHOD_NAMES.get(method_type, method_type.replace("_", " ").capitalize())
         brand = (method.get("brand") or "").capitalize() or name
         last4 = method.get("last4")
         return to_line(f"{brand} •••• {last4}" if last4 else brand)

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..stripe_dashboard import get_dashboard_url
+from ..utils import get_dashboard_url
 from .checkout_base import WITH_ARCHIVED
 
 
@@ -36,7 +36,7 @@ class CheckoutPayment(models.Model):
                 f"payments/{stripe_id}", payment.livemode
             )
 
-    @api.depends("movement_ids.move_id", "movement_ids.rebooked_line_ids")
+    @api.depends("movement_ids.move_id", "movement_ids.reclassified_line_ids")
     def _compute_posted(self):
         for payment in self:
             base = payment._get_sale_lines()._filter_checkout_base()

@@ -125,7 +125,7 @@ class CheckoutPayment(models.Model):
         amount = from_minor(int(metadata["checkout_amount"]), currency.name)
         uuid = metadata["checkout_payment"]
         return {
-            **self._prepare_begin_vals(link, uuid, amount, False),
+            **self._prepare_start_vals(link, uuid, amount, False),
             "gateway_id": gateway.id,
             "livemode": gateway.livemode,
             "currency_id": currency.id,

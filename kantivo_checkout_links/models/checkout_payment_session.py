@@ -15,10 +15,9 @@ from ..const import (
     RETURN_PAGE_INTERVAL,
     SESSION_MINUTES,
 )
-from ..moments import to_timestamp
 from ..money import to_minor
-from ..sent import first_word
 from ..stripe_client import StripeError
+from ..utils import first_word, to_timestamp
 from .checkout_link_payment import RESUME_SCOPE
 from .checkout_payment import RECEIVED_STATES, UNFINISHED_STATES
 
@@ -31,10 +30,10 @@ class CheckoutPayment(models.Model):
 
     _inherit = "checkout.payment"
 
-    # === BUSINESS METHODS - BEGINNING === #
+    # === BUSINESS METHODS - STARTING === #
 
     @api.model
-    def _begin(self, link, uuid, amount, lang, form_uuid):
+    def _start(self, link, uuid, amount, lang, form_uuid):
         """A new payment, in no session yet.
 
         :param checkout.link link: The link, as superuser.
@@ -43,7 +42,7 @@ class CheckoutPayment(models.Model):
         :param str lang: The payer's language code; nothing if it isn't known.
         :param str form_uuid: The number of the payer's form.
         """
-        vals = self._prepare_begin_vals(link, uuid, amount, lang)
+        vals = self._prepare_start_vals(link, uuid, amount, lang)
         vals["form_uuid"] = form_uuid
         vals["signature"] = self._prepare_signature(uuid, link, amount)
         try:
@@ -76,7 +75,7 @@ class CheckoutPayment(models.Model):
         return self.session_expires_at < self.gateway_id._get_stripe_now() + least
 
     @api.model
-    def _prepare_begin_vals(self, link, uuid, amount, lang):
+    def _prepare_start_vals(self, link, uuid, amount, lang):
         return {
             **self._prepare_frozen_vals(link),
             "uuid": uuid,
@@ -128,7 +127,7 @@ class CheckoutPayment(models.Model):
             session = self._create_session(self.gateway_id._get_client())
         except StripeError as error:
             self._set_failed(str(error))
-            if error.kind == "refused":
+            if error.reason == "refused":
                 self.link_id._set_refused(self.amount, error)
             raise
         self._set_open(session)
@@ -253,7 +252,7 @@ class CheckoutPayment(models.Model):
         try:
             return client.expire_session(self.stripe_checkout_session_id)
         except StripeError as error:
-            if error.kind not in ("refused", "missing"):
+            if error.reason not in ("refused", "missing"):
                 raise
         return self._retrieve_session(client)
 
@@ -266,7 +265,7 @@ class CheckoutPayment(models.Model):
         try:
             return client.retrieve_session(self.stripe_checkout_session_id)
         except StripeError as error:
-            if error.kind != "missing":
+            if error.reason != "missing":
                 raise
             self._set_missing(str(error))
             return None

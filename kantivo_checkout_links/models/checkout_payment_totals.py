@@ -89,14 +89,14 @@ class CheckoutPayment(models.Model):
             payment.net_amount = payment.settlement_amount - fees - returned
 
     @api.depends(
-        "amount_left", "movement_ids.move_id", "movement_ids.rebooked_line_ids"
+        "amount_left", "movement_ids.move_id", "movement_ids.reclassified_line_ids"
     )
     def _compute_taxes(self):
         for payment in self:
             movements = payment.movement_ids.filtered("move_id")
             charge = movements.filtered(lambda m: m.kind == "charge")
             sold = movements.filtered(lambda m: m.kind not in FEE_KINDS)
-            lines = sold._get_booked_lines().filtered("tax_repartition_line_id")
+            lines = sold._get_posted_lines().filtered("tax_repartition_line_id")
             tax = -sum(payment._get_amount_of(line, charge) for line in lines)
             payment.tax_amount = tax
             payment.untaxed_amount = payment.amount_left - tax if charge else 0

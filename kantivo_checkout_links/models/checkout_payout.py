@@ -4,11 +4,10 @@ from odoo import api, fields, models
 from odoo.tools.misc import format_date
 
 from ..const import EVENT_DAYS, PAYOUT_STATES, UNKNOWN, UNKNOWN_STATE
-from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import from_minor
-from ..stripe_dashboard import get_dashboard_url
 from ..texts import to_line
+from ..utils import get_dashboard_url, to_datetime
 
 UNFINISHED_STATES = ("pending", "in_transit", UNKNOWN)
 
@@ -58,7 +57,7 @@ class CheckoutPayout(models.Model):
     transaction_ids = fields.Json(readonly=True)
     movement_ids = fields.One2many("checkout.movement", "payout_id", "Made Of")
     items_amount = StripeMonetary("Listed", compute="_compute_items")
-    foreign_amount = StripeMonetary("Of Other Software", compute="_compute_items")
+    third_party_amount = StripeMonetary("Of Other Software", compute="_compute_items")
     missing_amount = StripeMonetary(
         "Not Listed",
         compute="_compute_items",
@@ -94,18 +93,20 @@ class CheckoutPayout(models.Model):
                 f"payouts/{payout.stripe_id}", payout.gateway_id.livemode
             )
 
-    @api.depends("movement_ids.amount", "movement_ids.is_foreign", "amount")
+    @api.depends("movement_ids.amount", "movement_ids.is_third_party", "amount")
     def _compute_items(self):
         groups = self.env["checkout.movement"]._read_group(
             [("payout_id", "in", self.ids)],
-            ["payout_id", "is_foreign"],
+            ["payout_id", "is_third_party"],
             ["amount:sum"],
         )
-        sums = {(payout, is_foreign): total for payout, is_foreign, total in groups}
+        sums = {
+            (payout, is_third_party): total for payout, is_third_party, total in groups
+        }
         for payout in self:
-            foreign = sums.get((payout._origin, True), 0)
-            payout.foreign_amount = foreign
-            payout.items_amount = foreign + sums.get((payout._origin, False), 0)
+            third_party = sums.get((payout._origin, True), 0)
+            payout.third_party_amount = third_party
+            payout.items_amount = third_party + sums.get((payout._origin, False), 0)
             payout.missing_amount = payout.amount - payout.items_amount
 
     def _compute_move_ids(self):
@@ -133,9 +134,9 @@ class CheckoutPayout(models.Model):
             [("gateway_id", "=", gateway.id), ("stripe_id", "=", payout["id"])]
         )
         row = row or self.create({**vals, "gateway_id": gateway.id})
-        nobody = self.env["checkout.payment"]
+        no_payment = self.env["checkout.payment"]
         row._write_changes(vals)
-        self.env["checkout.movement"]._ensure_transactions(gateway, payout, nobody)
+        self.env["checkout.movement"]._ensure_transactions(gateway, payout, no_payment)
         row._pass_on_trace()
         row._itemise()
 

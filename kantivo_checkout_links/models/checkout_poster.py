@@ -170,14 +170,14 @@ class CheckoutPoster(models.AbstractModel):
         related = movement._get_same_source().filtered(
             lambda m: m.kind in HOLDING_KINDS
         )
-        return related._get_booked_lines().filtered(
+        return related._get_posted_lines().filtered(
             lambda line: line.account_id.reconcile and not is_owed(line)
         )
 
     @api.model
     def _get_owed_lines(self, movement):
         """What was credited to the customer for a payment, and taken back."""
-        return movement.payment_id.movement_ids._get_booked_lines().filtered(is_owed)
+        return movement.payment_id.movement_ids._get_posted_lines().filtered(is_owed)
 
     @api.model
     def _post_general_entry(self, movement, items, date):

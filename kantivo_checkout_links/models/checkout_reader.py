@@ -4,8 +4,8 @@ from odoo import api, models
 
 from ..aside import log_error
 from ..const import CLOSED_STATES, LOST_STATES
-from ..moments import to_timestamp
 from ..stripe_client import StripeError
+from ..utils import to_timestamp
 
 _logger = logging.getLogger(__name__)
 
@@ -49,10 +49,10 @@ class Reading:
             return error
 
     def _read_object(self, stripe_object):
-        kind = stripe_object["object"].replace(".", "_")
-        return getattr(self, f"_read_{kind}")(stripe_object)
+        object_type = stripe_object["object"].replace(".", "_")
+        return getattr(self, f"_read_{object_type}")(stripe_object)
 
-    # === BY KIND OF OBJECT === #
+    # === BY TYPE OF OBJECT === #
 
     def _read_checkout_session(self, stripe_object):
         session_id = stripe_object["id"]
@@ -145,9 +145,9 @@ class Reading:
 
     # === HELPERS === #
 
-    def _get(self, kind, object_id):
+    def _get(self, object_type, object_id):
         if object_id not in self.known:
-            retrieve = getattr(self.client, f"retrieve_{kind}")
+            retrieve = getattr(self.client, f"retrieve_{object_type}")
             self.known[object_id] = retrieve(object_id)
         return self.known[object_id]
 

@@ -4,11 +4,11 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..const import REFUND_REASONS, REFUND_STATES, UNKNOWN, UNKNOWN_STATE
-from ..moments import to_datetime
 from ..monetary import StripeMonetary
 from ..money import InvalidAmount, differs, from_minor, round_exact, to_minor
 from ..stripe_client import StripeError
 from ..texts import to_line
+from ..utils import to_datetime
 
 OVER_STATES = ("failed", "canceled")
 
@@ -227,7 +227,7 @@ class CheckoutRefund(models.Model):
         try had no answer, and now the key is no good.
         """
         unanswered = self.state == "requested" and bool(self.error)
-        return error.is_passing or (unanswered and error.kind != "refused")
+        return error.is_passing or (unanswered and error.reason != "refused")
 
     def _find_at_stripe(self, client):
         """The refund, if an earlier try has made it; keys are only kept for a day."""

@@ -13,9 +13,9 @@ from ..const import (
     SYNC_OVERLAP_HOURS,
     SYNC_PIECE_DAYS,
 )
-from ..moments import to_datetime, to_timestamp
 from ..money import from_minor
 from ..stripe_client import StripeError
+from ..utils import to_datetime, to_timestamp
 from .checkout_movement_transaction import PAYMENT_SOURCES
 from .checkout_payment import UNFINISHED_STATES
 
@@ -57,8 +57,8 @@ class CheckoutSync(models.AbstractModel):
         self = self.with_env(gateway.env)
         gateway._check_may_sync()
         client = gateway._get_client()
-        gateway._learn_accounts(client)
-        gateway._adopt_waiting()
+        gateway._ensure_accounts(client)
+        gateway._take_over_waiting()
         self._match_contacts(gateway)
         started = fields.Datetime.now()
         last = self.env["checkout.movement"].search([], order="id desc", limit=1)
@@ -167,7 +167,7 @@ class CheckoutSync(models.AbstractModel):
         _taken, problem = do_aside(
             self.env["checkout.event"],
             lambda inbox: (
-                inbox._is_ours(gateway, event) and inbox._take(gateway, event)
+                inbox._is_handled(gateway, event) and inbox._take(gateway, event)
             ),
         )
         return problem and self.env._(
@@ -210,7 +210,7 @@ class CheckoutSync(models.AbstractModel):
     @api.model
     def _receive_session(self, gateway, client, payment):
         session = payment._retrieve_session(client)
-        if session and payment._is_news(session):
+        if session and payment._is_outdated_by(session):
             self.env["checkout.event"]._receive_session(payment)
 
     @api.model
@@ -220,8 +220,8 @@ class CheckoutSync(models.AbstractModel):
         """
         self._repeat_requests(gateway)
         inbox = self.env["checkout.event"]
-        for kind in ("refund", "dispute", "payout"):
-            for row in self.env[f"checkout.{kind}"]._get_unfinished(gateway):
+        for object_type in ("refund", "dispute", "payout"):
+            for row in self.env[f"checkout.{object_type}"]._get_unfinished(gateway):
                 if row.stripe_id:
                     inbox._receive_object(gateway, row._prepare_reference())
 
@@ -307,7 +307,7 @@ class CheckoutSync(models.AbstractModel):
             payment = inbox._find_payment(gateway, source)
         followed = payment or (source and self._is_followed(gateway, source))
         if followed:
-            inbox._receive_object(inbox._find_home(gateway, source), source)
+            inbox._receive_object(inbox._get_gateway_for(gateway, source), source)
         movements = self.env["checkout.movement"]
         if not followed:
             movements._ensure_transaction(gateway, row, source, payment)
@@ -360,7 +360,7 @@ class CheckoutSync(models.AbstractModel):
             return
         balance = gateway._read_balance(client)
         gateway._update_clock(client)
-        gateway._correct_begin()
+        gateway._correct_sync_from()
         since = to_timestamp(gateway.sync_from)
         rows = gateway._list_transactions(client, {"gte": since})
         if gateway._read_balance(client) != balance:

@@ -30,5 +30,5 @@ class ResCompany(models.Model):
         )
         if len(image) > MAX_LOGO_BYTES:
             return False
-        kind = tools.mimetypes.guess_mimetype(image)
-        return f"data:{kind};base64,{base64.b64encode(image).decode()}"
+        mime_type = tools.mimetypes.guess_mimetype(image)
+        return f"data:{mime_type};base64,{base64.b64encode(image).decode()}"

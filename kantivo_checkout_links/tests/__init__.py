@@ -63,7 +63,7 @@ if find_spec(_STANDIN):
         test_protection,
         test_queries,
         test_rates,
-        test_rebooking,
+        test_reclassification,
         test_refund,
         test_revaluation,
         test_rights,

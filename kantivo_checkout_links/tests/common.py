@@ -147,16 +147,16 @@ class CheckoutCommon(AccountTestInvoicingCommon):
 
     # === PAYER === #
 
-    def begin(self, link, amount=None):
+    def start_payment(self, link, amount=None):
         """A payment with a Checkout Session at Stripe, not paid yet."""
         link_sudo = link.sudo()  # as the public page does
-        payment = link_sudo._begin_payment(str(uuid4()), amount or link.amount, "en_US")
+        payment = link_sudo._start_payment(str(uuid4()), amount or link.amount, "en_US")
         payment._open_session()
         return payment
 
     def pay(self, link, amount=None, **customer):
         """A payment, paid at Stripe; nothing of it has reached Odoo yet."""
-        payment = self.begin(link, amount)
+        payment = self.start_payment(link, amount)
         self.standin.pay(payment.stripe_checkout_session_id, **customer)
         return payment
 

@@ -210,7 +210,7 @@ class History(Accountant, Happenings):
 
 STEPS = [
     *[History.pay] * 3,
-    History.begin,
+    History.start_payment,
     History.pay_at_last,
     History.decline,
     History.expire,

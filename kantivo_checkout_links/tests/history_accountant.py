@@ -66,9 +66,9 @@ class Accountant:
         lost = payment.movement_ids.filtered(lambda m: m.kind == "dispute_loss")
         if payment.credit_to == "receivable" or charge.state != "posted" or lost:
             raise NotNow  # what is lost already stays where it is
-        taxes = charge._get_booked_lines().tax_ids
+        taxes = charge._get_posted_lines().tax_ids
         try:
-            charge.action_rebook(account, taxes)
+            charge.action_reclassify(account, taxes)
         except UserError as error:
             raise NotNow from error
         self.reclassified[payment.stripe_charge_id] = account.code

@@ -40,7 +40,7 @@ class HistoryChecks(LedgerChecks):
             self.test.get_journal_balance(gateway),
             from_minor(at_stripe, currency.name) - sum(skipped.mapped("amount")),
         )
-        expected = "grey" if any(skipped.mapped("is_foreign")) else "green"
+        expected = "grey" if any(skipped.mapped("is_third_party")) else "green"
         self.test.assertEqual(gateway.agreement_state, expected)
 
     # === MOVEMENTS === #
@@ -89,7 +89,7 @@ class HistoryChecks(LedgerChecks):
         self.test.assertEqual(move.checkout_movement_ids, movement)
 
     def get_expected_state(self, movement):
-        if self.is_of_others(movement):
+        if self.is_third_party(movement):
             skips = self.history.foreign_movements == "skip"
             return "skipped" if skips else "to_review"
         never = movement.payment_id.state == "failed"
@@ -97,7 +97,7 @@ class HistoryChecks(LedgerChecks):
             return "skipped"
         return "to_review" if movement.kind == "adjustment" else "posted"
 
-    def is_of_others(self, movement):
+    def is_third_party(self, movement):
         """Whether it goes back to a charge that no link of ours made."""
         source_id = movement.stripe_source_id
         source = self.refunds.get(source_id) or self.disputes.get(source_id)

@@ -93,7 +93,7 @@ class LedgerChecks(PaymentChecks):
 
     def find_charge(self, move):
         """What an entry is about, also one that was posted beside a transaction's."""
-        beside = self.search_movements(("rebooking_move_ids", "in", move.ids))
+        beside = self.search_movements(("reclassification_move_ids", "in", move.ids))
         payment = (move.checkout_movement_ids | beside).payment_id
         return self.charges[payment.stripe_charge_id]
 

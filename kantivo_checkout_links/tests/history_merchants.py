@@ -216,14 +216,14 @@ class Merchant:
     def make_gateway(self, code):
         """One that settles in a currency, with a journal of its own."""
         currency = self.test._enable_currency(code)
-        is_foreign = currency != self.company.currency_id
+        is_cross_currency = currency != self.company.currency_id
         journal = self.env["account.journal"].create(
             {
                 "name": f"Stripe {code}",
                 "type": "bank",
                 "code": f"S{code}",
                 "company_id": self.company.id,
-                "currency_id": is_foreign and currency.id,
+                "currency_id": is_cross_currency and currency.id,
             }
         )
         return self.test.create_gateway(

@@ -118,7 +118,7 @@ class PaymentChecks(StripeRecords):
             self.check_receivable(payment, lines, value, share)
 
     def get_moves(self, movements):
-        return movements.move_id | movements.rebooking_move_ids
+        return movements.move_id | movements.reclassification_move_ids
 
     def get_back(self, payment, charge):
         """What of a sale is taken back for good, in minor units of what was paid."""
@@ -147,8 +147,8 @@ class PaymentChecks(StripeRecords):
     def get_lost_of_sale(self, dispute):
         """In another currency than the balance's, it is all that was disputed."""
         at_stripe, lost = self.disputes[dispute.stripe_id], self.get_lost(dispute)
-        is_foreign = self.history.is_foreign(at_stripe)
-        return at_stripe.amount if lost and is_foreign else lost
+        is_cross_currency = self.history.is_cross_currency(at_stripe)
+        return at_stripe.amount if lost and is_cross_currency else lost
 
     def check_receivable(self, payment, lines, value, share):
         """What wasn't given back is to the customer's credit, and no tax is due."""

@@ -29,12 +29,12 @@ class Happenings:
 
     # === PAYERS === #
 
-    def begin(self):
+    def start_payment(self):
         link = self.random.choice(self.links)
         self.drift()
         late = self.random.random() < 0.3
         self.standin.settings(balance_transactions="held" if late else "auto")
-        payment = self.test.begin(link, self.draw_amount(link.currency_id))
+        payment = self.test.start_payment(link, self.draw_amount(link.currency_id))
         self.payments |= payment
         self.open_sessions.append(payment.stripe_checkout_session_id)
 
@@ -46,7 +46,7 @@ class Happenings:
         return self.random.randint(300, 30000) / 100
 
     def pay(self):
-        self.begin()
+        self.start_payment()
         self.standin.pay(self.open_sessions.pop(), **self.draw_customer())
 
     def draw_customer(self):
@@ -64,7 +64,7 @@ class Happenings:
         self.standin.expire(self.take(self.open_sessions))
 
     def debit(self):
-        self.begin()
+        self.start_payment()
         session_id = self.open_sessions.pop()
         self.standin.pay(session_id, number="debit", **self.draw_customer())
         self.debits.append(session_id)
@@ -145,7 +145,7 @@ class Happenings:
         taken = sum(map(self.get_taken, disputes))
         to_take = 0 if dispute.balance_transactions else dispute.amount
         too_much = taken + to_take - self.get_left(charge)
-        if too_much <= 0 or self.is_foreign(dispute):
+        if too_much <= 0 or self.is_cross_currency(dispute):
             return
         if self.get_taken(dispute) < too_much:
             raise NotNow
@@ -158,16 +158,19 @@ class Happenings:
         """What comes back: in another currency at another rate, else all or a part."""
         if action not in ("win", "reinstate"):
             return {}
-        taken, is_foreign = self.get_taken(dispute), self.is_foreign(dispute)
-        if taken <= 0 or (is_foreign and dispute.balance_transactions[-1].amount > 0):
+        taken = self.get_taken(dispute)
+        is_cross_currency = self.is_cross_currency(dispute)
+        if taken <= 0:
+            raise NotNow
+        if is_cross_currency and dispute.balance_transactions[-1].amount > 0:
             raise NotNow
         how = self.random.choice([{}, {"returned_fee": 1500}])
-        if is_foreign:
+        if is_cross_currency:
             back = round(taken * self.random.uniform(0.97, 1.03))
             return {**how, "amount": max(back, 1)}
         return {**how, "amount": self.draw_part(taken)}
 
-    def is_foreign(self, dispute):
+    def is_cross_currency(self, dispute):
         return any(
             bt.currency != dispute.currency for bt in dispute.balance_transactions
         )

@@ -97,7 +97,7 @@ class TestAccess(CheckoutCommon):
             gateway.action_create_webhook,
             gateway.action_create_accounting,
             gateway.action_copy_provider_key,
-            gateway.action_book_foreign,
+            gateway.action_post_third_party,
         ):
             with self.assertRaises(AccessError):
                 attempt()
@@ -226,7 +226,7 @@ class TestAccess(CheckoutCommon):
             (gateway, "action_create_webhook"),
             (gateway, "action_create_accounting"),
             (gateway, "action_copy_provider_key"),
-            (gateway, "action_skip_foreign"),
+            (gateway, "action_ignore_third_party"),
             (gateway, "action_sync"),
             (link, "action_deactivate"),
             (link, "action_activate"),

@@ -114,7 +114,7 @@ class TestAnnouncement(CheckoutCommon):
         )
 
     def test_checkout_that_is_not_paid_is_not_announced(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(self.get_lines(), [])

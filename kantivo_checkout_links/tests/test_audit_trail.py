@@ -106,7 +106,7 @@ class TestAuditTrail(AuditTrailCommon):
         self.deliver()
         charge = self.get_movement(payment, "charge")
         other = self.gateway.income_account_id.copy({"code": "400777"})
-        move = charge.with_user(accountant).action_rebook(other, self.tax)
+        move = charge.with_user(accountant).action_reclassify(other, self.tax)
         authors = {author for author, _text in self.read_trail(move)}
         self.assertEqual(authors, {accountant.partner_id})
 

@@ -2,7 +2,7 @@ from itertools import product
 
 from odoo.tests import BaseCase
 
-from ..brand import (
+from ..colors import (
     DARK_GROUND,
     DEFAULT_ACCENT,
     LIGHT_GROUND,

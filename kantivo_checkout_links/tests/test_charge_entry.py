@@ -55,7 +55,7 @@ class TestChargeEntry(CheckoutCommon):
         ):
             self.assertIn(payment.stripe_charge_id, line.name)
 
-    def test_charge_is_booked_before_its_fee_is_known(self):
+    def test_charge_is_posted_before_its_fee_is_known(self):
         self.standin.settings(balance_transactions="held")
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())

@@ -48,9 +48,9 @@ class TestClock(CheckoutHttpCommon):
             with self.subTest(hours=hours):
                 self.set_stripe_ahead(hours=hours)
                 self.sync()
-                payment = self.begin(self.create_link())
+                payment = self.start_payment(self.create_link())
                 self.assertEqual(self.get_session_minutes(payment), 60)
-                self.begin(self.create_link(max_payments=1))
+                self.start_payment(self.create_link(max_payments=1))
                 self.assertEqual(self.get_session_minutes(payment), 35)
 
     @mute_logger(CLIENT_LOGGER)
@@ -66,7 +66,7 @@ class TestClock(CheckoutHttpCommon):
     def test_sync_leaves_a_session_alone_that_is_open_by_stripes_clock(self):
         self.set_stripe_ahead(hours=-5)
         self.sync()
-        payment = self.begin(self.create_link())
+        payment = self.start_payment(self.create_link())
         self.assertEqual(payment.link_id._count_payers(), 1)
         payment.stripe_checkout_session_id = False  # as after a crash
         self.sync()
@@ -81,8 +81,8 @@ class TestClock(CheckoutHttpCommon):
                 self.set_stripe_ahead(hours=hours)
                 self.sync()
                 link = self.create_link(max_payments=2).sudo()  # as the public page
-                payment = self.begin(link)
-                self.begin(link)
+                payment = self.start_payment(link)
+                self.start_payment(link)
                 self.assertEqual(link._get_crowds()[link][0], "held")
                 self.assertFalse(link._free_places())
                 self.assertEqual(payment.state, "open")

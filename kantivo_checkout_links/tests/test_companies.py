@@ -64,7 +64,7 @@ class TestCompanies(CheckoutCommon):
             .create({"name": "Course", "amount": 110, **vals})
         )
 
-    def pay_and_book(self, link):
+    def pay_and_post(self, link):
         payment = self.pay(link.with_user(self.env.user))
         self.standin.release()
         payment.gateway_id.action_sync()
@@ -73,7 +73,7 @@ class TestCompanies(CheckoutCommon):
 
     def pay_and_return(self):
         """A payment, partly refunded, disputed and paid out: a record of each model."""
-        payment = self.pay_and_book(self.create_link_of(self.company))
+        payment = self.pay_and_post(self.create_link_of(self.company))
         payment.action_refund(10)
         self.standin.dispute(payment.stripe_charge_id)
         self.standin.payout()
@@ -108,7 +108,7 @@ class TestCompanies(CheckoutCommon):
         before = self.standin.requests()
         arguments = {
             "action_set_contact": [self.env.user.partner_id],
-            "action_rebook": [self.other_data["default_account_revenue"]],
+            "action_reclassify": [self.other_data["default_account_revenue"]],
         }
         for record in (
             self.gateway,
@@ -147,7 +147,7 @@ class TestCompanies(CheckoutCommon):
             stranger.with_context(allowed_company_ids=self.company.ids).read()
 
     def test_dialogs_tell_nothing_of_another_companys_payment(self):
-        payment = self.pay_and_book(self.create_link_of(self.company))
+        payment = self.pay_and_post(self.create_link_of(self.company))
         account = self.gateway.fee_account_id
         for model, vals in {
             "checkout.refund.wizard": {"payment_id": payment.id},
@@ -155,7 +155,7 @@ class TestCompanies(CheckoutCommon):
                 "payment_id": payment.id,
                 "partner_id": self.env.user.partner_id.id,
             },
-            "checkout.rebook.wizard": {
+            "checkout.reclassify.wizard": {
                 "movement_id": payment.movement_ids[0].id,
                 "account_id": account.id,
             },
@@ -175,7 +175,7 @@ class TestCompanies(CheckoutCommon):
             {"name": "Payer", "email": "payer@example.com", "company_id": False}
         )
         payments = {
-            company: self.pay_and_book(self.create_link_of(company))
+            company: self.pay_and_post(self.create_link_of(company))
             for company in (self.company, self.other_company)
         }
         for company, payment in payments.items():
@@ -217,8 +217,8 @@ class TestCompanies(CheckoutCommon):
         with self.assertRaises(UserError):
             self.create_link_of(self.other_company, gateway_id=self.gateway.id)
 
-    def test_payment_is_booked_in_the_links_company_only(self):
-        payment = self.pay_and_book(self.create_link_of(self.other_company))
+    def test_payment_is_posted_in_the_links_company_only(self):
+        payment = self.pay_and_post(self.create_link_of(self.other_company))
         self.assertEqual(payment.movement_ids[0].state, "posted")
         for records in (payment, payment.movement_ids, payment.move_ids):
             self.assertEqual(records.company_id, self.other_company)
@@ -226,8 +226,8 @@ class TestCompanies(CheckoutCommon):
         self.assertIn(account, payment.move_ids.line_ids.account_id)
 
     def test_payer_is_a_contact_of_each_company_apart(self):
-        first = self.pay_and_book(self.create_link_of(self.company))
-        second = self.pay_and_book(self.create_link_of(self.other_company))
+        first = self.pay_and_post(self.create_link_of(self.company))
+        second = self.pay_and_post(self.create_link_of(self.other_company))
         self.assertEqual(first.customer_email, second.customer_email)
         self.assertNotEqual(first.partner_id, second.partner_id)
 
@@ -268,7 +268,7 @@ class TestCompanies(CheckoutCommon):
         link = self.create_link_of(self.branch)
         self.assertEqual(link.gateway_id, self.gateway)
         self.assertEqual(link.company_id, self.branch)
-        payment = self.pay_and_book(link)
+        payment = self.pay_and_post(link)
         self.assertEqual(payment.movement_ids.mapped("error"), [False, False])
         for records in (payment, payment.movement_ids, payment.move_ids):
             self.assertEqual(records.company_id, self.branch)
@@ -282,16 +282,16 @@ class TestCompanies(CheckoutCommon):
         )
 
     def test_branch_and_parent_share_one_balance(self):
-        self.pay_and_book(self.create_link_of(self.branch))
-        self.pay_and_book(self.create_link_of(self.company))
+        self.pay_and_post(self.create_link_of(self.branch))
+        self.pay_and_post(self.create_link_of(self.company))
         at_stripe = self.standin.balance()["usd"] / 100
         companies = (self.company | self.branch).ids
         self.gateway = self.gateway.with_context(allowed_company_ids=companies)
         self.assertIn(f"{at_stripe:,.2f}", self.get_card_balance())
 
     def test_merchant_of_a_branch_sees_its_own_payments_and_the_gateway(self):
-        self.pay_and_book(self.create_link_of(self.company))
-        own = self.pay_and_book(self.create_link_of(self.branch))
+        self.pay_and_post(self.create_link_of(self.company))
+        own = self.pay_and_post(self.create_link_of(self.branch))
         payment = self.as_merchant(self.branch, own)
         self.assertEqual(payment.search([]), payment)
         payment.read()
@@ -301,7 +301,7 @@ class TestCompanies(CheckoutCommon):
         gateway.action_sync()
 
     def test_parent_sees_its_branches_payments_when_they_are_switched_on(self):
-        payment = self.pay_and_book(self.create_link_of(self.branch))
+        payment = self.pay_and_post(self.create_link_of(self.branch))
         user = self.merchants[self.company]
         user.company_ids |= self.branch
         payments = self.env["checkout.payment"].with_user(user)
@@ -316,6 +316,6 @@ class TestCompanies(CheckoutCommon):
         self.assertEqual(gateway.journal_id.company_id, self.branch)
         self.assertNotEqual(gateway.journal_id.code, self.gateway.journal_id.code)
         link = self.create_link_of(self.branch, gateway_id=gateway.id)
-        payment = self.pay_and_book(link)
+        payment = self.pay_and_post(link)
         self.assertEqual(payment.movement_ids.mapped("error"), [False, False])
         self.assertEqual(payment.move_ids.company_id, self.branch)

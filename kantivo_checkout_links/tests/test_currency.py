@@ -333,7 +333,7 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         self.assert_agrees(euros)
 
-    def test_currency_that_the_account_does_not_settle_in_is_not_booked_at_face(self):
+    def test_currency_that_the_account_does_not_settle_in_is_not_posted_at_face(self):
         self.standin.settings(currencies=["eur"], balance_transactions="held")
         self.sync()
         payment = self.pay(self.create_link(110))
@@ -413,7 +413,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
         self.assertEqual(self.gateway.agreement_state, "green")
 
-    def test_first_charge_of_an_untested_gateway_is_not_booked_at_face(self):
+    def test_first_charge_of_an_untested_gateway_is_not_posted_at_face(self):
         self.standin.settings(currencies=["eur"], balance_transactions="held")
         payment = self.pay(self.create_link(110))
         self.receive(self.take_events())

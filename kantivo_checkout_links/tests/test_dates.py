@@ -88,7 +88,9 @@ class TestDates(CheckoutCommon):
         self.go_to(2026, 3, 12, 12)
         self.standin.release()
         self.sync()
-        movements = self.env["checkout.movement"].search([("is_foreign", "=", True)])
+        movements = self.env["checkout.movement"].search(
+            [("is_third_party", "=", True)]
+        )
         dates = {movement.kind: movement.move_id.date for movement in movements}
         self.assertEqual(dates, {"charge": date(2026, 3, 10), "fee": date(2026, 3, 12)})
 

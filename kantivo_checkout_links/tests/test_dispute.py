@@ -90,7 +90,7 @@ class TestDispute(CheckoutCommon):
         self.assertEqual(self.get_withheld_balance(), 0)
         self.assert_withheld_is_settled()
 
-    def test_fee_that_stripe_returns_is_booked_back(self):
+    def test_fee_that_stripe_returns_is_posted_back(self):
         dispute_id = self.dispute()
         self.act(dispute_id, "win", returned_fee=1500)
         fees = self.payment.movement_ids.filtered(lambda m: m.kind == "dispute_fee")

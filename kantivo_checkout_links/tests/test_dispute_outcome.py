@@ -15,7 +15,7 @@ class DisputeCommon(CheckoutCommon):
         cls.tax_account = cls.company_data["default_account_tax_sale"]
         cls.receivable = cls.company_data["default_account_receivable"]
 
-    def pay_and_book(self, amount=110, gateway=None, **vals):
+    def pay_and_post(self, amount=110, gateway=None, **vals):
         gateway = gateway or self.gateway
         link = self.create_link(amount, gateway_id=gateway.id, **vals)
         payment = self.pay(link)
@@ -69,7 +69,7 @@ class TestDisputeOutcome(DisputeCommon):
     # === WON AFTER IT WAS LOST === #
 
     def test_won_after_it_was_lost_takes_the_loss_back(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "lose", "win")
         self.assertEqual(payment.state, "paid")
@@ -83,7 +83,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_won_after_it_was_lost_makes_the_sale_good_again(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "lose", "win")
         back = self.get_movement(payment, "dispute_reversal")
@@ -103,7 +103,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_payment_can_be_refunded_once_its_dispute_was_won_after_all(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book(99.99)
+        payment = self.pay_and_post(99.99)
         dispute = self.dispute(payment, amount=3333)
         self.act(dispute, "lose", "win")
         second = self.dispute(payment, amount=9999)
@@ -113,7 +113,7 @@ class TestDisputeOutcome(DisputeCommon):
         self.assert_settled(payment)
 
     def test_lost_and_won_before_we_heard_of_either(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         made = self.standin.dispute(payment.stripe_charge_id)
         for action in ("lose", "win"):
             self.standin.change_dispute(made["id"], action)
@@ -122,9 +122,9 @@ class TestDisputeOutcome(DisputeCommon):
         self.assertNotIn("dispute_loss", payment.movement_ids.mapped("kind"))
         self.assert_settled(payment)
 
-    def test_loss_that_could_not_be_booked_before_it_was_won_never_was(self):
+    def test_loss_that_could_not_be_posted_before_it_was_won_never_was(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         payment.action_refund(50)
         dispute = self.dispute(payment, amount=11000)
         self.act(dispute, "lose")
@@ -140,7 +140,7 @@ class TestDisputeOutcome(DisputeCommon):
             with self.subTest(mode=mode):
                 if mode == "sale":
                     self.gateway.dispute_loss_account_id = False
-                payment = self.pay_and_book()
+                payment = self.pay_and_post()
                 dispute = self.dispute(payment)
                 self.act(dispute, "lose", "reinstate", "withdraw_again", "lose")
                 losses = payment.movement_ids.filtered(
@@ -156,7 +156,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_part_that_came_back_is_no_loss(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "reinstate", amount=4400)
         self.act(dispute, "lose")
@@ -168,7 +168,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_part_that_comes_back_later_makes_a_part_of_the_sale_good(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         self.act(dispute, "reinstate", amount=4400)
@@ -179,7 +179,7 @@ class TestDisputeOutcome(DisputeCommon):
         self.assert_settled(payment)
 
     def test_part_that_comes_back_later_lessens_the_loss(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         self.act(dispute, "reinstate", amount=4400)
@@ -190,7 +190,7 @@ class TestDisputeOutcome(DisputeCommon):
     # === PREVENTED === #
 
     def test_prevented_dispute_that_kept_the_money_is_a_loss(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "prevent")
         self.assertEqual(payment.dispute_status, "prevented")
@@ -198,7 +198,7 @@ class TestDisputeOutcome(DisputeCommon):
         self.assert_settled(payment)
 
     def test_prevented_dispute_that_took_nothing_leaves_nothing(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment, inquiry=True)
         self.act(dispute, "prevent")
         self.assertEqual(payment.state, "paid")
@@ -208,7 +208,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_two_disputes_of_a_payment_do_not_close_each_other(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         first = self.dispute(payment, amount=3300)
         self.dispute(payment, amount=7700)
         self.act(first, "lose")
@@ -224,7 +224,7 @@ class TestDisputeOutcome(DisputeCommon):
     # === OTHER ACCOUNTS === #
 
     def test_disputes_account_that_was_changed_meanwhile(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.gateway.dispute_account_id = self.withheld.copy({"code": "119998"})
         self.act(dispute, "lose", "win")
@@ -266,7 +266,7 @@ class TestDisputeOutcome(DisputeCommon):
     def test_lost_dispute_leaves_no_credit_that_pays_the_next_invoice(self):
         self.gateway.credit_to = "receivable"
         self.assertTrue(self.gateway.dispute_loss_account_id)
-        payment = self.pay_and_book(1190)
+        payment = self.pay_and_post(1190)
         self.act(self.dispute(payment), "lose")
         self.assert_entry(
             self.get_movement(payment, "dispute_loss"),
@@ -279,7 +279,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_lost_dispute_reopens_what_the_customer_owes(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         self.assert_settled(payment, self.receivable)
@@ -289,7 +289,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_lost_dispute_opens_the_invoice_that_it_had_paid(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         invoice = self.invoice(payment, 110)
         self.match(payment, invoice)
         self.assertEqual(invoice.payment_state, "paid")
@@ -303,7 +303,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_invoice_is_paid_again_once_its_dispute_is_won_after_all(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         invoice = self.invoice(payment, 110)
         self.match(payment, invoice)
         dispute = self.dispute(payment)
@@ -327,7 +327,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_part_that_is_lost_opens_a_part_of_the_invoice(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         invoice = self.invoice(payment, 110)
         self.match(payment, invoice)
         self.act(self.dispute(payment, amount=3300), "lose")
@@ -337,7 +337,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_lost_dispute_opens_the_invoices_that_were_paid_last(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         first, second = self.invoice(payment, 50), self.invoice(payment, 60)
         self.match(payment, first, second)
         self.act(self.dispute(payment, amount=4000), "lose")
@@ -350,7 +350,7 @@ class TestDisputeOutcome(DisputeCommon):
         self.gateway.write(
             {"credit_to": "receivable", "dispute_loss_account_id": False}
         )
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         payment.action_refund(50)
         self.hear()
         self.act(self.dispute(payment, amount=11000), "lose")
@@ -359,7 +359,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_bank_debit_that_fails_after_all_opens_its_invoice(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         invoice = self.invoice(payment, 110)
         self.match(payment, invoice)
         charge = self.get_movement(payment, "charge")
@@ -379,8 +379,8 @@ class TestDisputeOutcome(DisputeCommon):
         self.assertEqual(self.get_owed(payment.partner_id), 110)
 
     def test_payment_moved_to_a_receivable_is_owed_again_too(self):
-        payment = self.pay_and_book()
-        self.get_movement(payment, "charge").action_rebook(self.receivable)
+        payment = self.pay_and_post()
+        self.get_movement(payment, "charge").action_reclassify(self.receivable)
         self.act(self.dispute(payment), "lose")
         self.assert_entry(
             self.get_movement(payment, "dispute_loss"),
@@ -390,7 +390,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_tax_on_a_cash_basis_is_undone_on_the_day_of_the_loss(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book(120)
+        payment = self.pay_and_post(120)
         invoice = self.invoice(payment, 100, self.create_cash_basis_tax())
         self.match(payment, invoice)
         dispute = self.dispute(payment)
@@ -408,7 +408,7 @@ class TestDisputeOutcome(DisputeCommon):
 
     def test_request_says_no_day_on_which_tax_is_undone(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book(120)
+        payment = self.pay_and_post(120)
         invoice = self.invoice(payment, 100, self.create_cash_basis_tax())
         self.match(payment, invoice)
         paid = self.env["account.move"].search(
@@ -437,7 +437,7 @@ class TestDisputeOutcome(DisputeCommon):
     # === WHOSE IT IS === #
 
     def test_items_of_a_dispute_are_the_customers(self):
-        payment = self.pay_and_book()
+        payment = self.pay_and_post()
         dispute = self.dispute(payment)
         self.act(dispute, "lose", "win")
         kinds = ("dispute", "dispute_loss", "dispute_reversal")
@@ -465,7 +465,7 @@ class TestForeignDispute(DisputeCommon):
 
     def pay_euros(self, rate="1.10"):
         self.standin.settings(rates={"eur": rate})
-        return self.pay_and_book(110, currency_id=self.eur.id)
+        return self.pay_and_post(110, currency_id=self.eur.id)
 
     def test_lost_dispute_takes_the_sale_back_at_the_charges_rate(self):
         self.gateway.dispute_loss_account_id = False
@@ -556,7 +556,7 @@ class TestForeignDispute(DisputeCommon):
             journal_id=journal.id, dispute_loss_account_id=False
         )
         euros.action_test_connection()
-        payment = self.pay_and_book(110, currency_id=self.eur.id)
+        payment = self.pay_and_post(110, currency_id=self.eur.id)
         self.process()
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
@@ -582,7 +582,7 @@ class TestForeignDispute(DisputeCommon):
         euros = self.create_gateway(journal_id=journal.id)
         for actions in (("win",), ("lose",), ("lose", "win")):
             with self.subTest(actions=actions):
-                payment = self.pay_and_book(110, euros, currency_id=self.eur.id)
+                payment = self.pay_and_post(110, euros, currency_id=self.eur.id)
                 dispute = self.dispute(payment)
                 self.env["res.currency.rate"].search(
                     [("currency_id", "=", self.eur.id)]

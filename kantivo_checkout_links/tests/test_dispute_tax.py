@@ -40,13 +40,13 @@ class DisputeTaxCommon(DisputeCommon):
 
     def get_lines(self, payment, account):
         movements = payment.movement_ids
-        moves = movements.move_id | movements.rebooking_move_ids
+        moves = movements.move_id | movements.reclassification_move_ids
         return moves.line_ids.filtered(lambda line: line.account_id == account)
 
     def get_report(self, payment):
         """What the tax report has of a payment, by tag."""
         movements, totals = payment.movement_ids, {}
-        for move in movements.move_id | movements.rebooking_move_ids:
+        for move in movements.move_id | movements.reclassification_move_ids:
             for name, amount in self.get_tags(move).items():
                 totals[name] = round(totals.get(name, 0) + amount, 2)
         return totals
@@ -98,7 +98,7 @@ class TestDisputeTax(DisputeTaxCommon):
     # === BY ITSELF === #
 
     def test_tax_is_taken_back(self):
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.lose(payment)
         loss = self.get_loss(payment)
         self.assert_entry(
@@ -113,13 +113,13 @@ class TestDisputeTax(DisputeTaxCommon):
             self.get_tags(loss.move_id), {"REFUND BASE 19": 100, "REFUND TAX 19": 19}
         )
         self.assertEqual(loss.move_id.line_ids.partner_id, payment.partner_id)
-        self.assertFalse(loss.rebooking_move_ids)
+        self.assertFalse(loss.reclassification_move_ids)
         self.assertEqual(dispute.tax_state, "taken_back")
         self.assert_left(payment, loss=100, tax=0)
 
     def test_tax_is_kept(self):
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
         self.assertEqual(dispute.tax_state, "to_keep")
         self.act(dispute, "lose")
@@ -133,8 +133,8 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_dispute_says_what_becomes_of_the_tax(self):
         for policy, state in (("take_back", "to_take_back"), ("keep", "to_keep")):
             self.gateway.dispute_tax = policy
-            self.assertEqual(self.dispute(self.pay_and_book(119)).tax_state, state)
-        untaxed = self.pay_and_book(119, tax_ids=[Command.clear()])
+            self.assertEqual(self.dispute(self.pay_and_post(119)).tax_state, state)
+        untaxed = self.pay_and_post(119, tax_ids=[Command.clear()])
         dispute = self.dispute(untaxed)
         self.assertFalse(dispute.tax_state)
         self.act(dispute, "lose")
@@ -144,15 +144,15 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_without_a_loss_account_the_sale_is_taken_back(self):
         self.gateway.dispute_loss_account_id = False
         for way in WAYS:
-            payment = self.pay_and_book(119)
+            payment = self.pay_and_post(119)
             dispute = self.lose(payment, way)
             self.assertEqual(dispute.tax_state, "taken_back")
-            self.assertFalse(self.get_loss(payment).rebooking_move_ids)
+            self.assertFalse(self.get_loss(payment).reclassification_move_ids)
             self.assert_left(payment, loss=0, tax=0, income=0)
 
     def test_payment_that_is_not_posted_has_no_tax_to_take_back(self):
         self.gateway.post_entries = False
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         self.gateway.post_entries = True
         dispute = self.lose(payment)
         self.assertFalse(dispute.tax_state)
@@ -165,13 +165,13 @@ class TestDisputeTax(DisputeTaxCommon):
 
     def test_button_takes_the_tax_back_on_its_day_and_once(self):
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         loss = self.get_loss(payment)
         with freeze_time("2031-05-06 12:00:00"):
             action = dispute.action_take_back_tax()
-        move = loss.rebooking_move_ids
+        move = loss.reclassification_move_ids
         self.assertEqual(action["res_id"], move.id)
         self.assertEqual(move.date, date(2031, 5, 6))
         self.assertEqual(move.journal_id.type, "general")
@@ -184,29 +184,29 @@ class TestDisputeTax(DisputeTaxCommon):
         self.assert_left(payment, loss=100, tax=0)
         again = dispute.action_take_back_tax()
         self.assertEqual(again["res_id"], move.id)
-        self.assertEqual(loss.rebooking_move_ids, move)
+        self.assertEqual(loss.reclassification_move_ids, move)
         self.assert_left(payment, loss=100, tax=0)
 
     def test_entry_of_the_button_is_protected(self):
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         self.lose(payment, "keep")
         with self.assertRaises(UserError):
-            self.get_loss(payment).rebooking_move_ids.button_draft()
+            self.get_loss(payment).reclassification_move_ids.button_draft()
 
     def test_closed_period_moves_the_entry_of_the_button(self):
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         with freeze_time("2031-05-06 12:00:00"):
             self.env.company.tax_lock_date = date(2031, 5, 31)
             dispute.action_take_back_tax()
-        move = self.get_loss(payment).rebooking_move_ids
+        move = self.get_loss(payment).reclassification_move_ids
         self.assertEqual(move.date, date(2031, 6, 1))
 
     def test_only_accountants_take_tax_back(self):
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         merchant = new_test_user(
@@ -241,7 +241,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_loss_is_on_the_account_of_the_rate_whose_tax_is_taken_back(self):
         general, at_19, at_7 = self.use_german_chart()
         for way in WAYS:
-            payment = self.pay_and_book(119)
+            payment = self.pay_and_post(119)
             payment.action_refund(59.5)
             dispute = self.lose(payment, way)  # also what was refunded
             found = [
@@ -259,7 +259,7 @@ class TestDisputeTax(DisputeTaxCommon):
         general, at_19, at_7 = self.use_german_chart()
         for rate, account in ((7, at_7), (16, general)):
             tax = self.create_tax(rate)
-            payment = self.pay_and_book(100 + rate, tax_ids=[Command.set(tax.ids)])
+            payment = self.pay_and_post(100 + rate, tax_ids=[Command.set(tax.ids)])
             self.lose(payment)
             self.assertEqual(self.get_balance(payment, account), 100)
             self.assertEqual(self.get_balance(payment, at_19), 0)
@@ -267,7 +267,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_account_of_the_rate_is_for_the_chart_s_own_account_only(self):
         _general, at_19, _at_7 = self.use_german_chart()
         self.gateway.dispute_loss_account_id = self.loss_account
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         self.lose(payment)
         self.assertEqual(self.get_balance(payment, at_19), 0)
         self.assert_left(payment, loss=100, tax=0)
@@ -275,13 +275,13 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_kept_tax_keeps_the_loss_on_the_general_account(self):
         general, at_19, _at_7 = self.use_german_chart()
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         self.act(self.dispute(payment), "lose")
         self.assertEqual(self.get_balance(payment, general), 119)
         self.assertEqual(self.get_balance(payment, at_19), 0)
 
     def test_no_tax_to_take_back(self):
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
         with self.assertRaisesRegex(UserError, "no tax to take back"):
             dispute.action_take_back_tax()
@@ -291,7 +291,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_part_of_a_sale_is_lost(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 self.lose(payment, way, amount=5950)
                 self.assert_left(payment, loss=50, tax=-9.5)
                 report = self.get_report(payment)
@@ -301,7 +301,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_refund_that_is_heard_of_after_the_rest_was_lost(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(99.99)
+                payment = self.pay_and_post(99.99)
                 self.standin.refund(payment.stripe_charge_id, 6666)
                 refunded = self.take_events()
                 self.lose(payment, way, amount=3333)
@@ -317,7 +317,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_two_disputes_of_a_sale(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 self.lose(payment, way, amount=3333)
                 self.lose(payment, way, amount=8567)
                 self.assert_left(payment, loss=100, tax=0)
@@ -325,7 +325,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_bank_that_overlooks_a_refund(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 payment.action_refund(59.5)
                 self.hear()
                 dispute = self.lose(payment, way, amount=11900)
@@ -340,7 +340,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_all_is_refunded_before_it_is_lost(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 payment.action_refund(119)
                 self.hear()
                 self.lose(payment, way, amount=11900)
@@ -351,7 +351,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_won_after_it_was_lost(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 dispute = self.lose(payment, way)
                 self.act(dispute, "win")
                 self.assert_left(payment, loss=0, tax=-19)
@@ -363,7 +363,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_comes_back_in_parts_whose_tax_is_rounded(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(0.99)
+                payment = self.pay_and_post(0.99)
                 dispute = self.lose(payment, way)
                 for cents in (33, 33, 33):
                     self.act(dispute, "reinstate", amount=cents)
@@ -371,7 +371,7 @@ class TestDisputeTax(DisputeTaxCommon):
 
     def test_part_comes_back_before_the_button(self):
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
         self.act(dispute, "lose")
         self.act(dispute, "reinstate", amount=5950)
@@ -383,7 +383,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_lost_again_after_it_was_won(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 dispute = self.lose(payment, way)
                 self.act(dispute, "win", "withdraw_again", "lose")
                 self.take_back(dispute)
@@ -395,7 +395,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def pay_euros(self):
         self.eur = self.setup_other_currency("EUR", rates=[("2016-01-01", 1 / 1.1)])
         self.standin.settings(rates={"eur": "1.10"})
-        payment = self.pay_and_book(119, currency_id=self.eur.id)
+        payment = self.pay_and_post(119, currency_id=self.eur.id)
         self.standin.settings(rates={"eur": "1.20"})
         return payment
 
@@ -437,7 +437,7 @@ class TestDisputeTax(DisputeTaxCommon):
             {"name": "EUR", "type": "bank", "code": "STEU", "currency_id": eur.id}
         )
         euros = self.create_gateway(journal_id=journal.id, dispute_tax="take_back")
-        payment = self.pay_and_book(119, euros, currency_id=eur.id)
+        payment = self.pay_and_post(119, euros, currency_id=eur.id)
         dispute = self.dispute(payment)
         self.env["res.currency.rate"].search([("currency_id", "=", eur.id)]).rate = (
             1 / 1.2
@@ -462,7 +462,7 @@ class TestWonInPart(DisputeTaxCommon):
 
     def test_rest_is_a_loss(self):
         self.gateway.dispute_tax = "keep"
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         dispute = self.win_in_part(payment)
         self.assertEqual(self.get_balance(payment, self.withheld), 0)
         self.assertEqual(self.get_balance(payment, self.loss_account), 40)
@@ -472,7 +472,7 @@ class TestWonInPart(DisputeTaxCommon):
         self.assert_settled(payment)
 
     def test_person_is_told_once(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         dispute = self.win_in_part(payment)
         self.sync()
         notes = payment.message_ids.filtered(lambda m: "won in part" in m.body)
@@ -485,20 +485,20 @@ class TestWonInPart(DisputeTaxCommon):
         for way in WAYS:
             with self.subTest(way=way):
                 self.gateway.dispute_tax = way
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 dispute = self.win_in_part(payment, 5950)
                 self.take_back(dispute)
                 self.assert_left(payment, loss=50, tax=-9.5)
 
     def test_without_a_loss_account(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book(119)
+        payment = self.pay_and_post(119)
         self.win_in_part(payment, 5950)
         self.assert_left(payment, loss=0, tax=-9.5, income=-50)
 
     def test_customer_owes_the_rest(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.win_in_part(payment)
         self.assertEqual(self.get_balance(payment, self.receivable), -70)
         self.assertEqual(self.get_balance(payment, self.withheld), 0)
@@ -507,7 +507,7 @@ class TestWonInPart(DisputeTaxCommon):
         for way in WAYS:
             with self.subTest(way=way):
                 self.gateway.dispute_tax = way
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 dispute = self.win_in_part(payment, 5950)
                 self.take_back(dispute)
                 self.act(dispute, "reinstate")
@@ -516,7 +516,7 @@ class TestWonInPart(DisputeTaxCommon):
                 self.assertEqual(payment.state, "paid")
 
     def test_won_before_any_money_is_back_is_no_loss_yet(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         dispute = self.dispute(payment)
         self.standin.change_dispute(dispute.stripe_id, "close_as_won")
         self.hear()
@@ -528,7 +528,7 @@ class TestWonInPart(DisputeTaxCommon):
         self.assert_settled(payment)
 
     def test_all_that_came_back_in_parts_is_not_lost_by_a_rounding(self):
-        payment = self.pay_and_book(148.55)
+        payment = self.pay_and_post(148.55)
         dispute = self.dispute(payment)
         self.act(dispute, "reinstate", amount=3779)
         self.act(dispute, "win")
@@ -539,7 +539,7 @@ class TestWonInPart(DisputeTaxCommon):
     def test_lost_then_won_in_part(self):
         for way in WAYS:
             with self.subTest(way=way):
-                payment = self.pay_and_book(119)
+                payment = self.pay_and_post(119)
                 dispute = self.lose(payment, way)
                 self.act(dispute, "win", amount=5950)
                 self.assertEqual(dispute.lost_amount, 59.5)

@@ -20,7 +20,7 @@ class TestNumbers(CheckoutCommon):
     def test_checkouts_that_nobody_pays_use_no_number_up(self):
         link = self.create_link(110)
         before = self.get_next_number()
-        opened = [self.begin(link) for _times in range(3)]
+        opened = [self.start_payment(link) for _times in range(3)]
         self.standin.expire(opened[0].stripe_checkout_session_id)
         self.standin.pay(opened[1].stripe_checkout_session_id)
         self.deliver()
@@ -67,7 +67,7 @@ class TestNumbers(CheckoutCommon):
 
     def test_checkout_without_money_says_what_it_is(self):
         link = self.create_link(110)
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         self.assertEqual(payment.display_name, "Open checkout")
         self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
@@ -246,7 +246,7 @@ class TestStripeIds(CheckoutCommon):
         payment, _payout_id = self.pay_and_pay_out()
         movement = self.get_movement(payment, "charge")
         other = self.gateway.income_account_id.copy({"code": "400777"})
-        move = movement.action_rebook(other, self.tax)
+        move = movement.action_reclassify(other, self.tax)
         self.env.flush_all()
         self.env.invalidate_all()
         self.assertEqual(

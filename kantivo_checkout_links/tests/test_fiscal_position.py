@@ -68,7 +68,7 @@ class FiscalPositionCommon(TaxCommon):
         """The journal items that a payment's charge is posted as."""
         charge = self.get_movement(payment, "charge")
         self.assertEqual((charge.error or "", charge.state), ("", "posted"))
-        return charge._get_booked_lines()
+        return charge._get_posted_lines()
 
     def create_invoice(self, partner):
         """What Odoo itself makes of the same sale."""
@@ -115,7 +115,7 @@ class TestFiscalPosition(FiscalPositionCommon):
     def test_frozen_account_of_a_link_is_mapped(self):
         link = self.create_link(119, income_account_id=self.income.id)
         self.gateway.income_account_id = self.company_data["default_account_revenue"]
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.income_account_id = self.gateway.income_account_id
         self.standin.pay(payment.stripe_checkout_session_id, email=self.swiss.email)
         self.deliver()
@@ -295,7 +295,7 @@ class TestUnmappedTaxes(FiscalPositionCommon):
 
     def test_choice_is_frozen_with_the_payment(self):
         link = self.create_link(119, map_taxes=False)
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.map_taxes = True
         self.standin.pay(payment.stripe_checkout_session_id, email=self.swiss.email)
         self.deliver()

@@ -167,7 +167,7 @@ class TestGateway(CheckoutCommon):
 
     def test_new_key_of_another_account_is_refused_once_there_are_payments(self):
         self.gateway.action_test_connection()
-        self.begin(self.create_link())
+        self.start_payment(self.create_link())
         with self.assertRaisesRegex(ValidationError, "another Stripe account"):
             self.gateway.secret_key = "sk_test_at_other"
         with self.assertRaisesRegex(ValidationError, "another mode"):
@@ -176,8 +176,8 @@ class TestGateway(CheckoutCommon):
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
 
     def test_account_that_was_never_learnt_is_told_by_its_newest_session(self):
-        self.begin(self.create_link())
-        self.begin_without_session()
+        self.start_payment(self.create_link())
+        self.start_without_session()
         with self.assertRaisesRegex(ValidationError, "another Stripe account"):
             self.gateway.secret_key = "sk_test_at_other"
         with self.assertRaisesRegex(UserError, "doesn't accept the key"):
@@ -186,26 +186,26 @@ class TestGateway(CheckoutCommon):
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
         self.assertFalse(self.gateway.stripe_account_id)
 
-    def begin_without_session(self, gateway=None):
+    def start_without_session(self, gateway=None):
         """A payer whose checkout Stripe hasn't answered to."""
         link = self.create_link(gateway_id=(gateway or self.gateway).id).sudo()
-        return link._begin_payment(str(uuid4()), link.amount, "en_US")
+        return link._start_payment(str(uuid4()), link.amount, "en_US")
 
     def test_key_that_may_not_read_sessions_is_taken_on_trust(self):
         denied = {"denied": ["rak_checkout_session_read"]}
         self.standin.configure(keys={"rk_test_at_other": denied})
-        self.begin(self.create_link())
+        self.start_payment(self.create_link())
         self.gateway.secret_key = "rk_test_at_other"
         self.assertEqual(self.gateway.sudo().secret_key_value, "rk_test_at_other")
 
     def test_any_key_of_the_mode_is_good_while_nothing_tells_the_account(self):
-        self.begin_without_session()
+        self.start_without_session()
         self.gateway.secret_key = "sk_test_at_other"
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_at_other")
 
     @mute_logger(CLIENT_LOGGER)
     def test_new_key_waits_for_stripe_to_answer_whose_it_is(self):
-        self.begin(self.create_link())
+        self.start_payment(self.create_link())
         path = "GET /v1/checkout/sessions"
         self.standin.api_fault("status", path, status=500, times=9)
         with self.assertRaises(UserError) as caught:
@@ -217,7 +217,7 @@ class TestGateway(CheckoutCommon):
         live = self.env["checkout.gateway"].create(
             {"name": "Live", "secret_key": "sk_live_kit"}
         )
-        self.begin_without_session(live)
+        self.start_without_session(live)
         for key in (False, "", " "):
             live.secret_key = key
             self.assertFalse(live.secret_key)
@@ -237,7 +237,7 @@ class TestGateway(CheckoutCommon):
 
     def test_new_key_that_cannot_be_checked_is_refused_once_there_are_payments(self):
         self.gateway.action_test_connection()
-        self.begin(self.create_link())
+        self.start_payment(self.create_link())
         with self.assertRaisesRegex(UserError, "doesn't accept the key"):
             self.gateway.secret_key = "sk_test_invalid"
 
@@ -267,7 +267,7 @@ class TestGateway(CheckoutCommon):
         self.assertFalse(old.last_sync_at)
 
     def test_gateway_with_payments_is_archived_not_deleted(self):
-        self.begin(self.create_link())
+        self.start_payment(self.create_link())
         with self.assertRaisesRegex(UserError, "Archive it"):
             self.gateway.unlink()
 
@@ -343,7 +343,7 @@ class TestGateway(CheckoutCommon):
         self.gateway.sudo()._set_shared_account(True)
         with self.assertRaisesRegex(UserError, "Choose on the gateway"):
             self.gateway.action_sync()
-        self.gateway.action_skip_foreign()
+        self.gateway.action_ignore_third_party()
         self.assertEqual(self.gateway.foreign_movements, "skip")
         self.gateway.sudo()._set_shared_account(True)  # the next test finds it again
         self.gateway.action_sync()

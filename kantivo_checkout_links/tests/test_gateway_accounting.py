@@ -217,7 +217,7 @@ class TestGatewayAccounting(CheckoutCommon):
         self.gateway.invalidate_recordset()
         self.assertFalse(self.gateway.journal_warning)
 
-    def test_journal_and_company_stay_once_something_is_booked(self):
+    def test_journal_and_company_stay_once_something_is_posted(self):
         self.gateway.journal_id = self.create_journal()
         self.pay(self.create_link())
         self.deliver()

@@ -273,7 +273,7 @@ class TestGatewayKeys(KeysCommon):
         self.assertEqual(self.link.state, "active")
 
     def test_neutralized_database_reaches_no_stripe(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         self.neutralize()
         self.standin.clear_requests()
         for attempt in (

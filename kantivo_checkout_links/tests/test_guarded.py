@@ -228,7 +228,7 @@ class TestGuardedFields(CheckoutCommon):
         gateway, link = self.get_records()
         gateway.action_test_connection()
         self.assertEqual(gateway.connection_state, "connected")
-        gateway.action_skip_foreign()
+        gateway.action_ignore_third_party()
         self.assertEqual(gateway.shared_account, "decided")
         link.action_deactivate()
         self.assertTrue(link.deactivated_at)

@@ -12,7 +12,7 @@ from .common import CLIENT_LOGGER, CheckoutCommon
 class TestInbox(CheckoutCommon):
     """Deliveries come any number of times, in any order, or not at all."""
 
-    def assert_booked_once(self, payment):
+    def assert_posted_once(self, payment):
         self.assertEqual(payment.state, "paid")
         self.assertCountEqual(payment.movement_ids.mapped("kind"), ["charge", "fee"])
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
@@ -29,28 +29,28 @@ class TestInbox(CheckoutCommon):
         events = self.take_events()
         for _delivery in range(5):
             self.receive(events)
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_events_in_reverse_order_book_once(self):
         payment = self.pay(self.create_link())
         self.standin.release()
         for event in reversed(self.take_events()):
             self.receive([event])
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_sync_books_what_no_webhook_told(self):
         payment = self.pay(self.create_link())
         self.standin.release()
         self.gateway.action_sync()
         self.env.invalidate_all()
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_sync_after_deliveries_changes_nothing(self):
         payment = self.pay(self.create_link())
         self.deliver()
         self.gateway.action_sync()
         self.gateway.action_sync()
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_event_of_another_database_is_ignored_without_payload(self):
         self.standin.create_charge(5000)
@@ -61,7 +61,7 @@ class TestInbox(CheckoutCommon):
         self.assertEqual(set(events.mapped("state")), {"ignored"})
         self.assertFalse(any(events.mapped("payload")))
 
-    def test_payment_whose_row_was_lost_is_still_booked(self):
+    def test_payment_whose_row_was_lost_is_still_posted(self):
         payment = self.pay(self.create_link())
         session_id = payment.stripe_checkout_session_id
         payment.sudo().unlink()
@@ -69,7 +69,7 @@ class TestInbox(CheckoutCommon):
         found = self.env["checkout.payment"].search(
             [("stripe_checkout_session_id", "=", session_id)]
         )
-        self.assert_booked_once(found)
+        self.assert_posted_once(found)
 
     def test_object_is_read_again_after_its_contents_were_forgotten(self):
         payment = self.pay(self.create_link())
@@ -102,7 +102,7 @@ class TestInbox(CheckoutCommon):
         payment = self.pay(self.create_link())
         with mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_reader"):
             self.deliver()
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
         self.assertEqual(empty.state, "pending")
         self.assertTrue(empty.error)
 

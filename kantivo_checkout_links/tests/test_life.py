@@ -6,7 +6,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.tools import mute_logger
 
-from ..moments import to_datetime
+from ..utils import to_datetime
 from .common import CLIENT_LOGGER, DECLINED_CARD, CheckoutCommon, StandinError
 from .test_pay_page import PayPageCase
 
@@ -23,7 +23,7 @@ CLOSINGS = {
 class TestPaymentLife(CheckoutCommon):
     """A payment's states are Stripe's, whatever we hear of them and when."""
 
-    def test_bank_debit_is_processing_and_unbooked_until_the_bank_pays(self):
+    def test_bank_debit_is_processing_and_unposted_until_the_bank_pays(self):
         payment = self.pay(self.create_link(), number=BANK_DEBIT)
         self.receive(self.take_events())
         self.assertEqual(payment.state, "processing")
@@ -51,7 +51,7 @@ class TestPaymentLife(CheckoutCommon):
         self.assertEqual(payment.state, "paid")
 
     def test_declined_card_leaves_the_checkout_open(self):
-        payment = self.begin(self.create_link())
+        payment = self.start_payment(self.create_link())
         with self.assertRaisesRegex(StandinError, "declined"):
             self.standin.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
         self.deliver()
@@ -61,7 +61,7 @@ class TestPaymentLife(CheckoutCommon):
         self.assertEqual(payment.state, "paid")
 
     def test_session_that_expires_is_expired(self):
-        payment = self.begin(self.create_link())
+        payment = self.start_payment(self.create_link())
         self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertEqual(payment.state, "expired")
@@ -81,7 +81,7 @@ class TestPaymentLife(CheckoutCommon):
 
     def test_payment_that_a_crash_kept_from_stripe_expires(self):
         link_sudo = self.create_link().sudo()
-        payment = link_sudo._begin_payment("crashed", 110, "en_US")
+        payment = link_sudo._start_payment("crashed", 110, "en_US")
         self.gateway.action_sync()
         self.assertEqual(payment.state, "open")
         self.standin.advance(7200)
@@ -94,7 +94,7 @@ class TestClosing(CheckoutCommon):
 
     def test_deactivating_ends_open_checkouts_at_stripe(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.action_deactivate()
         self.process()
         self.assertEqual(payment.state, "expired")
@@ -105,7 +105,7 @@ class TestClosing(CheckoutCommon):
 
     def test_checkout_with_a_declined_card_is_ended_too(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         with self.assertRaises(StandinError):
             self.standin.pay(payment.stripe_checkout_session_id, number=DECLINED_CARD)
         link.action_deactivate()
@@ -116,7 +116,7 @@ class TestClosing(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def test_checkout_that_stripe_is_busy_with_is_ended_later(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         self.standin.api_fault("status", "/expire", status=409, times=2)
         link.action_deactivate()
         self.process()
@@ -127,7 +127,7 @@ class TestClosing(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def test_checkout_that_stripe_no_longer_has_is_over(self):
         link = self.create_link()
-        lost, payment = self.begin(link), self.pay(self.create_link())
+        lost, payment = self.start_payment(link), self.pay(self.create_link())
         path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
         self.standin.api_fault("status", path, status=404, times=9)
         self.sync()
@@ -138,7 +138,7 @@ class TestClosing(CheckoutCommon):
     @mute_logger(CLIENT_LOGGER)
     def test_closing_ends_what_stripe_no_longer_has(self):
         link = self.create_link()
-        lost, other = self.begin(link), self.begin(link)
+        lost, other = self.start_payment(link), self.start_payment(link)
         path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
         self.standin.api_fault("status", path, status=404, times=9)
         link.action_deactivate()
@@ -147,7 +147,7 @@ class TestClosing(CheckoutCommon):
 
     def test_new_price_ends_open_checkouts_and_a_new_title_does_not(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.name = "Summer courses"
         self.process()
         self.assertEqual(payment.state, "open")
@@ -157,10 +157,10 @@ class TestClosing(CheckoutCommon):
         self.assertEqual(payment.link_name, "Summer course")
 
     @mute_logger(CLIENT_LOGGER)
-    def test_money_paid_after_closing_is_booked_and_flagged(self):
+    def test_money_paid_after_closing_is_posted_and_flagged(self):
         for how in CLOSINGS:
             with self.subTest(how=how):
-                payment = self.begin(self.create_link())
+                payment = self.start_payment(self.create_link())
                 self.close(payment.link_id, how, timedelta(minutes=-1))
                 self.standin.pay(payment.stripe_checkout_session_id)
                 self.process()
@@ -196,7 +196,7 @@ class TestClosing(CheckoutCommon):
         now = fields.Datetime.now()
         closed = self.create_link()
         expired = self.create_link(expires_at=now + timedelta(minutes=1))
-        payments = [self.begin(closed), self.begin(expired)]
+        payments = [self.start_payment(closed), self.start_payment(expired)]
         closed.action_deactivate()
         self.standin.advance(120)
         for payment in payments:
@@ -219,12 +219,12 @@ class TestClosing(CheckoutCommon):
 
     def test_deleting_a_link_ends_its_open_checkouts(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.unlink()
         self.process()
         self.assertEqual(payment.state, "expired")
 
-    def test_payment_whose_row_and_link_are_gone_is_booked_and_flagged(self):
+    def test_payment_whose_row_and_link_are_gone_is_posted_and_flagged(self):
         link = self.create_link()
         lost = self.pay(link)
         lost.sudo().unlink()
@@ -255,7 +255,7 @@ class TestArchivedGateway(CheckoutCommon):
         return payment
 
     def test_archiving_ends_open_checkouts_at_stripe(self):
-        payments = [self.begin(self.create_link()) for _link in range(2)]
+        payments = [self.start_payment(self.create_link()) for _link in range(2)]
         self.gateway.action_archive()
         self.process()
         self.assertEqual([payment.state for payment in payments], ["expired"] * 2)
@@ -270,7 +270,7 @@ class TestArchivedGateway(CheckoutCommon):
         self.gateway.action_unarchive()
         self.assertFalse(self.gateway.archived_at)
 
-    def test_money_that_was_under_way_is_booked(self):
+    def test_money_that_was_under_way_is_posted(self):
         payment = self.pay(self.create_link())
         self.gateway.action_archive()
         self.deliver()
@@ -331,9 +331,9 @@ class TestLimits(PayPageCase):
         self.assertEqual(again.headers["Location"], other.headers["Location"])
         self.assertEqual(self.standin.counts()["checkout.session"], 1)
 
-    def test_money_above_the_limit_is_booked_and_flagged(self):
+    def test_money_above_the_limit_is_posted_and_flagged(self):
         link = self.create_link()
-        payments = [self.begin(link), self.begin(link)]
+        payments = [self.start_payment(link), self.start_payment(link)]
         link.max_payments = 1
         for payment in payments:
             self.standin.pay(payment.stripe_checkout_session_id)
@@ -342,9 +342,9 @@ class TestLimits(PayPageCase):
         for payment in payments:
             self.assertEqual(self.get_movement(payment, "charge").state, "posted")
 
-    def test_money_paid_after_the_links_end_is_booked_and_flagged(self):
+    def test_money_paid_after_the_links_end_is_posted_and_flagged(self):
         link = self.create_link(expires_at=fields.Datetime.now() + timedelta(hours=1))
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.expires_at = fields.Datetime.now() - timedelta(hours=1)
         self.standin.pay(payment.stripe_checkout_session_id)
         self.deliver()
@@ -386,7 +386,7 @@ class TestReturnPage(PayPageCase):
 
     def test_not_paid_from_the_address_alone(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         self.assertEqual(self.get_state(link, payment), "open")
         self.assertEqual(payment.state, "open")
 
@@ -436,7 +436,7 @@ class TestReturnPage(PayPageCase):
 
     def test_expired_checkout_is_over(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         self.standin.expire(payment.stripe_checkout_session_id)
         self.assertEqual(self.get_state(link, payment), "expired")
 
@@ -486,8 +486,8 @@ class TestReturnPage(PayPageCase):
     def test_way_to_pay_is_offered_only_by_stripes_word_in_this_request(self):
         link = self.create_link()
         cases = [
-            ("open", self.begin(link), "Back to the payment page"),
-            ("expired", self.begin(link), "Try again"),
+            ("open", self.start_payment(link), "Back to the payment page"),
+            ("expired", self.start_payment(link), "Try again"),
             ("failed", self.pay(link, number=BANK_DEBIT), "Try again"),
         ]
         self.standin.expire(cases[1][1].stripe_checkout_session_id)
@@ -512,7 +512,7 @@ class TestReturnPage(PayPageCase):
 
     def test_reloading_asks_stripe_no_more_than_every_five_seconds(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         self.standin.clear_requests()
         for _reload in range(5):
             self.get_state(link, payment)

@@ -121,7 +121,7 @@ class TestLinkForm(CheckoutCommon):
     def test_currency_is_open_until_somebody_pays(self):
         link = self.create_link()
         self.assertFalse(link.currency_frozen)
-        self.begin(link)
+        self.start_payment(link)
         link.invalidate_recordset()
         self.assertTrue(link.currency_frozen)
         with self.assertRaisesRegex(UserError, "Duplicate the link"):
@@ -129,7 +129,7 @@ class TestLinkForm(CheckoutCommon):
 
     def test_the_same_currency_may_be_written_again(self):
         link = self.create_link()
-        self.begin(link)
+        self.start_payment(link)
         link.write({"currency_id": link.currency_id.id, "name": "Winter course"})
         self.assertEqual(link.name, "Winter course")
 
@@ -197,8 +197,8 @@ class TestLinkLife(CheckoutCommon):
 
     def test_the_dialog_counts_who_is_paying_now(self):
         link = self.create_link()
-        self.begin(link)
-        self.begin(link)
+        self.start_payment(link)
+        self.start_payment(link)
         self.pay(link)
         self.deliver()
         dialog = self.confirm(link)
@@ -206,13 +206,13 @@ class TestLinkLife(CheckoutCommon):
 
     def test_a_checkout_past_its_time_is_nobody_on_the_page(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         payment.session_expires_at = fields.Datetime.now() - timedelta(minutes=1)
         self.assertEqual(self.confirm(link).payer_count, 0)
 
     def test_deactivating_ends_open_checkouts_and_reactivating_undoes_it(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         self.confirm(link).action_deactivate()
         self.process()
         self.assertEqual((link.state, payment.state), ("inactive", "expired"))
@@ -256,7 +256,7 @@ class TestLinkLife(CheckoutCommon):
         ):
             with self.subTest(closed=closed):
                 link = self.create_link()
-                payment = self.begin(link)
+                payment = self.start_payment(link)
                 with freeze_time("2026-03-01 12:00"):
                     link.write(closed)
                 self.assertEqual(link.deactivated_at, datetime(2026, 3, 1, 12))
@@ -314,13 +314,13 @@ class TestLinkLife(CheckoutCommon):
 
     def test_a_change_of_price_ends_open_checkouts(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.amount = 120
         self.assertTrue(payment.expiry_requested)
 
     def test_a_corrected_typo_or_the_same_price_again_ends_nothing(self):
         link = self.create_link()
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.write({"name": "Sumer course", "amount": 110, "active": True})
         self.assertFalse(payment.expiry_requested)
 
@@ -331,7 +331,7 @@ class TestLinkLists(CheckoutCommon):
         link = self.create_link()
         self.pay(link)
         self.pay(link)
-        self.begin(link)
+        self.start_payment(link)
         self.deliver()
         self.assertEqual(link.payment_count, 2)
         self.assertEqual(link.amount_collected, 220)
@@ -362,7 +362,7 @@ class TestLinkLists(CheckoutCommon):
             "stopped": self.create_link(gateway_id=closed.id),
         }
         for name in ("active", "held"):
-            self.begin(links[name])
+            self.start_payment(links[name])
         self.pay(links["full"])
         self.deliver()
         closed.action_archive()

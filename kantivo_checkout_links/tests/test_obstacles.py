@@ -22,7 +22,7 @@ class TestObstacles(CheckoutCommon):
         self.assertIn(words, movement.error)
         self.assertFalse(movement.move_id)
 
-    def assert_booked_after_the_next_run(self, payment):
+    def assert_posted_after_the_next_run(self, payment):
         self.process()
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         self.assertFalse(any(payment.movement_ids.mapped("error")))
@@ -36,7 +36,7 @@ class TestObstacles(CheckoutCommon):
         self.assert_waits(self.get_movement(payment, "charge"), "Old sales")
         self.assertEqual(self.get_movement(payment, "fee").state, "posted")
         account.active = True
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
 
     def test_income_account_that_is_gone(self):
         account = self.gateway.income_account_id.copy({"name": "Short-lived"})
@@ -47,7 +47,7 @@ class TestObstacles(CheckoutCommon):
         self.deliver()
         self.assert_waits(self.get_movement(payment, "charge"), "income account")
         self.gateway.income_account_id = self.company_data["default_account_revenue"]
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
 
     def test_archived_tax_of_a_payment_is_still_in_it(self):
         payment = self.pay(self.create_link(110))
@@ -77,7 +77,7 @@ class TestObstacles(CheckoutCommon):
     def test_tax_of_a_payment_under_way_is_not_deleted(self):
         tax = self.create_tax(7)
         link = self.create_link(107, tax_ids=tax.ids)
-        self.begin(link)
+        self.start_payment(link)
         link.tax_ids = False
         with self.assertRaisesRegex(UserError, "Archive"):
             tax.unlink()
@@ -87,7 +87,7 @@ class TestObstacles(CheckoutCommon):
         payment = self.pay_with_obstacle()
         self.assert_waits(self.get_movement(payment, "charge"), "archived")
         self.gateway.journal_id.active = True
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
 
     def test_no_journal(self):
         journal = self.gateway.journal_id
@@ -95,7 +95,7 @@ class TestObstacles(CheckoutCommon):
         payment = self.pay_with_obstacle()
         self.assert_waits(self.get_movement(payment, "charge"), "no Stripe journal")
         self.gateway.journal_id = journal
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
 
     def test_inactive_currency(self):
         euro = self.setup_other_currency("EUR")
@@ -105,7 +105,7 @@ class TestObstacles(CheckoutCommon):
         self.assertEqual(payment.state, "paid")
         self.assert_waits(self.get_movement(payment, "charge"), "EUR")
         euro.active = True
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
 
     def test_missing_accounts_are_named(self):
         cases = {
@@ -121,7 +121,7 @@ class TestObstacles(CheckoutCommon):
                 self.deliver()
                 self.assert_waits(self.get_movement(payment, kind), words)
                 self.gateway[name] = account
-                self.assert_booked_after_the_next_run(payment)
+                self.assert_posted_after_the_next_run(payment)
 
     def test_missing_transfer_account(self):
         account = self.gateway.transfer_account_id
@@ -134,7 +134,7 @@ class TestObstacles(CheckoutCommon):
         )
         self.assert_waits(movement, "transfer account")
         self.gateway.transfer_account_id = account
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
         self.assertEqual(movement.state, "posted")
 
     def test_missing_review_account(self):
@@ -187,7 +187,7 @@ class TestObstacles(CheckoutCommon):
 
     # === OTHER ADDONS === #
 
-    def test_entry_that_another_addon_unbalances_is_not_booked(self):
+    def test_entry_that_another_addon_unbalances_is_not_posted(self):
         entries = type(self.env["checkout.entry"])
         prepare = entries._prepare_items
 
@@ -201,9 +201,9 @@ class TestObstacles(CheckoutCommon):
             self.get_movement(payment, "charge"), "off by $\N{NO-BREAK SPACE}5.00"
         )
         self.assertEqual(self.get_journal_balance(), 0)
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)
 
-    def test_entry_that_another_addon_changes_is_not_booked(self):
+    def test_entry_that_another_addon_changes_is_not_posted(self):
         moves = type(self.env["account.move"])
         post = moves._post
 
@@ -215,4 +215,4 @@ class TestObstacles(CheckoutCommon):
             payment = self.pay_with_obstacle()
         self.assert_waits(self.get_movement(payment, "charge"), "changed the entry")
         self.assertEqual(self.get_journal_balance(), 0)
-        self.assert_booked_after_the_next_run(payment)
+        self.assert_posted_after_the_next_run(payment)

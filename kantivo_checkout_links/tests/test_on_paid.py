@@ -61,7 +61,7 @@ class TestOnPaid(CheckoutCommon):
         self.assertEqual(set(states), {"posted"})
 
     def test_checkout_that_is_not_paid_does_not_call(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
         self.assertFalse(self.calls)

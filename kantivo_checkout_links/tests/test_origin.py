@@ -14,8 +14,8 @@ account and mode of a key, account that a refusal names (`checkout_gateway_setup
     `test_other_account.py`, `test_gateway_keys.py`
 account or context of an event, its livemode (`checkout_event.py`, `webhook.py`)
     `test_thin_events.py`, `test_webhook.py`
-currency of a payout or balance transaction (`_find_home`): one gateway of the same
-company and account or another
+currency of a payout or balance transaction (`_get_gateway_for`): one gateway of the
+same company and account or another
     `test_payout_goes_to_the_gateway_of_its_currency`, `test_currency.py`
 token, nonce and session_id that a browser sends (`pay_page.py`, `_find_for_return`)
     `test_pay_page.py`
@@ -100,7 +100,7 @@ class TestOrigin(CheckoutCommon):
             [("kind", "=", "charge"), ("payment_id", "=", False)]
         )
         self.assertEqual(charges.mapped("amount"), [amount])
-        self.assertTrue(charges.is_foreign)
+        self.assertTrue(charges.is_third_party)
         self.assertEqual(charges.gateway_id, self.gateway)
         self.assert_entry_for_review(charges, amount)
         self.assertFalse(self.count_entries(self.other_gateway))
@@ -211,7 +211,7 @@ class TestOrigin(CheckoutCommon):
         again = self.find_payment(session_id)
         self.assertEqual((again.gateway_id, again.state), (self.gateway, "paid"))
         self.assertEqual(again.movement_ids.gateway_id, other_key)
-        self.assertFalse(again.movement_ids.filtered("is_foreign"))
+        self.assertFalse(again.movement_ids.filtered("is_third_party"))
 
     # === OTHER COMPANY, MODE, ACCOUNT === #
 
@@ -288,7 +288,7 @@ class TestOrigin(CheckoutCommon):
         self.take_over()
         self.assertFalse(self.env["checkout.payment"].search([]))
         charges = self.env["checkout.movement"].search([("kind", "=", "charge")])
-        self.assertEqual(charges.mapped("is_foreign"), [True] * len(changes))
+        self.assertEqual(charges.mapped("is_third_party"), [True] * len(changes))
         self.assertEqual(charges.mapped("state"), ["to_review"] * len(changes))
         self.assert_agrees()
 
@@ -301,7 +301,7 @@ class TestOrigin(CheckoutCommon):
                     self.assertFalse(self.gateway.sudo()._find_signer(metadata))
 
     def test_client_reference_id_is_not_read(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         session_id = self.pay_session({}, reference=payment.sudo().uuid)
         self.assert_third_party(session_id)
         self.assertEqual(payment.state, "open")
@@ -318,7 +318,7 @@ class TestOrigin(CheckoutCommon):
         self.assertEqual((payment.state, payment.amount), ("paid", 110))
 
     def test_copied_signature_of_an_open_payment_is_third_party(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         self.assert_third_party(self.pay_session(payment.sudo()._prepare_metadata()))
         self.assertEqual(payment.state, "open")
 
@@ -329,7 +329,7 @@ class TestOrigin(CheckoutCommon):
         self.standin.create_charge(5000, metadata=metadata)
         self.take_over()
         foreign = self.env["checkout.movement"].search(
-            [("is_foreign", "=", True), ("kind", "=", "charge")]
+            [("is_third_party", "=", True), ("kind", "=", "charge")]
         )
         self.assert_entry_for_review(foreign, 50)
         self.assertEqual(len(payment.movement_ids), 2)
@@ -369,7 +369,7 @@ class TestOrigin(CheckoutCommon):
         self.assertEqual(payment.state, "paid")
 
     def test_session_of_an_earlier_version_is_known_by_its_unopened_row(self):
-        payment = self.link.sudo()._begin_payment(str(uuid4()), 110, "en_US")
+        payment = self.link.sudo()._start_payment(str(uuid4()), 110, "en_US")
         payment.signature = False
         metadata = {**self.ask(uuid=payment.uuid), "checkout_database": "any"}
         session_id = self.pay_session(metadata)
@@ -379,14 +379,14 @@ class TestOrigin(CheckoutCommon):
         self.assert_agrees()
 
     def test_session_whose_answer_was_lost_is_known_by_its_signature(self):
-        payment = self.link.sudo()._begin_payment(str(uuid4()), 110, "en_US")
+        payment = self.link.sudo()._start_payment(str(uuid4()), 110, "en_US")
         session_id = self.pay_session(payment._prepare_metadata())
         self.take_over()
         self.assertEqual(payment.stripe_checkout_session_id, session_id)
         self.assertEqual(payment.state, "paid")
 
     def test_unsigned_session_is_not_that_of_an_unopened_row(self):
-        payment = self.link.sudo()._begin_payment(str(uuid4()), 110, "en_US")
+        payment = self.link.sudo()._start_payment(str(uuid4()), 110, "en_US")
         self.assert_third_party(self.pay_session(self.ask(uuid=payment.uuid)))
         self.assertEqual(payment.state, "open")
 
@@ -424,7 +424,7 @@ class TestOrigin(CheckoutCommon):
         self.assertNotEqual(gateway.sudo().signing_key, before)
 
     def test_metadata_carries_what_is_signed_and_no_more(self):
-        payment = self.begin(self.link).sudo()
+        payment = self.start_payment(self.link).sudo()
         [request] = self.standin.requests("POST /v1/checkout/sessions")
         sent = request["params"]
         self.assertEqual(sent["client_reference_id"], payment.uuid)

@@ -44,7 +44,7 @@ class TestOtherAccount(CheckoutCommon):
         self.top_up(amount, **merchant)
         self.standin.set_clock(now=now)
 
-    def read_without_booking(self):
+    def read_without_posting(self):
         """The gateway reads what moved on its account, and books nothing of it."""
         self.gateway.post_entries = False
         self.top_up(5000)
@@ -62,7 +62,7 @@ class TestOtherAccount(CheckoutCommon):
     # === ANEW === #
 
     def test_books_agree_with_the_account_of_the_new_key(self):
-        self.read_without_booking()
+        self.read_without_posting()
         self.top_up_earlier(7000, account="acct_other")
         self.gateway.write({"secret_key": OTHER_KEY, "post_entries": True})
         self.gateway.action_test_connection()
@@ -73,7 +73,7 @@ class TestOtherAccount(CheckoutCommon):
 
     def test_nothing_that_was_read_of_the_old_account_stays(self):
         self.gateway.action_test_connection()
-        self.read_without_booking()
+        self.read_without_posting()
         self.gateway.sudo().write(
             {"sync_error": "Out of reach", "recovered_last": 1, "recovered_total": 2}
         )
@@ -86,7 +86,7 @@ class TestOtherAccount(CheckoutCommon):
 
     def test_other_mode_is_another_account(self):
         self.gateway.action_test_connection()
-        self.read_without_booking()
+        self.read_without_posting()
         self.standin.clear_requests()
         self.gateway.secret_key = "sk_live_kit"
         self.assertEqual(self.count_rows(), [0, 0, 0])
@@ -94,14 +94,14 @@ class TestOtherAccount(CheckoutCommon):
         self.assertFalse(self.standin.requests())
 
     def test_account_that_is_not_known_is_taken_for_another(self):
-        self.read_without_booking()
+        self.read_without_posting()
         self.gateway.sudo().stripe_account_id = False
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.count_rows(), [0, 0, 0])
 
     def test_key_that_comes_after_a_while_without_one_starts_anew(self):
         self.gateway.action_test_connection()
-        self.read_without_booking()
+        self.read_without_posting()
         self.standin.clear_requests()
         self.gateway.secret_key = False
         self.assertTrue(all(self.count_rows()))
@@ -119,7 +119,7 @@ class TestOtherAccount(CheckoutCommon):
         self.assertFalse(self.gateway.activity_ids)
 
     def test_other_gateways_keep_what_they_read(self):
-        self.read_without_booking()
+        self.read_without_posting()
         other = self.create_gateway(name="Other", secret_key="sk_test_at_second")
         other.action_sync()
         other.secret_key = OTHER_KEY
@@ -128,9 +128,9 @@ class TestOtherAccount(CheckoutCommon):
 
     # === FROM WHEN ON === #
 
-    def test_other_account_is_booked_from_now_on(self):
+    def test_other_account_is_posted_from_now_on(self):
         self.gateway.sync_from = fields.Datetime.now() - timedelta(days=20)
-        self.read_without_booking()
+        self.read_without_posting()
         now = fields.Datetime.now()
         self.gateway.secret_key = OTHER_KEY
         self.assertGreaterEqual(self.gateway.sync_from, now)
@@ -152,7 +152,7 @@ class TestOtherAccount(CheckoutCommon):
 
     def test_another_key_of_the_same_account_changes_nothing_that_was_read(self):
         self.gateway.action_test_connection()
-        self.read_without_booking()
+        self.read_without_posting()
         before = self.gateway.read([*READ_FIELDS, "sync_from", "stripe_account_id"])
         rows = self.count_rows()
         for key in ("sk_test_rolled", "rk_test_rolled", "rk_test_rolled"):
@@ -164,7 +164,7 @@ class TestOtherAccount(CheckoutCommon):
             )
 
     def test_same_key_written_again_changes_nothing(self):
-        self.read_without_booking()
+        self.read_without_posting()
         self.gateway.action_test_connection()
         self.standin.clear_requests()
         rows = self.count_rows()
@@ -176,7 +176,7 @@ class TestOtherAccount(CheckoutCommon):
 
     # === WHAT IS BOOKED === #
 
-    def test_booked_movements_stay_with_their_account_as_payments_do(self):
+    def test_posted_movements_stay_with_their_account_as_payments_do(self):
         self.gateway.action_test_connection()
         self.top_up(5000)
         self.sync()

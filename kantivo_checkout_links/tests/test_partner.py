@@ -183,7 +183,7 @@ class TestPartner(CheckoutCommon):
         self.assertFalse(fee.move_id.line_ids.partner_id - self.gateway.fee_partner_id)
         self.assert_agrees()
 
-    def test_receivable_that_nobody_owed_is_booked_once_the_payer_is_known(self):
+    def test_receivable_that_nobody_owed_is_posted_once_the_payer_is_known(self):
         self.gateway.credit_to = "receivable"
         payment = self.pay_unknown()
         charge = self.get_movement(payment, "charge")

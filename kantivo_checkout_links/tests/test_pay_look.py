@@ -5,7 +5,7 @@ from io import BytesIO
 from lxml import html
 from PIL import Image
 
-from ..brand import get_palette
+from ..colors import get_palette
 from .test_pay_page import PayPageCase
 
 ACCENT = "#7a1fa2"

@@ -303,7 +303,7 @@ class TestAmounts(PayPageCase):
 
     def test_open_amount_outside_the_limits_is_refused_kindly(self):
         link = self.create_open_link(minimum_amount=5, maximum_amount=100)
-        for wish in (
+        for typed in (
             "4.99",
             "100.01",
             "0",
@@ -316,8 +316,8 @@ class TestAmounts(PayPageCase):
             "10.001",
             "9" * 30,
         ):
-            with self.subTest(wish=wish):
-                self.assert_refused_kindly(self.send(link, amount=wish))
+            with self.subTest(typed=typed):
+                self.assert_refused_kindly(self.send(link, amount=typed))
         self.assertFalse(link.payment_ids)
 
     def test_refused_amount_is_shown_again_with_the_reason(self):
@@ -328,18 +328,18 @@ class TestAmounts(PayPageCase):
 
     def test_open_amount_at_the_limits_is_taken(self):
         link = self.create_open_link(minimum_amount=5, maximum_amount=100)
-        for wish, minor in (("5", 500), ("100.00", 10000), ("١٢", 1200)):
-            with self.subTest(wish=wish):
-                self.assert_to_stripe(self.send(link, amount=wish))
+        for typed, minor in (("5", 500), ("100.00", 10000), ("١٢", 1200)):
+            with self.subTest(typed=typed):
+                self.assert_to_stripe(self.send(link, amount=typed))
                 self.assertEqual(self.get_asked_amount(), minor)
 
     def test_comma_of_the_payers_language_is_a_decimal_point(self):
         self.env["res.lang"]._activate_lang("de_DE")
         link = self.create_open_link()
         german = {"Accept-Language": "de-DE,de;q=0.9"}
-        for wish, minor in (("12,50", 1250), ("1.250,75", 125075), ("1.250", 125000)):
-            with self.subTest(wish=wish):
-                self.assert_to_stripe(self.send(link, headers=german, amount=wish))
+        for typed, minor in (("12,50", 1250), ("1.250,75", 125075), ("1.250", 125000)):
+            with self.subTest(typed=typed):
+                self.assert_to_stripe(self.send(link, headers=german, amount=typed))
                 self.assertEqual(self.get_asked_amount(), minor)
 
     def test_most_that_stripe_takes_is_told_before_stripe_is_asked(self):

@@ -15,7 +15,7 @@ class TestPayout(CheckoutCommon):
         self.liquidity = self.gateway.journal_id.default_account_id
         self.transfer = self.gateway.transfer_account_id
 
-    def pay_and_book(self, *amounts):
+    def pay_and_post(self, *amounts):
         payments = [self.pay(self.create_link(amount)) for amount in amounts]
         self.deliver()
         return payments
@@ -39,7 +39,7 @@ class TestPayout(CheckoutCommon):
         )
 
     def test_payout_is_one_entry_for_what_arrives(self):
-        self.pay_and_book(110, 20)
+        self.pay_and_post(110, 20)
         payout = self.pay_out()
         amount = round(130 - 3.49 - 0.88, 2)
         self.assertEqual(payout.amount, amount)
@@ -51,7 +51,7 @@ class TestPayout(CheckoutCommon):
         self.assert_agrees()
 
     def test_payout_lists_what_is_in_it_to_the_cent(self):
-        first, second = self.pay_and_book(110, 20)
+        first, second = self.pay_and_post(110, 20)
         first.action_refund(10)
         self.standin.dispute(second.stripe_charge_id)
         payout = self.pay_out()
@@ -67,7 +67,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.missing_amount, 0)
 
     def test_refund_and_its_failure_are_listed_though_they_are_nothing_together(self):
-        [payment] = self.pay_and_book(110)
+        [payment] = self.pay_and_post(110)
         refund = self.standin.refund(payment.stripe_charge_id, 1000)
         self.standin.change_refund(refund["id"], "fail")
         payout = self.pay_out_unnoticed()
@@ -89,7 +89,7 @@ class TestPayout(CheckoutCommon):
         return self.find_payout(payout_id)
 
     def test_payout_leads_to_stripes_dashboard(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         self.assertEqual(
             payout.stripe_url,
@@ -97,7 +97,7 @@ class TestPayout(CheckoutCommon):
         )
 
     def test_bank_line_matches_the_payout_one_to_one(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         bank = self.company_data["default_journal_bank"]
         bank_line = self.env["account.bank.statement.line"].create(
@@ -116,7 +116,7 @@ class TestPayout(CheckoutCommon):
         self.assertTrue(all(lines.mapped("reconciled")))
 
     def test_arrival_brings_date_and_trace_id(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         self.act(payout, "send", "pay")
         self.assertEqual(payout.state, "paid")
@@ -126,7 +126,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.arrival_date, arrival)
 
     def test_payout_that_fails_after_it_was_paid_comes_back(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         self.act(payout, "send", "pay")
         self.act(payout, "fail")
@@ -141,7 +141,7 @@ class TestPayout(CheckoutCommon):
         self.assert_agrees()
 
     def test_payout_comes_back_from_the_account_it_went_to(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         account = self.gateway.transfer_account_id
         self.gateway.transfer_account_id = account.copy({"name": "Other transfers"})
@@ -153,7 +153,7 @@ class TestPayout(CheckoutCommon):
         self.assertTrue(all(lines.mapped("reconciled")))
 
     def test_next_payout_lists_the_money_that_came_back(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         failed = self.pay_out()
         self.act(failed, "reconcile", "fail")
         payout = self.pay_out()
@@ -163,7 +163,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(failed.missing_amount, 0)
 
     def test_cancelled_payout_comes_back(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         self.act(payout, "cancel")
         self.assertEqual(payout.state, "canceled")
@@ -176,9 +176,9 @@ class TestPayout(CheckoutCommon):
         self.assertTrue(all(waiting.mapped("reconciled")))
         self.assert_agrees()
 
-    def test_payout_by_hand_is_booked_and_said_not_to_be_itemisable(self):
+    def test_payout_by_hand_is_posted_and_said_not_to_be_itemisable(self):
         self.standin.settings(available_after_days=0)
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         client = self.gateway.sudo()._get_client()
         order = {"amount": 5000, "currency": "usd"}
         by_hand = client._call(client._v1.payouts.create, order)
@@ -198,7 +198,7 @@ class TestPayout(CheckoutCommon):
         self.assertIn("Stripe doesn't say", " ".join(notice.text.split()))
 
     def test_events_in_reverse_order_lead_to_the_same(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout_id = self.standin.payout()["id"]
         for action in ("reconcile", "send", "pay", "fail"):
             self.standin.change_payout(payout_id, action)
@@ -223,7 +223,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.missing_amount, 0)
 
     def test_sync_finds_a_payout_that_nobody_told(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout_id = self.standin.payout()["id"]
         self.standin.change_payout(payout_id, "reconcile")
         self.sync()
@@ -234,7 +234,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.state, "paid")
 
     def test_fee_on_a_payout_by_itself_is_an_expense(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout_id = self.pay_out().stripe_id
         self.standin.create_balance_transaction(
             -25, type="stripe_fee", category="fee", source=payout_id
@@ -248,18 +248,18 @@ class TestPayout(CheckoutCommon):
         self.assert_agrees()
 
     def test_money_of_other_software_is_named(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         self.standin.create_charge(5000)
         self.standin.release()
         payout_id = self.standin.payout()["id"]
         self.standin.change_payout(payout_id, "reconcile")
         self.sync()
         payout = self.find_payout(payout_id)
-        self.assertEqual(payout.foreign_amount, 48.25)
+        self.assertEqual(payout.third_party_amount, 48.25)
         self.assertEqual(payout.missing_amount, 0)
 
     def test_entry_of_a_payout_is_protected(self):
-        self.pay_and_book(110)
+        self.pay_and_post(110)
         payout = self.pay_out()
         with self.assertRaises(UserError):
             payout.move_ids.button_draft()

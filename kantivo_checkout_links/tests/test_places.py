@@ -307,7 +307,7 @@ class TestHeldPlaces(PlacesCase):
         self.assertEqual(link.payment_ids, payment)
 
     def test_repetition_sends_stripe_the_same_words(self):
-        payment = self.begin(self.create_link(max_payments=1))
+        payment = self.start_payment(self.create_link(max_payments=1))
         with freeze_time(fields.Datetime.now() + timedelta(minutes=2)):
             again = payment._prepare_session_params()
         [request] = self.get_session_requests()
@@ -320,7 +320,7 @@ class TestRelease(CheckoutCommon):
     def setUp(self):
         super().setUp()
         self.link = self.create_link(max_payments=1)
-        self.payment = self.begin(self.link)
+        self.payment = self.start_payment(self.link)
         self.env.invalidate_all()
 
     def release(self):
@@ -362,7 +362,7 @@ class TestRelease(CheckoutCommon):
 
     def test_place_that_never_reached_stripe_is_released(self):
         link = self.create_link(max_payments=1)
-        payment = link.sudo()._begin_payment("crashed", 110, "en_US")
+        payment = link.sudo()._start_payment("crashed", 110, "en_US")
         link.action_release_places()
         self.assertEqual(payment.state, "expired")
 

@@ -80,7 +80,7 @@ class TestProtection(CheckoutCommon):
 
     def reclassify(self):
         account = self.company_data["default_account_revenue"].copy({"code": "499998"})
-        return self.movement.action_rebook(account)
+        return self.movement.action_reclassify(account)
 
     def test_cancelling_is_refused(self):
         self.assert_refused(self.move.button_cancel)
@@ -133,7 +133,7 @@ class TestProtection(CheckoutCommon):
                 self.assert_refused(record.write, vals)
         self.assert_refused(item.unlink)
 
-    def test_no_field_written_alone_changes_what_is_booked(self):
+    def test_no_field_written_alone_changes_what_is_posted(self):
         """Some fields are worked out from others, which would be another way in."""
         tax = self.create_tax(20)
         self.env["product.product"].create({"name": "Book", "taxes_id": tax.ids})
@@ -222,7 +222,7 @@ class TestProtection(CheckoutCommon):
         )
         self.assertEqual(journal.name, "Money at Stripe")
 
-    def test_journal_of_nothing_booked_may_change(self):
+    def test_journal_of_nothing_posted_may_change(self):
         gateway = self.create_gateway(name="Second", secret_key="sk_test_at_second")
         gateway.journal_id.default_account_id = gateway.fee_account_id.copy()
         gateway.journal_id.unlink()

@@ -5,7 +5,7 @@ from odoo.tools import mute_logger
 
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
-BACK_LOGGER = "odoo.addons.kantivo_checkout_links.models.checkout_payment_back"
+BACK_LOGGER = "odoo.addons.kantivo_checkout_links.models.checkout_payment_refunding"
 
 
 class TestRefund(CheckoutCommon):
@@ -17,7 +17,7 @@ class TestRefund(CheckoutCommon):
         self.income = self.gateway.income_account_id
         self.tax_account = self.company_data["default_account_tax_sale"]
 
-    def pay_and_book(self, amount=110, **vals):
+    def pay_and_post(self, amount=110, **vals):
         payment = self.pay(self.create_link(amount, **vals))
         self.deliver()
         self.assertEqual(payment.state, "paid")
@@ -30,7 +30,7 @@ class TestRefund(CheckoutCommon):
     # === FROM HERE === #
 
     def test_part_refund_takes_back_revenue_and_tax_in_proportion(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund(33)
         self.assert_entry(
             self.get_movement(payment, "refund"),
@@ -45,7 +45,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_carries_the_tags_of_a_refund(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund(33)
         self.assertEqual(
             self.get_tags(self.get_movement(payment, "refund").move_id),
@@ -53,7 +53,7 @@ class TestRefund(CheckoutCommon):
         )
 
     def test_refund_without_amount_is_all_that_is_left(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund(33)
         refund = payment.action_refund()
         self.assertEqual(refund.amount, 77)
@@ -62,7 +62,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_says_for_whom_and_what_it_was(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = payment.action_refund()
         self.assertTrue(payment.customer_name)
         self.assertEqual(refund.customer_name, payment.customer_name)
@@ -70,7 +70,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(refund.stripe_url, payment.stripe_url)
 
     def test_last_refund_takes_the_remaining_cents(self):
-        payment = self.pay_and_book(0.99)
+        payment = self.pay_and_post(0.99)
         for amount in (0.33, 0.33, 0.33):
             payment.action_refund(amount)
         lines = payment.move_ids.line_ids
@@ -80,7 +80,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.state, "refunded")
 
     def test_same_key_is_the_same_refund(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         first = payment.action_refund(10, idempotency_key="order 7")
         second = payment.action_refund(10, idempotency_key="order 7")
         self.assertEqual(first, second)
@@ -89,7 +89,7 @@ class TestRefund(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER)
     def test_refund_that_is_still_being_made_is_not_refused(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.standin.api_fault("status", "POST /v1/refunds", status=409, times=2)
         with self.assertRaisesRegex(UserError, "asked for again by itself"):
             payment.action_refund(40)
@@ -100,7 +100,7 @@ class TestRefund(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER, SYNC_LOGGER)
     def test_refund_without_an_answer_isnt_refused_by_a_bad_key(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.standin.api_fault("status", "POST /v1/refunds", status=503, times=2)
         with self.assertRaisesRegex(UserError, "didn't answer"):
             payment.action_refund(40)
@@ -111,7 +111,7 @@ class TestRefund(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER)
     def test_dialog_goes_on_after_a_refusal(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
         self.standin.api_fault("status", "POST /v1/refunds", status=400, times=2)
         for amount in (40, 50):
@@ -124,7 +124,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.amount_refunded, 30)
 
     def test_same_key_is_of_one_amount(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = payment.action_refund(20, idempotency_key="one")
         self.assertEqual(payment.action_refund(idempotency_key="one"), refund)
         with self.assertRaisesRegex(UserError, "of a refund of"):
@@ -133,7 +133,7 @@ class TestRefund(CheckoutCommon):
 
     @mute_logger(CLIENT_LOGGER)
     def test_same_key_tells_of_the_same_refusal(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.standin.api_fault("status", "POST /v1/refunds", status=400)
         for _call in range(2):
             with self.assertRaisesRegex(UserError, "Stripe refused the refund"):
@@ -147,7 +147,7 @@ class TestRefund(CheckoutCommon):
             self.assertFalse(refunds._get_uuid({"metadata": metadata}))
 
     def test_trouble_after_stripe_refunded_is_no_failure_of_the_refund(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         inbox = type(self.env["checkout.event"])
         with (
             patch.object(inbox, "_process_gateway", side_effect=RuntimeError),
@@ -160,7 +160,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.amount_refunded, 10)
 
     def test_more_than_is_left_is_refused_before_stripe_is_asked(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund(100)
         self.standin.clear_requests()
         for amount in (10.01, 0, -5, 0.001):
@@ -169,7 +169,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(self.standin.requests("POST /v1/refunds"), [])
 
     def test_unpaid_payment_is_not_refunded(self):
-        payment = self.begin(self.create_link())
+        payment = self.start_payment(self.create_link())
         with self.assertRaises(UserError):
             payment.action_refund()
 
@@ -184,7 +184,7 @@ class TestRefund(CheckoutCommon):
         return payment.refund_ids.filtered(lambda refund: refund.state == "requested")
 
     def test_refund_without_an_answer_is_asked_for_again(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = self.ask_in_vain(payment, 40)
         self.assertTrue(refund)
         self.sync()
@@ -193,7 +193,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_whose_answer_was_lost_is_found_not_made_again(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = self.ask_in_vain(payment, 40)
         made = {"checkout_refund": refund.sudo().uuid}
         self.refund_at_stripe(payment, 4000, metadata=made)
@@ -204,7 +204,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_made_before_a_crash_is_found_not_made_again(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refunds_sudo = self.env["checkout.refund"].sudo()  # as the button does
         options = {"idempotency_key": "of a lost day"}
         refund = refunds_sudo._request(payment.sudo(), 40, options).sudo(False)
@@ -218,7 +218,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refusal_leaves_a_failed_row_with_stripes_words(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.refund_at_stripe(payment)
         try:
             payment.action_refund(5)
@@ -227,13 +227,13 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.refund_ids.filtered("error").state, "failed")
 
     def test_chatter_names_who_refunded(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund(11, note="Broken cup")
         message = payment.message_ids.filtered(lambda m: "Broken cup" in m.body)
         self.assertIn(self.env.user.name, message.body)
 
     def test_reason_reaches_stripe_and_the_chatter(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund(11, reason="duplicate")
         client = self.gateway.sudo()._get_client()
         (refund,) = client.list_refunds(payment.stripe_charge_id)
@@ -242,7 +242,7 @@ class TestRefund(CheckoutCommon):
         self.assertTrue(any("Paid twice" in m.body for m in payment.message_ids))
 
     def test_fee_is_kept_and_the_dialog_says_how_much(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
         self.assertEqual(wizard.fee_amount, 3.49)
         wizard.action_refund()
@@ -251,7 +251,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_under_way_is_no_longer_left(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.refund_at_stripe(payment, 10000, outcome="insufficient_funds")
         self.deliver()
         self.standin.clear_requests()
@@ -261,7 +261,7 @@ class TestRefund(CheckoutCommon):
         payment.action_refund(10)
 
     def test_wizard_pressed_twice_refunds_once(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
         self.assertEqual(wizard.amount, 110)
         wizard.amount = 10
@@ -272,7 +272,7 @@ class TestRefund(CheckoutCommon):
     # === FROM STRIPE === #
 
     def test_dashboard_refund_by_event(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.refund_at_stripe(payment, 5500)
         self.deliver()
         self.assertEqual(payment.state, "partially_refunded")
@@ -280,7 +280,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_dashboard_refund_by_sync(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         self.refund_at_stripe(payment)
         self.sync()
         self.assertEqual(payment.state, "refunded")
@@ -298,7 +298,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(self.get_movement(payment, "refund").state, "posted")
 
     def test_failed_refund_restores_the_sale(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = self.refund_at_stripe(payment, 3300)
         self.deliver()
         self.standin.change_refund(refund["id"], "fail")
@@ -321,7 +321,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_refund_after_a_failed_one_is_right_to_the_cent(self):
-        payment = self.pay_and_book(99.99)
+        payment = self.pay_and_post(99.99)
         failing = self.refund_at_stripe(payment, 3333)
         self.deliver()
         self.standin.change_refund(failing["id"], "fail")
@@ -334,7 +334,7 @@ class TestRefund(CheckoutCommon):
             self.assertAlmostEqual(sum(balances.mapped("balance")), 0)
 
     def test_failure_known_after_the_last_refund_leaves_no_cent(self):
-        payment = self.pay_and_book(99.99)
+        payment = self.pay_and_post(99.99)
         for part in (500, 500):
             failing = self.refund_at_stripe(payment, part)
             self.deliver()
@@ -352,7 +352,7 @@ class TestRefund(CheckoutCommon):
 
     def test_refund_known_after_the_dispute_that_followed_its_failure(self):
         self.gateway.dispute_loss_account_id = False
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = self.refund_at_stripe(payment)
         self.standin.change_refund(refund["id"], "fail")
         self.take_events()
@@ -367,8 +367,8 @@ class TestRefund(CheckoutCommon):
             self.assertEqual(sum(balances.mapped("balance")), 0)
         self.assert_agrees()
 
-    def test_refund_that_waits_for_funds_is_booked_when_stripe_moves_money(self):
-        payment = self.pay_and_book(110)
+    def test_refund_that_waits_for_funds_is_posted_when_stripe_moves_money(self):
+        payment = self.pay_and_post(110)
         refund = self.refund_at_stripe(payment, 1000, outcome="insufficient_funds")
         self.deliver()
         self.assertEqual(payment.refund_ids.state, "pending")
@@ -379,7 +379,7 @@ class TestRefund(CheckoutCommon):
         self.assert_agrees()
 
     def test_cancelled_refund_leaves_nothing(self):
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         refund = self.refund_at_stripe(payment, 1000, outcome="requires_action")
         self.deliver()
         self.standin.change_refund(refund["id"], "cancel")
@@ -392,7 +392,7 @@ class TestRefund(CheckoutCommon):
 
     def test_receivable_refund_closes_what_still_waited_for_an_invoice(self):
         self.gateway.credit_to = "receivable"
-        payment = self.pay_and_book(110)
+        payment = self.pay_and_post(110)
         payment.action_refund()
         account = self.company_data["default_account_receivable"]
         items = payment.move_ids.line_ids.filtered(
@@ -405,7 +405,7 @@ class TestRefund(CheckoutCommon):
 
     def test_accepting_a_flag_says_who_did(self):
         link = self.create_link(110)
-        payment = self.begin(link)
+        payment = self.start_payment(link)
         link.unlink()
         self.standin.pay(payment.stripe_checkout_session_id)
         self.deliver()

@@ -116,7 +116,7 @@ class TestRights(CheckoutCommon):
                 "payment_id": payment.id,
                 "partner_id": payment.partner_id.id,
             },
-            "checkout.rebook.wizard": {
+            "checkout.reclassify.wizard": {
                 "movement_id": movement.id,
                 "account_id": self.gateway.income_account_id.id,
             },
@@ -128,7 +128,9 @@ class TestRights(CheckoutCommon):
     def get_arguments(self, model, method):
         return {
             ("checkout.payment", "action_set_contact"): [self.payment.partner_id],
-            ("checkout.movement", "action_rebook"): [self.gateway.income_account_id],
+            ("checkout.movement", "action_reclassify"): [
+                self.gateway.income_account_id
+            ],
         }.get((model, method), [])
 
     # === WHAT THEY MAY === #

@@ -34,7 +34,7 @@ class TestSetContact(CheckoutCommon):
     def get_owed(self, payment):
         """The credit of the payment, as it is in force."""
         charge = self.get_movement(payment, "charge")
-        return charge._get_booked_lines()
+        return charge._get_posted_lines()
 
     def get_open(self, partner):
         """What the ledger says that a partner still owes, and no one else does."""
@@ -127,7 +127,7 @@ class TestSetContact(CheckoutCommon):
         payment.action_set_contact(self.rosa)
         charge = self.get_movement(payment, "charge")
         self.assertEqual(payment.partner_id, self.rosa)
-        self.assertFalse(charge.rebooking_move_ids)
+        self.assertFalse(charge.reclassification_move_ids)
         self.assertFalse(charge.move_id.line_ids.partner_id)
         self.assert_hashes_hold()
 
@@ -188,7 +188,7 @@ class TestSetContact(CheckoutCommon):
         self.assert_reaches_invoice(payment, invoice)
         payment.action_set_contact(self.rosa)
         self.assertEqual(payment.partner_id, self.rosa)
-        self.assertFalse(self.get_movement(payment, "charge").rebooking_move_ids)
+        self.assertFalse(self.get_movement(payment, "charge").reclassification_move_ids)
         self.assertIn(invoice.payment_state, ("paid", "in_payment"))
 
     def test_contact_set_again_moves_the_credit_on(self):
@@ -203,10 +203,10 @@ class TestSetContact(CheckoutCommon):
     def test_reclassified_items_are_taken_back_from_the_same_contact(self):
         payment = self.pay_unknown()
         charge = self.get_movement(payment, "charge")
-        charge.action_rebook(self.receivable)
-        charge.action_rebook(self.gateway.income_account_id)
+        charge.action_reclassify(self.receivable)
+        charge.action_reclassify(self.gateway.income_account_id)
         payment.action_set_contact(self.rosa)
-        lines = (charge.move_id | charge.rebooking_move_ids).line_ids
+        lines = (charge.move_id | charge.reclassification_move_ids).line_ids
         self.assertEqual(set(lines.mapped("partner_id")), {self.rosa})
 
     def test_chatters_say_who_did_it(self):
@@ -216,7 +216,7 @@ class TestSetContact(CheckoutCommon):
         for payment in (self.pay_hashed(), self.pay_hashed("revenue")):
             payment.with_user(user).action_set_contact(self.rosa)
             charge = self.get_movement(payment, "charge")
-            for record in (payment, charge.move_id, *charge.rebooking_move_ids):
+            for record in (payment, charge.move_id, *charge.reclassification_move_ids):
                 notes = record.message_ids.filtered(
                     lambda note: note.author_id == user.partner_id
                 )

@@ -147,7 +147,7 @@ class TestStatements(StatementsCommon):
         self.assertEqual(self.gateway.agreement_state, "red")
         self.assertEqual(self.gateway.agreement_difference, -5)
 
-    def test_nothing_is_closed_while_nothing_is_booked(self):
+    def test_nothing_is_closed_while_nothing_is_posted(self):
         self.gateway.post_entries = False
         self.check_on(2026, 2, 10)
         self.assertFalse(self.get_statements())

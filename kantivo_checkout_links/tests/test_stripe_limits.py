@@ -59,7 +59,7 @@ class TestLimitsOfALink(CheckoutCommon):
 
     def test_longest_texts_are_taken_by_stripe(self):
         link = self.create_link(name="x" * 1000, description="y" * 5000)
-        self.assertTrue(self.begin(link).stripe_checkout_session_id)
+        self.assertTrue(self.start_payment(link).stripe_checkout_session_id)
 
     def test_address_to_continue_to_is_a_complete_web_address(self):
         wrong = ("https://", "http:///path", "https://exa mple.com", "example.com")

@@ -10,7 +10,7 @@ from odoo.tests import Form
 from odoo.tools import mute_logger
 
 from ..const import SYNC_OVERLAP_HOURS
-from ..moments import to_timestamp
+from ..utils import to_timestamp
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
@@ -64,7 +64,7 @@ class TestSync(CheckoutCommon):
         self.sync()
         charge = self.find_movements("charge")
         self.assertEqual(charge.state, "to_review")
-        self.assertTrue(charge.is_foreign)
+        self.assertTrue(charge.is_third_party)
         self.assertIn(
             self.gateway.review_account_id, charge.move_id.line_ids.account_id
         )
@@ -76,7 +76,7 @@ class TestSync(CheckoutCommon):
         self.standin.create_charge(5000)
         self.standin.release()
         self.sync()
-        foreign = self.find_movements("charge", "fee").filtered("is_foreign")
+        foreign = self.find_movements("charge", "fee").filtered("is_third_party")
         self.assertEqual(set(foreign.mapped("state")), {"skipped"})
         self.assertEqual(self.get_journal_balance(), 106.51)
         self.assertEqual(self.gateway.agreement_state, "grey")
@@ -151,7 +151,7 @@ class TestSync(CheckoutCommon):
         self.assert_agrees()
 
     @mute_logger(CLIENT_LOGGER)
-    def test_payout_is_booked_though_the_key_may_not_read_payouts(self):
+    def test_payout_is_posted_though_the_key_may_not_read_payouts(self):
         self.standin.configure(keys={"rk_test_few": {"denied": ["rak_payout_read"]}})
         self.gateway.secret_key = "rk_test_few"
         self.pay(self.create_link(110))
@@ -301,11 +301,11 @@ class TestSync(CheckoutCommon):
         self.standin.clear_requests()
         self.sync()
         first, *_later = self.standin.requests("GET /v1/balance_transactions")
-        begun = datetime.fromtimestamp(
+        started = datetime.fromtimestamp(
             int(first["params"]["created"]["gte"]), timezone.utc
         )
         self.assertEqual(
-            begun.replace(tzinfo=None), half_way - timedelta(hours=SYNC_OVERLAP_HOURS)
+            started.replace(tzinfo=None), half_way - timedelta(hours=SYNC_OVERLAP_HOURS)
         )
         self.assertFalse(self.gateway.sync_error)
 

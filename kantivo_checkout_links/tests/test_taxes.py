@@ -268,7 +268,7 @@ class TestTaxesOnFees(TaxCommon):
         """Balance and taxes of each item but the liquidity item."""
         self.assertEqual(fee.error or "", "")
         return sorted(
-            (line.balance, line.tax_line_id.amount) for line in fee._get_booked_lines()
+            (line.balance, line.tax_line_id.amount) for line in fee._get_posted_lines()
         )
 
     def pay_fee(self):
@@ -316,7 +316,7 @@ class TestTaxesOnFees(TaxCommon):
             21, [(account, 10), (expense, 90), (self.other_tax_account, -100)]
         )
         self.standin.settings(fee_tax_rate="0.21")
-        items = self.pay_fee()._get_booked_lines()
+        items = self.pay_fee()._get_posted_lines()
         taxes = items.filtered("tax_line_id")
         self.assertEqual(len(taxes), 3)
         self.assertAlmostEqual(sum(taxes.mapped("balance")), 0)
@@ -365,14 +365,14 @@ class TestTaxesOnFees(TaxCommon):
         fee = self.pay_fee()
         self.assertEqual((fee.amount, fee.tax_amount), (-0.02, 0.01))
         self.assertEqual(self.get_fee_items(fee), [(0.01, 0), (0.01, 19.0)])
-        tax_item = fee._get_booked_lines().filtered("tax_line_id")
+        tax_item = fee._get_posted_lines().filtered("tax_line_id")
         self.assertEqual(tax_item.tax_base_amount, 0.01)
         self.assert_agrees()
 
     def test_base_of_a_stated_tax_is_what_is_left_of_the_fee(self):
         self.gateway.fee_tax_ids = self.create_purchase_tax(25)
         self.standin.settings(fee_tax_rate="0.19")  # another rate than the tax's
-        items = self.pay_fee()._get_booked_lines()
+        items = self.pay_fee()._get_posted_lines()
         tax_item = items.filtered("tax_line_id")
         self.assertEqual((tax_item.balance, tax_item.tax_base_amount), (0.66, 3.49))
 
@@ -483,16 +483,16 @@ class TestRegistrationAbroad(TaxCommon):
         self.deliver()
         charge = self.get_movement(payment, "charge")
         self.assertEqual((charge.error or "", charge.state), ("", "posted"))
-        self.assertEqual(charge._get_booked_lines().tax_ids, self.moms)
+        self.assertEqual(charge._get_posted_lines().tax_ids, self.moms)
         return payment
 
-    def test_sale_to_a_contact_and_its_refund_are_booked(self):
+    def test_sale_to_a_contact_and_its_refund_are_posted(self):
         payment = self.pay_from_denmark()
         payment.partner_id.country_id = self.env.ref("base.us")
         payment.action_refund(33)
         self.assertEqual(self.get_movement(payment, "refund").state, "posted")
 
-    def test_sale_to_a_stranger_is_booked(self):
+    def test_sale_to_a_stranger_is_posted(self):
         self.gateway.partner_policy = "none"
         self.pay_from_denmark()
 
@@ -501,20 +501,20 @@ class TestRegistrationAbroad(TaxCommon):
         charge = self.get_movement(payment, "charge")
         income = self.gateway.income_account_id
         with self.assertRaisesRegex(UserError, "without taxes first"):
-            charge.action_rebook(income, self.tax)
-        charge.action_rebook(income)
-        charge.action_rebook(income, self.tax)
-        self.assertEqual(charge._get_booked_lines().tax_ids, self.tax)
+            charge.action_reclassify(income, self.tax)
+        charge.action_reclassify(income)
+        charge.action_reclassify(income, self.tax)
+        self.assertEqual(charge._get_posted_lines().tax_ids, self.tax)
         self.assertFalse(payment.fiscal_position_id)
-        moves = charge.move_id | charge.rebooking_move_ids
+        moves = charge.move_id | charge.reclassification_move_ids
         owed = moves.line_ids.filtered(lambda line: line.tax_line_id == self.moms)
         self.assertEqual(sum(owed.mapped("balance")), 0)
 
-    def test_lost_dispute_and_rebooking_are_booked(self):
+    def test_lost_dispute_and_reclassification_are_posted(self):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_from_denmark()
         income = self.gateway.income_account_id.copy({"name": "Abroad"})
-        self.get_movement(payment, "charge").action_rebook(income, self.moms)
+        self.get_movement(payment, "charge").action_reclassify(income, self.moms)
         dispute = self.standin.dispute(payment.stripe_charge_id)
         self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
@@ -532,7 +532,7 @@ class TestBaseOfTaxItems(TaxCommon):
 
     def get_base(self):
         movements = self.payment.movement_ids
-        moves = movements.move_id | movements.rebooking_move_ids
+        moves = movements.move_id | movements.reclassification_move_ids
         return round(sum(moves.line_ids.mapped("tax_base_amount")), 2)
 
     def test_refunds_leave_none(self):
@@ -542,10 +542,10 @@ class TestBaseOfTaxItems(TaxCommon):
         self.payment.action_refund()
         self.assertEqual(self.get_base(), 0)
 
-    def test_rebooking_takes_the_old_one_back(self):
+    def test_reclassification_takes_the_old_one_back(self):
         self.payment.action_refund(33)
         other = self.gateway.income_account_id.copy({"name": "Courses"})
-        self.get_movement(self.payment, "charge").action_rebook(other, self.tax)
+        self.get_movement(self.payment, "charge").action_reclassify(other, self.tax)
         self.assertEqual(self.get_base(), -70)
         self.payment.action_refund()
         self.assertEqual(self.get_base(), 0)

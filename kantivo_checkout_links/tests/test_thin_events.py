@@ -56,7 +56,7 @@ class TestThinEvents(CheckoutHttpCommon):
             self.assertEqual(self.post(event), 200)
         self.process()
 
-    def assert_booked_once(self, payment):
+    def assert_posted_once(self, payment):
         self.assertEqual(payment.state, "paid")
         self.assertCountEqual(payment.movement_ids.mapped("kind"), ["charge", "fee"])
         self.assert_agrees()
@@ -64,7 +64,7 @@ class TestThinEvents(CheckoutHttpCommon):
     def test_thin_events_alone_lead_to_the_same_books(self):
         payment = self.pay(self.link)
         self.tell(self.take_thin_events())
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_time_of_the_event_is_kept(self):
         self.pay(self.link)
@@ -81,7 +81,7 @@ class TestThinEvents(CheckoutHttpCommon):
                 with self.subTest(type=event["type"]):
                     self.tell([event])
                     self.assertEqual(payment.state, "paid")
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_both_kinds_in_any_order_have_one_effect(self):
         payment = self.pay(self.link)
@@ -92,7 +92,7 @@ class TestThinEvents(CheckoutHttpCommon):
                 self.assertEqual(self.post(self.make_thin(event)), 200)
                 self.assertEqual(self.post(event, WEBHOOK_SECRET), 200)
         self.process()
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     def test_refund_dispute_and_payout(self):
         payment, other = self.pay(self.link), self.pay(self.link)
@@ -148,7 +148,7 @@ class TestThinEvents(CheckoutHttpCommon):
         self.standin.clear_faults()
         waiting.action_process()
         self.env.invalidate_all()
-        self.assert_booked_once(payment)
+        self.assert_posted_once(payment)
 
     @mute_logger(WEBHOOK_LOGGER)
     def test_wrong_secret_or_mode_is_refused(self):

@@ -162,9 +162,9 @@ class TestTotals(TotalsCommon):
         payment = self.pay_110()
         charge = self.get_movement(payment, "charge")
         income = self.gateway.income_account_id
-        charge.action_rebook(income, self.create_tax(25))
+        charge.action_reclassify(income, self.create_tax(25))
         self.assert_left(payment, untaxed_amount=88, tax_amount=22)
-        charge.action_rebook(income)
+        charge.action_reclassify(income)
         self.assert_left(payment, untaxed_amount=110, tax_amount=0)
 
     def test_invoice_has_the_taxes_of_what_pays_it(self):
@@ -181,7 +181,7 @@ class TestTotals(TotalsCommon):
         self.assert_left(payment, tax_amount=10, untaxed_amount=100)
 
     def test_checkout_that_is_not_paid_leaves_nothing(self):
-        payment = self.begin(self.create_link(110))
+        payment = self.start_payment(self.create_link(110))
         self.assert_left(payment, amount_left=0, tax_amount=0, net_amount=0)
 
 
@@ -191,7 +191,7 @@ class TestLinkTotals(TotalsCommon):
     def test_link_says_what_is_left(self):
         link = self.create_link(110)
         kept, refunded, lost = (self.pay(link) for _payment in range(3))
-        self.begin(link)
+        self.start_payment(link)
         self.deliver()
         refunded.action_refund(33)
         self.lose(lost, "lose")
@@ -238,7 +238,7 @@ class TestWhatIsShownFirst(TotalsCommon):
     def test_link_lists_what_was_received_and_counts_the_rest(self):
         link = self.create_link(110)
         paid, waiting = self.pay(link), self.pay(link, number="debit")
-        opened, expired = self.begin(link), self.begin(link)
+        opened, expired = self.start_payment(link), self.start_payment(link)
         self.standin.expire(expired.stripe_checkout_session_id)
         self.deliver()
         link.invalidate_recordset()
@@ -267,7 +267,7 @@ class TestWhatIsShownFirst(TotalsCommon):
         links |= self.create_link(expires_at="2020-01-01")
         links |= self.create_link(expires_at="2020-01-01", max_payments=1)
         links |= self.create_link(expires_at="2090-01-01")
-        self.begin(links[0])
+        self.start_payment(links[0])
         links[1].action_deactivate()
         for name in ("active", "inactive", "expired", "full", "held", "stopped"):
             with self.subTest(name=name):

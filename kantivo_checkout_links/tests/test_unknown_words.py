@@ -152,7 +152,7 @@ class TestUnknownWords(CheckoutCommon):
 
         :param words: The `status` of intent and charge, and the rest of the session.
         """
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         session_id = payment.stripe_checkout_session_id
         paid = self.standin.pay(session_id)
         for name in ("payment_intent", "charge"):
@@ -187,7 +187,7 @@ class TestUnknownWords(CheckoutCommon):
         self.assert_paid(payment, "z")
 
     def test_open_session_of_an_unknown_status_stays_open(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         session_id = payment.stripe_checkout_session_id
         self.standin.say(session_id, status="paused", payment_status="z")
         self.sync()
@@ -212,7 +212,7 @@ class TestUnknownWords(CheckoutCommon):
         self.assert_agrees()
 
     def test_session_without_an_intent_or_charge_is_no_error(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         session_id = payment.stripe_checkout_session_id
         self.standin.say(
             session_id, payment_status="no_payment_required", payment_intent=None
@@ -228,7 +228,7 @@ class TestUnknownWords(CheckoutCommon):
         self.pay_and_deliver()
         self.pay(self.link, number="debit")
         self.deliver()
-        self.begin(self.link)
+        self.start_payment(self.link)
         self.sync()
         payments = self.env["checkout.payment"].search([])
         self.assertFalse(any(payments.mapped("unknown_status")))
@@ -264,7 +264,7 @@ class TestUnknownWords(CheckoutCommon):
         self.get_movement(payment, "charge_failure")
 
     def test_charge_whose_transaction_it_does_not_name_is_posted_from_the_list(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         paid = self.standin.pay(payment.stripe_checkout_session_id)
         self.standin.say(paid["charge"]["id"], balance_transaction=None)
         self.standin.release()
@@ -284,7 +284,7 @@ class TestUnknownWords(CheckoutCommon):
     # === OTHER WORDS === #
 
     def test_words_that_only_describe_are_kept_as_text(self):
-        payment = self.begin(self.link)
+        payment = self.start_payment(self.link)
         paid = self.standin.pay(payment.stripe_checkout_session_id)
         self.standin.say(
             paid["charge"]["id"],

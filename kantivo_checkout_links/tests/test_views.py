@@ -196,27 +196,28 @@ class TestFilters(CheckoutCommon):
                 self.assertEqual(self.find("checkout.link", name), links)
 
     def test_links_are_found_by_what_was_paid(self):
-        lately, long_ago, begun = (self.create_link() for _link in range(3))
+        lately, long_ago, started = (self.create_link() for _link in range(3))
         past = self.create_link(expires_at=fields.Datetime.now() - timedelta(hours=1))
         self.pay(lately)
         old = self.pay(long_ago)
         self.deliver()
         old.paid_at -= timedelta(days=40)
-        self.begin(begun)
+        self.start_payment(started)
         for name, links in (
             ("paid", lately | long_ago),
             ("paid_lately", lately),
-            ("unpaid", begun | past),
+            ("unpaid", started | past),
             ("expired", past),
         ):
             with self.subTest(filter=name):
                 self.assertEqual(self.find("checkout.link", name), links)
 
     def test_payments_are_found_by_how_far_they_are(self):
-        paid, expired = self.pay(self.create_link()), self.begin(self.create_link())
+        paid = self.pay(self.create_link())
+        expired = self.start_payment(self.create_link())
         self.standin.expire(expired.stripe_checkout_session_id)
         self.deliver()
-        opened = self.begin(self.create_link())
+        opened = self.start_payment(self.create_link())
         waiting = self.pay(self.create_link(), number="debit")
         self.receive(self.take_events())
         for name, payments in (
@@ -241,7 +242,7 @@ class TestFilters(CheckoutCommon):
         for name, movements in (
             ("to_post", waiting.movement_ids),
             ("to_review", review),
-            ("not_booked", left_out.movement_ids),
+            ("not_posted", left_out.movement_ids),
         ):
             with self.subTest(filter=name):
                 self.assertEqual(self.find("checkout.movement", name), movements)
@@ -331,7 +332,7 @@ class TestWays(CheckoutCommon):
         )
 
     def test_an_unpaid_payment_leads_nowhere(self):
-        self.assertFalse(self.begin(self.link).stripe_url)
+        self.assertFalse(self.start_payment(self.link).stripe_url)
 
     def test_what_is_opened_is_named_in_words(self):
         number = self.payment.name

@@ -1,6 +1,6 @@
 from odoo import SUPERUSER_ID, api, fields
 
-from odoo.addons.kantivo_checkout_links.moments import to_timestamp
+from odoo.addons.kantivo_checkout_links.utils import to_timestamp
 
 
 def migrate(cr, version):

@@ -18,7 +18,7 @@ def migrate(cr, version):
     )
     cr.execute(
         "SELECT move_id FROM checkout_movement WHERE move_id IS NOT NULL"
-        " UNION SELECT account_move_id FROM checkout_movement_rebooking_rel"
+        " UNION SELECT account_move_id FROM checkout_movement_reclassification_rel"
     )
     move_ids = [move_id for [move_id] in cr.fetchall()]
     env = api.Environment(cr, SUPERUSER_ID, {})

@@ -11,7 +11,7 @@ from odoo.tools.misc import format_date
 from .common import CheckoutCommon
 
 
-class TestRebooking(CheckoutCommon):
+class TestReclassification(CheckoutCommon):
     """A journal entry corrects account or tax; the Stripe journal stays as it is."""
 
     def setUp(self):
@@ -29,7 +29,9 @@ class TestRebooking(CheckoutCommon):
 
     def get_result(self):
         """The sum of each account over all entries of the payment."""
-        moves = self.payment.move_ids | self.payment.movement_ids.rebooking_move_ids
+        moves = (
+            self.payment.move_ids | self.payment.movement_ids.reclassification_move_ids
+        )
         return {
             account: round(sum(lines.mapped("balance")), 2)
             for account, lines in moves.line_ids.grouped("account_id").items()
@@ -37,7 +39,7 @@ class TestRebooking(CheckoutCommon):
 
     def test_account_is_corrected_by_a_journal_entry(self):
         entry = self.charge.move_id
-        move = self.charge.action_rebook(self.other_income, self.tax)
+        move = self.charge.action_reclassify(self.other_income, self.tax)
         self.assertEqual(move.journal_id.type, "general")
         self.assert_items(
             move,
@@ -49,12 +51,12 @@ class TestRebooking(CheckoutCommon):
             ],
         )
         self.assertEqual(self.charge.move_id, entry)
-        self.assertEqual(self.charge.rebooking_move_ids, move)
+        self.assertEqual(self.charge.reclassification_move_ids, move)
         self.assert_agrees()
 
     def test_tax_is_corrected_with_its_tags(self):
         tax = self.create_tax(25)
-        move = self.charge.action_rebook(self.income, tax)
+        move = self.charge.action_reclassify(self.income, tax)
         self.assert_items(
             move,
             [
@@ -70,9 +72,9 @@ class TestRebooking(CheckoutCommon):
             | {"SALES BASE 25": -88, "SALES TAX 25": -22},
         )
 
-    def test_second_rebooking_begins_where_the_first_ended(self):
-        self.charge.action_rebook(self.other_income, self.tax)
-        move = self.charge.action_rebook(self.income)
+    def test_second_reclassification_begins_where_the_first_ended(self):
+        self.charge.action_reclassify(self.other_income, self.tax)
+        move = self.charge.action_reclassify(self.income)
         self.assert_items(
             move,
             [
@@ -87,7 +89,7 @@ class TestRebooking(CheckoutCommon):
         self.assertEqual(result[self.tax_account], 0)
 
     def test_refunds_take_back_what_is_in_force(self):
-        self.charge.action_rebook(self.other_income, self.tax)
+        self.charge.action_reclassify(self.other_income, self.tax)
         self.payment.action_refund(33)
         refund = self.payment.movement_ids.filtered(lambda m: m.kind == "refund")
         self.assert_entry(
@@ -106,14 +108,14 @@ class TestRebooking(CheckoutCommon):
 
     def test_earlier_refunds_go_where_the_charge_goes(self):
         self.payment.action_refund(11)
-        self.charge.action_rebook(self.other_income, self.create_tax(25))
+        self.charge.action_reclassify(self.other_income, self.create_tax(25))
         self.payment.action_refund()
         result = self.get_result()
         for account in (self.income, self.other_income, self.tax_account):
             self.assertEqual(result[account], 0)
         movements = self.payment.movement_ids
         self.assertEqual(
-            self.get_tags(movements.move_id | movements.rebooking_move_ids),
+            self.get_tags(movements.move_id | movements.reclassification_move_ids),
             {"SALES BASE 10": 0, "SALES TAX 10": 0}
             | {"REFUND BASE 10": 0, "REFUND TAX 10": 0}
             | {"SALES BASE 25": -88, "SALES TAX 25": -22}
@@ -121,20 +123,20 @@ class TestRebooking(CheckoutCommon):
         )
         self.assert_agrees()
 
-    def test_earlier_refunds_follow_each_rebooking(self):
+    def test_earlier_refunds_follow_each_reclassification(self):
         self.payment.action_refund(33)
         wrong = self.income.copy({"name": "Wrong"})
         for account in (wrong, self.other_income):
-            self.charge.action_rebook(account, self.tax)
+            self.charge.action_reclassify(account, self.tax)
         result = self.get_result()
         self.assertEqual((result[wrong], result[self.other_income]), (0, -70))
 
-    def test_refund_that_was_booked_elsewhere_on_purpose_stays_there(self):
+    def test_refund_that_was_posted_elsewhere_on_purpose_stays_there(self):
         self.payment.action_refund(11)
         given_back = self.income.copy({"name": "Given back"})
         refund = self.get_movement(self.payment, "refund")
-        refund.action_rebook(given_back, self.tax)
-        self.charge.action_rebook(self.other_income, self.tax)
+        refund.action_reclassify(given_back, self.tax)
+        self.charge.action_reclassify(self.other_income, self.tax)
         result = self.get_result()
         self.assertEqual(result[given_back], 10)
         self.assertEqual(result[self.other_income], -100)
@@ -170,9 +172,9 @@ class TestRebooking(CheckoutCommon):
         for part in (3.34, 3.34, 3.33):
             payment.action_refund(part)
         self.deliver()
-        self.get_movement(payment, "charge").action_rebook(self.other_income, taxes)
+        self.get_movement(payment, "charge").action_reclassify(self.other_income, taxes)
         movements = payment.movement_ids
-        self.moves = movements.move_id | movements.rebooking_move_ids
+        self.moves = movements.move_id | movements.reclassification_move_ids
         lines = self.moves.line_ids.filtered(
             lambda line: line.account_id == self.other_income
         )
@@ -184,7 +186,7 @@ class TestRebooking(CheckoutCommon):
         dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=2200)
         self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
-        self.charge.action_rebook(self.other_income, self.tax)
+        self.charge.action_reclassify(self.other_income, self.tax)
         dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=2200)
         self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
@@ -201,14 +203,14 @@ class TestRebooking(CheckoutCommon):
         other_tax = self.create_tax(25)
         for account, taxes in ((self.income, other_tax), (receivable, None)):
             with self.assertRaisesRegex(UserError, "Money of this payment is lost"):
-                self.charge.action_rebook(account, taxes)
-        self.charge.action_rebook(self.other_income, self.tax)
+                self.charge.action_reclassify(account, taxes)
+        self.charge.action_reclassify(self.other_income, self.tax)
         result = self.get_result()
         self.assertEqual(result[self.other_income], -100)
         self.assertEqual(result[self.tax_account], -5)
         self.standin.change_dispute(dispute["id"], "win")
         self.deliver()
-        self.charge.action_rebook(self.income, other_tax)
+        self.charge.action_reclassify(self.income, other_tax)
         self.assertEqual(self.get_result()[self.tax_account], -22)
         self.assert_agrees()
 
@@ -217,12 +219,12 @@ class TestRebooking(CheckoutCommon):
         dispute = self.standin.dispute(self.payment.stripe_charge_id, amount=5500)
         self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
-        self.charge.action_rebook(self.income, self.create_tax(25))
+        self.charge.action_reclassify(self.income, self.create_tax(25))
         self.payment.dispute_ids.action_take_back_tax()
         self.assertEqual(self.get_result()[self.tax_account], -11)
 
     def test_refund_that_fails_returns_to_what_is_in_force(self):
-        self.charge.action_rebook(self.other_income, self.tax)
+        self.charge.action_reclassify(self.other_income, self.tax)
         refund = self.payment.action_refund(33)
         self.standin.change_refund(refund.stripe_id, "fail")
         self.deliver()
@@ -234,11 +236,11 @@ class TestRebooking(CheckoutCommon):
     def test_fee_gets_its_purchase_tax(self):
         fee = self.get_movement(self.payment, "fee")
         tax = self.company_data["default_tax_purchase"]
-        move = fee.action_rebook(self.gateway.fee_account_id, tax)
+        move = fee.action_reclassify(self.gateway.fee_account_id, tax)
         self.assertAlmostEqual(sum(move.line_ids.mapped("balance")), 0)
-        base = fee.rebooked_line_ids.filtered("tax_ids")
+        base = fee.reclassified_line_ids.filtered("tax_ids")
         self.assertEqual(base.tax_ids, tax)
-        self.assertAlmostEqual(sum(fee.rebooked_line_ids.mapped("balance")), 3.49)
+        self.assertAlmostEqual(sum(fee.reclassified_line_ids.mapped("balance")), 3.49)
 
     def test_reviewed_movement_is_done_and_its_open_item_closed(self):
         self.standin.create_balance_transaction(
@@ -247,7 +249,7 @@ class TestRebooking(CheckoutCommon):
         self.sync()
         adjustment = self.env["checkout.movement"].search([("kind", "=", "adjustment")])
         self.assertEqual(adjustment.state, "to_review")
-        adjustment.action_rebook(self.company_data["default_account_expense"])
+        adjustment.action_reclassify(self.company_data["default_account_expense"])
         self.assertEqual(adjustment.state, "posted")
         waiting = adjustment.move_id.line_ids.filtered(
             lambda line: line.account_id == self.gateway.review_account_id
@@ -255,8 +257,8 @@ class TestRebooking(CheckoutCommon):
         self.assertTrue(waiting.reconciled)
         self.assert_agrees()
 
-    def test_rebooking_entries_are_protected(self):
-        move = self.charge.action_rebook(self.other_income, self.tax)
+    def test_reclassification_entries_are_protected(self):
+        move = self.charge.action_reclassify(self.other_income, self.tax)
         for attempt in (
             move.button_draft,
             move.button_cancel,
@@ -270,17 +272,17 @@ class TestRebooking(CheckoutCommon):
     def test_closed_period_moves_the_entry_to_the_first_open_day(self):
         day = self.charge.move_id.date
         self.env.company.fiscalyear_lock_date = day
-        move = self.charge.action_rebook(self.other_income, self.tax, day)
+        move = self.charge.action_reclassify(self.other_income, self.tax, day)
         self.assertEqual(move.date, day + timedelta(days=1))
 
-    def test_payout_is_not_for_rebooking(self):
+    def test_payout_is_not_for_reclassification(self):
         payout = self.standin.payout()
         self.deliver()
         movement = self.env["checkout.movement"].search(
             [("stripe_source_id", "=", payout["id"])]
         )
         with self.assertRaises(UserError):
-            movement.action_rebook(self.other_income)
+            movement.action_reclassify(self.other_income)
 
     def test_matched_receivable_says_what_to_undo(self):
         self.gateway.credit_to = "receivable"
@@ -299,14 +301,14 @@ class TestRebooking(CheckoutCommon):
         )
         owed.reconcile()
         with self.assertRaisesRegex(UserError, "matched"):
-            charge.action_rebook(self.income)
+            charge.action_reclassify(self.income)
 
     def test_other_companys_account_is_refused(self):
         other = self.setup_other_company()["default_account_revenue"]
         with self.assertRaises(UserError):
-            self.charge.action_rebook(other)
+            self.charge.action_reclassify(other)
 
-    def test_who_only_handles_invoices_rebooks_nothing(self):
+    def test_who_only_handles_invoices_reclassifies_nothing(self):
         user = self.env["res.users"].create(
             {
                 "name": "Inez",
@@ -317,15 +319,15 @@ class TestRebooking(CheckoutCommon):
             }
         )
         with self.assertRaises(AccessError):
-            self.charge.with_user(user).action_rebook(self.other_income)
-        self.assertFalse(self.charge.rebooking_move_ids)
+            self.charge.with_user(user).action_reclassify(self.other_income)
+        self.assertFalse(self.charge.reclassification_move_ids)
 
     def test_account_of_a_stripe_journal_is_refused(self):
         with self.assertRaisesRegex(UserError, "holds what is at Stripe"):
-            self.charge.action_rebook(self.gateway.journal_id.default_account_id)
-        self.assertFalse(self.charge.rebooking_move_ids)
+            self.charge.action_reclassify(self.gateway.journal_id.default_account_id)
+        self.assertFalse(self.charge.reclassification_move_ids)
 
-    def test_firm_of_the_payer_owes_what_is_rebooked_as_a_receivable(self):
+    def test_firm_of_the_payer_owes_what_is_reposted_as_a_receivable(self):
         firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
         self.env["res.partner"].create(
             {"name": "Ann", "email": "ann@example.com", "parent_id": firm.id}
@@ -333,18 +335,18 @@ class TestRebooking(CheckoutCommon):
         payment = self.pay(self.create_link(110), email="ann@example.com")
         self.deliver()
         charge = self.get_movement(payment, "charge")
-        charge.action_rebook(self.company_data["default_account_receivable"])
-        self.assertEqual(charge._get_booked_lines().partner_id, firm)
+        charge.action_reclassify(self.company_data["default_account_receivable"])
+        self.assertEqual(charge._get_posted_lines().partner_id, firm)
 
-    def test_contact_found_after_a_rebooking_is_on_what_is_in_force(self):
+    def test_contact_found_after_a_reclassification_is_on_what_is_in_force(self):
         self.gateway.partner_policy = "match"
         payment = self.pay(self.create_link(110), email="rosa@example.com")
         self.deliver()
         charge = self.get_movement(payment, "charge")
-        charge.action_rebook(self.company_data["default_account_receivable"])
+        charge.action_reclassify(self.company_data["default_account_receivable"])
         rosa = self.env["res.partner"].create({"name": "Rosa"})
         payment.action_set_contact(rosa)
-        self.assertEqual(charge._get_booked_lines().partner_id, rosa)
+        self.assertEqual(charge._get_posted_lines().partner_id, rosa)
 
     def test_tax_that_stripe_states_stays_when_only_the_account_changes(self):
         tax = self.company_data["default_tax_purchase"]
@@ -352,10 +354,10 @@ class TestRebooking(CheckoutCommon):
         self.standin.create_balance_transaction(-66, type="tax_fee", category="tax")
         self.sync()
         fee = self.env["checkout.movement"].search([("amount", "=", -0.66)])
-        before = fee._get_booked_lines().mapped("balance")
+        before = fee._get_posted_lines().mapped("balance")
         other = self.gateway.fee_account_id.copy({"name": "Other fees"})
-        fee.action_rebook(other, tax)
-        after = fee._get_booked_lines()
+        fee.action_reclassify(other, tax)
+        after = fee._get_posted_lines()
         self.assertCountEqual(after.mapped("balance"), before)
         self.assertIn(other, after.account_id)
 
@@ -378,9 +380,11 @@ class TestReclassifyDialog(CheckoutCommon):
         cls.gateway.tax_ids = cls.vat
 
     def open_dialog(self, movement=None):
-        action = (movement or self.charge).action_view_rebook_wizard()
+        action = (movement or self.charge).action_view_reclassify_wizard()
         self.assertEqual(action["name"], "Reclassify")
-        wizard = self.env["checkout.rebook.wizard"].with_context(**action["context"])
+        wizard = self.env["checkout.reclassify.wizard"].with_context(
+            **action["context"]
+        )
         return Form(wizard)
 
     def read_preview(self, dialog):
@@ -416,8 +420,8 @@ class TestReclassifyDialog(CheckoutCommon):
     def test_another_account_keeps_the_tax(self):
         with self.open_dialog() as dialog:
             dialog.account_id = self.other_income
-        dialog.record.action_rebook()
-        lines = self.charge._get_booked_lines()
+        dialog.record.action_reclassify()
+        lines = self.charge._get_posted_lines()
         self.assertEqual(sorted(lines.mapped("balance")), [-100, -19])
         self.assertEqual(self.payment.posted_account_id, self.other_income)
         self.assertEqual(self.payment.posted_tax_ids, self.vat)
@@ -443,8 +447,8 @@ class TestReclassifyDialog(CheckoutCommon):
         with self.open_dialog(charge) as dialog:
             self.assertEqual(dialog.tax_ids.ids, zero.ids)
             dialog.account_id = self.other_income
-        dialog.record.action_rebook()
-        lines = charge._get_booked_lines()
+        dialog.record.action_reclassify()
+        lines = charge._get_posted_lines()
         self.assertEqual(lines.tax_ids, zero)
         self.assertEqual(sum(lines.mapped("balance")), -119)
         self.assertEqual(lines.move_id.fiscal_position_id, position)
@@ -454,8 +458,8 @@ class TestReclassifyDialog(CheckoutCommon):
         with self.open_dialog() as dialog:
             dialog.account_id = self.other_income
             shown = self.read_preview(dialog)
-        dialog.record.action_rebook()
-        moves = self.payment.movement_ids.rebooking_move_ids.sorted("id")
+        dialog.record.action_reclassify()
+        moves = self.payment.movement_ids.reclassification_move_ids.sorted("id")
         self.assertEqual(len(moves), 2)
         for move, (title, rows) in zip(moves, shown, strict=True):
             self.assertIn(move.ref, title)
@@ -474,14 +478,14 @@ class TestReclassifyDialog(CheckoutCommon):
         with freeze_time(fields.Datetime.now() + timedelta(days=50)):
             today = fields.Date.today()
             self.assertEqual(
-                self.charge.action_rebook(self.other_income, self.vat).date, today
+                self.charge.action_reclassify(self.other_income, self.vat).date, today
             )
             with self.open_dialog() as dialog:
                 self.assertEqual(dialog.date, today)
                 dialog.account_id = self.income
                 dialog.date = today - timedelta(days=20)
-        dialog.record.action_rebook()
-        move = self.charge._get_booked_lines().move_id
+        dialog.record.action_reclassify()
+        move = self.charge._get_posted_lines().move_id
         self.assertEqual(move.date, today - timedelta(days=20))
 
     def test_day_of_a_closed_period_shows_the_first_open_one(self):
@@ -490,8 +494,8 @@ class TestReclassifyDialog(CheckoutCommon):
         with self.open_dialog() as dialog:
             dialog.account_id = self.other_income
             shown = self.read_preview(dialog)
-        dialog.record.action_rebook()
-        move = self.charge._get_booked_lines().move_id
+        dialog.record.action_reclassify()
+        move = self.charge._get_posted_lines().move_id
         self.assertEqual(move.date, today + timedelta(days=1))
         self.assertIn(format_date(self.env, move.date), shown[0][0])
 
@@ -506,14 +510,16 @@ class TestReclassifyDialog(CheckoutCommon):
 
     def test_the_same_again_is_refused(self):
         with self.assertRaisesRegex(UserError, "posted now"):
-            self.charge.action_rebook(self.income, self.vat)
-        self.assertFalse(self.charge.rebooking_move_ids)
+            self.charge.action_reclassify(self.income, self.vat)
+        self.assertFalse(self.charge.reclassification_move_ids)
 
     def test_chatter_says_who_did_it(self):
         user = new_test_user(
             self.env, "max", "account.group_account_manager", name="Max Example"
         )
-        move = self.charge.with_user(user).action_rebook(self.other_income, self.vat)
+        move = self.charge.with_user(user).action_reclassify(
+            self.other_income, self.vat
+        )
         note = move.message_ids[0]
         self.assertIn("Max Example reclassified", note.body)
         self.assertEqual(note.author_id, user.partner_id)
@@ -558,8 +564,8 @@ class TestAnalytics(CheckoutCommon):
     def test_payment_that_gets_an_invoice_counts_once(self):
         payment = self.pay_for_project()
         charge = self.get_movement(payment, "charge")
-        charge.action_rebook(self.receivable)
-        self.assertFalse(charge._get_booked_lines().analytic_distribution)
+        charge.action_reclassify(self.receivable)
+        self.assertFalse(charge._get_posted_lines().analytic_distribution)
         self.assertEqual(self.count(), (0, 0))
         line = {
             "name": "Course",
@@ -582,8 +588,8 @@ class TestAnalytics(CheckoutCommon):
     def test_what_comes_back_to_income_counts_again(self):
         payment = self.pay_for_project()
         charge = self.get_movement(payment, "charge")
-        charge.action_rebook(self.receivable)
-        charge.action_rebook(self.income, self.vat)
+        charge.action_reclassify(self.receivable)
+        charge.action_reclassify(self.income, self.vat)
         self.assertEqual(self.count(), (100, 100))
 
     def test_models_by_contact_are_for_income_and_expenses(self):

@@ -94,7 +94,8 @@ class CheckoutPayment(models.Model):
         raise UserError(self._describe_clash())
 
     def _ask_for_refund(self, amount, options):
-        with self.gateway_id.sudo()._apart() as gateway_sudo:  # the key is out of reach
+        gateway_sudo = self.gateway_id.sudo()  # the key is out of reach
+        with gateway_sudo._in_new_transaction() as gateway_sudo:
             payment_sudo = self.with_env(gateway_sudo.env)
             refunds_sudo = gateway_sudo.env["checkout.refund"]
             refund_sudo = refunds_sudo._request(payment_sudo, amount, options)

@@ -28,7 +28,7 @@ class CheckoutPayment(models.Model):
         "partner_id.property_account_position_id",
         "partner_id.vat",
         "movement_ids.move_id",
-        "movement_ids.rebooked_line_ids",
+        "movement_ids.reclassified_line_ids",
     )
     def _compute_fiscal_position_id(self):
         """Of the entry in force; while there is none, by who the customer is."""
@@ -84,7 +84,7 @@ class CheckoutPayment(models.Model):
     def _get_sale_lines(self):
         """The journal items of the charge, as they are in force; none if it waits."""
         charge = self.movement_ids.filtered(lambda m: m.kind == "charge" and m.move_id)
-        return charge._get_booked_lines()
+        return charge._get_posted_lines()
 
     def _find_fiscal_position(self):
         """The position that an invoice to the customer would have."""
@@ -96,9 +96,9 @@ class CheckoutPayment(models.Model):
         position = positions._get_fiscal_position(partner, delivery=address)
         if position or partner.country_id:
             return position
-        return positions._get_fiscal_position(self._get_stranger())
+        return positions._get_fiscal_position(self._new_partner_of_country())
 
-    def _get_stranger(self):
+    def _new_partner_of_country(self):
         """A contact in memory, of whom nothing but the country is known."""
         return self.env["res.partner"].new({"country_id": self.customer_country_id.id})
 
@@ -149,7 +149,7 @@ class CheckoutPayment(models.Model):
         movements.statement_line_id.with_context(
             skip_account_move_synchronization=True
         ).write({"partner_id": partner.id})
-        self.env["checkout.rebooking"]._move_owed(movements)
+        self.env["checkout.reclassification"]._move_owed(movements)
         if user:
             self.gateway_id._do_aside(
                 lambda moves: self._note_contact(moves, user),
@@ -157,7 +157,7 @@ class CheckoutPayment(models.Model):
             )
 
     def _get_moves(self, movements):
-        return movements.move_id | movements.rebooking_move_ids
+        return movements.move_id | movements.reclassification_move_ids
 
     def _write_contact(self, movements):
         """Name the contact on all items that Odoo lets change, and change no more."""
@@ -176,7 +176,7 @@ class CheckoutPayment(models.Model):
         """
         moves = self._get_moves(movement)
         sealed = moves.filtered(lambda move: move._is_sealed())
-        lines = movement._get_booked_lines() if sealed else moves.line_ids
+        lines = movement._get_posted_lines() if sealed else moves.line_ids
         return lines - sealed.line_ids
 
     def _note_contact(self, moves, user):

@@ -6,12 +6,19 @@ from .checkout_entry import FEE_KINDS, has_analytics
 from .checkout_entry_reversal import DECIDING_KINDS, is_owed
 
 # Others hold money that is on its way; what decides where it goes posts them.
-REBOOKABLE_KINDS = ("charge", "fee", "dispute_fee", "refund", "adjustment", "opening")
+RECLASSIFIABLE_KINDS = (
+    "charge",
+    "fee",
+    "dispute_fee",
+    "refund",
+    "adjustment",
+    "opening",
+)
 # What takes back a sale against the merchant's will, and what gives it back.
 LOSING_KINDS = ("charge_failure", *DECIDING_KINDS)
 
 
-class CheckoutRebooking(models.AbstractModel):
+class CheckoutReclassification(models.AbstractModel):
     """Moves what a movement is posted as to another account, other taxes or another
     contact.
 
@@ -21,13 +28,13 @@ class CheckoutRebooking(models.AbstractModel):
     reclassified with it.
     """
 
-    _name = "checkout.rebooking"
+    _name = "checkout.reclassification"
     _description = "Stripe Transaction Reclassification"
 
     # === BUSINESS METHODS === #
 
     @api.model
-    def _rebook(self, movement, account, taxes, date):
+    def _reclassify(self, movement, account, taxes, date):
         """Reclassify a movement. As superuser, under the gateway's lock.
 
         Takes what :meth:`_prepare_entries` takes, and raises what it raises.
@@ -74,14 +81,14 @@ class CheckoutRebooking(models.AbstractModel):
 
         :param checkout.movement movements: All that the customer is the partner of.
         """
-        owed = movements._get_booked_lines().filtered(is_owed)
+        owed = movements._get_posted_lines().filtered(is_owed)
         owner = movements.payment_id.partner_id.commercial_partner_id
         others = owed.filtered(lambda line: line.partner_id != owner)
         if not others or self._get_matched(owed) - owed:
             return
         owed.remove_move_reconcile()
         for movement in movements:
-            self._move_owed_lines(movement, movement._get_booked_lines() & owed)
+            self._move_owed_lines(movement, movement._get_posted_lines() & owed)
         for movement in movements:
             self.env["checkout.poster"]._reconcile(movement)
 
@@ -115,7 +122,7 @@ class CheckoutRebooking(models.AbstractModel):
             lambda m: (
                 m.kind == "refund"
                 and m.move_id
-                and m.rebooked_line_ids.account_id <= lines.account_id
+                and m.reclassified_line_ids.account_id <= lines.account_id
                 and m.stripe_source_id not in failed.mapped("stripe_source_id")
             )
         )
@@ -124,7 +131,7 @@ class CheckoutRebooking(models.AbstractModel):
     def _get_lines(self, movement):
         """The items that are to be taken back: all but differences of exchange."""
         reversal = self.env["checkout.entry.reversal"]
-        return movement._get_booked_lines() - reversal._get_exchange_lines(movement)
+        return movement._get_posted_lines() - reversal._get_exchange_lines(movement)
 
     @api.model
     def _get_base(self, movement):
@@ -135,7 +142,7 @@ class CheckoutRebooking(models.AbstractModel):
 
     @api.model
     def _check_lines(self, movement, lines):
-        if movement.kind not in REBOOKABLE_KINDS or not lines:
+        if movement.kind not in RECLASSIFIABLE_KINDS or not lines:
             raise UserError(
                 self.env._(
                     "Only charges, refunds, fees and adjustments that are posted can "
@@ -170,7 +177,7 @@ class CheckoutRebooking(models.AbstractModel):
         if movement.kind != "charge" or is_same:
             return
         others = movement.payment_id.movement_ids
-        lost = others.filtered(lambda m: m.kind in LOSING_KINDS)._get_booked_lines()
+        lost = others.filtered(lambda m: m.kind in LOSING_KINDS)._get_posted_lines()
         reversal = self.env["checkout.entry.reversal"]
         back = lost & reversal._get_earlier_lines(movement, lines)
         left = sum(back.mapped("amount_currency"))
@@ -349,7 +356,7 @@ class CheckoutRebooking(models.AbstractModel):
         move = self.env["checkout.poster"]._post_move(vals)
         self._close_items(lines, move)
         kept = self._get_lines(movement) - lines
-        movement._set_rebooked(move, kept | move.line_ids[len(lines) :])
+        movement._set_reclassified(move, kept | move.line_ids[len(lines) :])
         return move
 
     @api.model

@@ -7,13 +7,13 @@ from odoo.tools.misc import format_date
 from ..models.checkout_base import WITH_ARCHIVED
 
 
-class CheckoutRebookWizard(models.TransientModel):
+class CheckoutReclassifyWizard(models.TransientModel):
     """Which account and taxes a movement should have been posted with.
 
     Nothing is read as superuser here: a program may name a movement of any company.
     """
 
-    _name = "checkout.rebook.wizard"
+    _name = "checkout.reclassify.wizard"
     _description = "Reclassify a Stripe Transaction"
     _check_company_auto = True
 
@@ -50,9 +50,9 @@ class CheckoutRebookWizard(models.TransientModel):
     @api.depends("movement_id")
     def _compute_posted(self):
         """Starts with what was posted."""
-        rebooking = self.env["checkout.rebooking"]
+        reclassification = self.env["checkout.reclassification"]
         for wizard in self:
-            base = rebooking._get_base(wizard.movement_id)
+            base = reclassification._get_base(wizard.movement_id)
             wizard.account_id = base.account_id
             wizard.tax_ids = base.tax_ids
 
@@ -69,10 +69,12 @@ class CheckoutRebookWizard(models.TransientModel):
 
     # === ACTION METHODS === #
 
-    def action_rebook(self):
+    def action_reclassify(self):
         """Post the journal entry that was shown, and open it."""
         self.ensure_one()
-        move = self.movement_id.action_rebook(self.account_id, self.tax_ids, self.date)
+        move = self.movement_id.action_reclassify(
+            self.account_id, self.tax_ids, self.date
+        )
         return move._get_records_action(name=self.env._("Journal Entry"))
 
     # === BUSINESS METHODS === #
@@ -100,8 +102,8 @@ class CheckoutRebookWizard(models.TransientModel):
         if not (self.account_id and self.date):
             return []
         account, taxes = self.account_id._origin, self.tax_ids._origin
-        self.movement_id._check_may_rebook(account, taxes)
-        entries = self.env["checkout.rebooking"]._prepare_entries(
+        self.movement_id._check_may_reclassify(account, taxes)
+        entries = self.env["checkout.reclassification"]._prepare_entries(
             self.movement_id, account, taxes, self.date
         )
         return [vals for _movement, _lines, vals in entries]
