@@ -174,23 +174,6 @@ HANDLED_EVENTS = (
     "payout.reconciliation_completed",
 )
 
-# The kind of a movement by its balance transaction's `reporting_category`; any other is
-# an adjustment, for a person to look at.
-# https://docs.stripe.com/reports/reporting-categories
-KIND_BY_CATEGORY = {
-    "charge": "charge",
-    "charge_failure": "charge_failure",
-    "dispute": "dispute",
-    "dispute_reversal": "dispute_reversal",
-    "fee": "fee",
-    "network_cost": "fee",
-    "payout": "payout",
-    "payout_reversal": "payout_failure",
-    "refund": "refund",
-    "refund_failure": "refund_failure",
-    "tax": "fee",
-}
-
 # The `balance_type` of what `/v1/balance` shows as available and pending.
 # https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-balance_type
 PAYMENTS_BALANCE = "payments"

@@ -1,7 +1,7 @@
 """The addon's Stripe client, loaded without the addon around it.
 
 Importing the addon's package would load its Odoo models; the client needs only its
-file of constants (and that, Odoo's translation helper).
+files of constants (and those, Odoo's translation helper).
 """
 
 import importlib
@@ -23,6 +23,7 @@ def _load(module):
 
 
 const = _load("const")
+kinds = _load("kinds")
 stripe_client = _load("stripe_client")
 StripeClient = stripe_client.StripeClient
 StripeError = stripe_client.StripeError

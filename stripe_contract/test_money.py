@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from .client import StripeError, const
+from .client import StripeError, const, kinds
 from .sides import eventually
 
 HOUR = 3600
@@ -18,7 +18,7 @@ class TestCharge:
         assert transaction["net"] == transaction["amount"] - transaction["fee"]
         details = transaction["fee_details"]
         assert transaction["fee"] == sum(detail["amount"] for detail in details)
-        assert const.KIND_BY_CATEGORY[transaction["reporting_category"]] == "charge"
+        assert kinds.KIND_BY_CATEGORY[transaction["reporting_category"]] == "charge"
         assert transaction["source"] == charge["id"]
 
     def test_in_its_own_currency_nothing_is_converted(self, side, charge):
@@ -45,7 +45,7 @@ class TestRefund:
         assert refund["status"] in ("succeeded", "pending")
         transaction = refund["balance_transaction"]
         assert transaction["amount"] == -2000
-        assert const.KIND_BY_CATEGORY[transaction["reporting_category"]] == "refund"
+        assert kinds.KIND_BY_CATEGORY[transaction["reporting_category"]] == "refund"
         listed = client.list_refunds(fresh_charge["id"])
         assert [each["id"] for each in listed] == [refund["id"]]
         assert client.retrieve_refund(refund["id"])["amount"] == 2000
@@ -93,7 +93,7 @@ def dispute(side, client):
 class TestDispute:
     def test_the_money_and_the_fee_are_one_transaction(self, dispute):
         (transaction,) = dispute["balance_transactions"]
-        assert const.KIND_BY_CATEGORY[transaction["reporting_category"]] == "dispute"
+        assert kinds.KIND_BY_CATEGORY[transaction["reporting_category"]] == "dispute"
         assert transaction["amount"] == -dispute["amount"] == -5000
         assert transaction["net"] == transaction["amount"] - transaction["fee"]
 

@@ -5,6 +5,7 @@ from odoo.fields import Domain
 from odoo.tools.misc import format_datetime
 
 from ..aside import log_error
+from ..kinds import EARLY_KINDS
 from ..money import differs, from_minor, round_exact
 from ..utils import to_timestamp
 
@@ -167,7 +168,7 @@ class CheckoutAgreement(models.AbstractModel):
         known = Domain("balance_transaction_id", "!=", False)
         posted = Domain("state", "in", ("posted", "to_review"))
         domains = {
-            "in_transit": posted & ~known & Domain("kind", "=", "charge"),
+            "in_transit": posted & ~known & Domain("kind", "in", EARLY_KINDS),
             "waiting": Domain("state", "=", "to_post")
             & (known | Domain("kind", "=", "opening")),
             "left_out": Domain("state", "=", "skipped")

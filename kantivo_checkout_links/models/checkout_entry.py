@@ -1,10 +1,7 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
-# Kinds whose journal items are in the currency that was paid in.
-KINDS_IN_SOURCE_CURRENCY = ("charge", "charge_failure", "refund", "refund_failure")
-REVIEWED_KINDS = ("adjustment", "opening")
-FEE_KINDS = ("fee", "dispute_fee")
+from ..kinds import FEE_KINDS, KINDS
 
 
 def has_analytics(account):
@@ -42,7 +39,7 @@ class CheckoutEntry(models.AbstractModel):
     @api.model
     def _is_for_review(self, movement):
         """Whether only a person can tell what a movement is about."""
-        return movement.is_third_party or movement.kind in REVIEWED_KINDS
+        return movement.is_third_party or KINDS[movement.kind].for_review
 
     @api.model
     def _is_in_source_currency(self, movement):
@@ -51,7 +48,7 @@ class CheckoutEntry(models.AbstractModel):
         return (
             bool(source)
             and source != movement.currency_id
-            and movement.kind in KINDS_IN_SOURCE_CURRENCY
+            and KINDS[movement.kind].in_source_currency
             and not self._is_for_review(movement)
         )
 
@@ -60,7 +57,7 @@ class CheckoutEntry(models.AbstractModel):
         unknown = self._is_in_source_currency(movement) or not movement.amount
         if (
             unknown
-            and movement.kind != "dispute_loss"
+            and KINDS[movement.kind].moves_balance
             and not movement.balance_transaction_id
         ):
             raise UserError(
@@ -69,8 +66,9 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _uses_source_amount(self, movement):
-        kinds = (*KINDS_IN_SOURCE_CURRENCY, "dispute_loss")
-        return movement.kind in kinds and not self._is_for_review(movement)
+        kind = KINDS[movement.kind]
+        is_used = kind.in_source_currency or not kind.moves_balance
+        return is_used and not self._is_for_review(movement)
 
     @api.model
     def _check_exact(self, movement):
@@ -118,6 +116,8 @@ class CheckoutEntry(models.AbstractModel):
     def _prepare_other_items(self, movement, value):
         if self._is_for_review(movement):
             return self._prepare_review_items(movement, value)
+        # One of `_prepare_charge_items`, `_prepare_fee_items` … `test_kinds` sees to it
+        # that there is one for each kind.
         return getattr(self, f"_prepare_{movement.kind}_items")(movement, value)
 
     # === CHARGES === #

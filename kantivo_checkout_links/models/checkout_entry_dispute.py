@@ -1,10 +1,8 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from .checkout_entry_reversal import DECIDING_KINDS, is_owed, is_taxed
-
-# What holds the money of a dispute, and what lets go of it.
-DISPUTE_KINDS = ("dispute", *DECIDING_KINDS)
+from ..kinds import DECIDING_KINDS, DISPUTE_KINDS
+from .checkout_entry_reversal import is_owed, is_taxed
 
 
 class CheckoutEntryDispute(models.AbstractModel):

@@ -1,10 +1,7 @@
 from odoo import Command, api, models
 from odoo.exceptions import UserError
 
-# What a dispute takes from a sale, and gives back to it.
-DECIDING_KINDS = ("dispute_loss", "dispute_reversal")
-# What takes a sale back, and what makes it good again.
-REVERSING_KINDS = ("charge_failure", "refund", "refund_failure", *DECIDING_KINDS)
+from ..kinds import DECIDING_KINDS, DERIVED_KINDS
 
 
 def is_owed(line):
@@ -172,7 +169,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         reclassification, or is the net amount of a loss.
         """
         others = movement.payment_id.movement_ids.filtered(
-            lambda m: m.kind in REVERSING_KINDS
+            lambda m: m.kind in DERIVED_KINDS
         )
         accounts = sale.account_id | self._get_former_accounts(movement)
         back = others._get_posted_lines().filtered(

@@ -1,15 +1,13 @@
 from odoo import Command, api, models
 from odoo.tools import float_is_zero
 
+from ..kinds import SALE_KINDS
 from .checkout_entry import has_analytics
-from .checkout_entry_reversal import REVERSING_KINDS
 
 AMOUNTS = ("amount_currency", "balance")
 # The engine rounds the tax of a small fee away; of this many times the fee it tells the
 # proportions.
 LARGE = 10**6
-# Entries of these kinds are a sale, or take it back: they carry its fiscal position.
-SALE_KINDS = ("charge", *REVERSING_KINDS)
 
 
 class CheckoutEntryTax(models.AbstractModel):

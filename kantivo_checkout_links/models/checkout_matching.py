@@ -1,7 +1,6 @@
 from odoo import api, models
 
-# Money that was the merchant's is gone, against the merchant's will.
-REOPENING_KINDS = ("dispute_loss", "charge_failure")
+from ..kinds import LOSS_KINDS
 
 
 class CheckoutMatching(models.AbstractModel):
@@ -19,7 +18,7 @@ class CheckoutMatching(models.AbstractModel):
         """
         if movement.kind == "dispute_reversal":
             return movement._get_same_source().reopened_line_ids
-        if movement.kind not in REOPENING_KINDS:
+        if movement.kind not in LOSS_KINDS:
             return self.env["account.move.line"]
         owed = self.env["checkout.poster"]._get_owed_lines(movement)
         lost = sum((movement._get_posted_lines() & owed).mapped("amount_currency"))

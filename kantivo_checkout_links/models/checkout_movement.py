@@ -1,9 +1,9 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..kinds import KIND_SELECTION, KINDS
 from ..monetary import StripeMonetary
 from ..texts import to_ref
-from .checkout_reclassification import RECLASSIFIABLE_KINDS
 
 # https://docs.stripe.com/api/charges/object#charge_object-id; `py_`: not by card.
 CHARGE_PREFIXES = ("ch_", "py_")
@@ -33,25 +33,7 @@ class CheckoutMovement(models.Model):
         "checkout.payment", index=True, ondelete="restrict", readonly=True
     )
     link_id = fields.Many2one(related="payment_id.link_id")
-    kind = fields.Selection(
-        [
-            ("charge", "Charge"),
-            ("charge_failure", "Charge Failed"),
-            ("fee", "Fee"),
-            ("refund", "Refund"),
-            ("refund_failure", "Refund Failed"),
-            ("dispute", "Dispute"),
-            ("dispute_fee", "Dispute Fee"),
-            ("dispute_reversal", "Dispute Won"),
-            ("dispute_loss", "Dispute Lost"),
-            ("payout", "Payout"),
-            ("payout_failure", "Payout Failed"),
-            ("adjustment", "Adjustment"),
-            ("opening", "Opening Balance"),
-        ],
-        required=True,
-        readonly=True,
-    )
+    kind = fields.Selection(KIND_SELECTION, required=True, readonly=True)
     amount = StripeMonetary(
         readonly=True, help="What the Stripe balance changes by; negative: less."
     )
@@ -156,7 +138,7 @@ class CheckoutMovement(models.Model):
         for movement in self:
             movement.can_reclassify = (
                 movement.state in ("posted", "to_review")
-                and movement.kind in RECLASSIFIABLE_KINDS
+                and KINDS[movement.kind].can_reclassify
             )
 
     # === ACTION METHODS === #

@@ -1,8 +1,7 @@
 from odoo import api, fields, models
 
+from ..kinds import KINDS
 from ..utils import get_dashboard_url
-
-PAYOUT_KINDS = ("payout", "payout_failure")
 
 
 class CheckoutMovement(models.Model):
@@ -20,6 +19,4 @@ class CheckoutMovement(models.Model):
             )
 
     def _get_stripe_path(self):
-        if self.kind in PAYOUT_KINDS:
-            return f"payouts/{self.stripe_source_id}"
-        return f"search?query={self.stripe_source_id}"
+        return KINDS[self.kind].dashboard.format(self.stripe_source_id)

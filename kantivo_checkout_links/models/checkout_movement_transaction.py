@@ -1,10 +1,8 @@
 from odoo import api, models
 
-from ..const import KIND_BY_CATEGORY
+from ..kinds import DISPUTE_KINDS, FEE_KINDS, KIND_BY_CATEGORY, KINDS, OTHER_KIND
 from ..money import differs, from_minor
 from ..utils import to_datetime
-from .checkout_entry import FEE_KINDS
-from .checkout_entry_dispute import DISPUTE_KINDS
 
 # Kinds that are about one payment, by what they are about.
 PAYMENT_SOURCES = ("charge", "refund", "dispute")
@@ -162,7 +160,7 @@ class CheckoutMovement(models.Model):
     @api.model
     def _get_kind(self, transaction, source):
         category = transaction["reporting_category"]
-        kind = KIND_BY_CATEGORY.get(category, "adjustment")
+        kind = KIND_BY_CATEGORY.get(category, OTHER_KIND)
         of_dispute = bool(source) and source["object"] == "dispute"
         return "dispute_fee" if kind == "fee" and of_dispute else kind
 
@@ -179,8 +177,8 @@ class CheckoutMovement(models.Model):
         A dispute lists two at most; fees and adjustments only point to their object.
         https://docs.stripe.com/api/disputes/object#dispute_object-balance_transactions
         """
-        kind = self._get_kind(transaction, source)
-        return source["object"] == "dispute" or kind in ("fee", "adjustment")
+        kind = KINDS[self._get_kind(transaction, source)]
+        return source["object"] == "dispute" or kind.may_be_unlisted
 
     @api.model
     def _is_third_party(self, source, payment):
@@ -203,10 +201,9 @@ class CheckoutMovement(models.Model):
     def _prepare_fee_vals(self, main_vals, transaction):
         """The fee beside what moved; one that Stripe gives back is negative there."""
         currency = self._get_currency(transaction["currency"])
-        is_dispute = main_vals["kind"] in ("dispute", "dispute_reversal")
         return {
             **main_vals,
-            "kind": "dispute_fee" if is_dispute else "fee",
+            "kind": KINDS[main_vals["kind"]].fee_kind,
             "occurred_at": to_datetime(transaction["created"]),
             "amount": -from_minor(transaction["fee"], currency.name),
             "tax_amount": self._get_fee_tax(transaction),

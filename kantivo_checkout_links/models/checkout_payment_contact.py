@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..aside import do_aside
-from .checkout_entry import FEE_KINDS
+from ..kinds import FEE_KINDS
 from .checkout_entry_reversal import is_owed
 
 PAYER_TEXTS = ("customer_name", "customer_email", "customer_phone")

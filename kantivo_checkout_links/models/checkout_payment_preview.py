@@ -3,7 +3,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .checkout_poster import DERIVED_KINDS
+from ..kinds import DERIVED_KINDS
 
 PREVIEW = Markup(
     '<table class="table table-sm"><thead><tr><th>%s</th><th>%s</th>'

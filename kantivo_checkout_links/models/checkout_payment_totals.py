@@ -1,8 +1,8 @@
 from odoo import api, models
 
 from ..const import LOST_STATES
+from ..kinds import FEE_KINDS
 from ..monetary import StripeMonetary
-from .checkout_entry import FEE_KINDS
 
 # What is withheld in another state, also in one that Stripe adds, may still come back.
 DECIDED_STATES = LOST_STATES | {"won", "warning_closed"}

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.tools.misc import format_date
 
 from ..const import EVENT_DAYS, PAYOUT_STATES, UNKNOWN, UNKNOWN_STATE
+from ..kinds import PAYOUT_KINDS
 from ..monetary import StripeMonetary
 from ..money import from_minor
 from ..texts import to_line
@@ -198,7 +199,7 @@ class CheckoutPayout(models.Model):
             [
                 ("gateway_id", "in", self.gateway_id.ids),
                 ("stripe_source_id", "in", self.mapped("stripe_id")),
-                ("kind", "in", ("payout", "payout_failure", "fee")),
+                ("kind", "in", (*PAYOUT_KINDS, "fee")),
             ]
         )
 

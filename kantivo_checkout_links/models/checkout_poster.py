@@ -9,21 +9,10 @@ from odoo.tools.misc import format_date
 
 from ..aside import describe_error, log_error
 from ..const import POST_BATCH
+from ..kinds import DERIVED_KINDS, HOLDING_KINDS
 from .audit_trail import REQUESTER_KEY, Requester, is_logged
 from .checkout_entry import has_analytics
-from .checkout_entry_dispute import DISPUTE_KINDS
 from .checkout_entry_reversal import is_owed
-
-# Entries of these kinds are made from other entries, which must be there first.
-DERIVED_KINDS = (
-    "charge_failure",
-    "refund",
-    "refund_failure",
-    "dispute_reversal",
-    "dispute_loss",
-)
-# What holds money on its way until it is decided where that goes.
-HOLDING_KINDS = (*DISPUTE_KINDS, "payout", "payout_failure")
 
 _logger = logging.getLogger(__name__)
 

@@ -1,21 +1,13 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..kinds import FEE_KINDS, KINDS, LOSS_KINDS
 from ..texts import to_ref
-from .checkout_entry import FEE_KINDS, has_analytics
-from .checkout_entry_reversal import DECIDING_KINDS, is_owed
+from .checkout_entry import has_analytics
+from .checkout_entry_reversal import is_owed
 
-# Others hold money that is on its way; what decides where it goes posts them.
-RECLASSIFIABLE_KINDS = (
-    "charge",
-    "fee",
-    "dispute_fee",
-    "refund",
-    "adjustment",
-    "opening",
-)
-# What takes back a sale against the merchant's will, and what gives it back.
-LOSING_KINDS = ("charge_failure", *DECIDING_KINDS)
+# What is lost of a sale, and what comes back of it.
+LOSING_KINDS = (*LOSS_KINDS, "dispute_reversal")
 
 
 class CheckoutReclassification(models.AbstractModel):
@@ -142,7 +134,7 @@ class CheckoutReclassification(models.AbstractModel):
 
     @api.model
     def _check_lines(self, movement, lines):
-        if movement.kind not in RECLASSIFIABLE_KINDS or not lines:
+        if not KINDS[movement.kind].can_reclassify or not lines:
             raise UserError(
                 self.env._(
                     "Only charges, refunds, fees and adjustments that are posted can "

@@ -9,7 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import test_brand, test_money
+from . import test_brand, test_kinds, test_money
 
 _STANDIN = "stripe_standin"
 _REPOSITORY = Path(__file__).resolve().parents[2]
