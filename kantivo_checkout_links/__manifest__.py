@@ -1,11 +1,12 @@
 {
     "name": "Checkout Links",
-    "summary": "Payment links on Stripe's page, booked to the cent by themselves",
+    "summary": "Payment links on Stripe's page, posted to the cent automatically",
     "version": "19.0.3.0.0",
     "category": "Accounting/Accounting",
     "license": "LGPL-3",
     "author": "Kantivo",
     "website": "https://github.com/kantivo/checkout-links",
+    "support": "support@example.com",
     "maintainers": ["kantivo"],
     "development_status": "Beta",
     "depends": ["account", "mail", "portal"],
@@ -37,6 +38,8 @@
         "views/checkout_menus.xml",
         "views/pay_templates.xml",
     ],
+    "demo": ["demo/checkout_demo.xml"],
+    "images": ["static/description/banner.png"],
     "assets": {
         "web.assets_backend": ["kantivo_checkout_links/static/src/backend/*"],
     },
