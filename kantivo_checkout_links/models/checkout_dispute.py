@@ -150,14 +150,16 @@ class CheckoutDispute(models.Model):
         return self.state in CONTESTED_STATES or bool(self._get_lost_amount())
 
     def _get_lost_amount(self):
-        """What was withheld for good, in the balance's currency.
+        """What was withheld for good, in the balance's currency."""
+        return max(self._get_withheld_amount(), 0) if self._is_settled() else 0
 
-        What was won may take a moment to come back: a part that did says what didn't.
+    def _is_settled(self):
+        """Whether what is withheld now stays so. What was won may take a moment to come
+        back: a part that did says what didn't.
         """
-        if self.state not in CLOSED_STATES:
-            return 0
-        is_waiting = self.state == "won" and not self._is_given_back()
-        return 0 if is_waiting else max(self._get_withheld_amount(), 0)
+        if self.state == "won":
+            return self._is_given_back()
+        return self.state in CLOSED_STATES
 
     def _is_given_back(self):
         """Whether some of the money came back since it was last withheld."""

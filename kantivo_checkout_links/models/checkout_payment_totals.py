@@ -1,11 +1,7 @@
 from odoo import api, models
 
-from ..const import LOST_STATES
 from ..kinds import FEE_KINDS
 from ..monetary import StripeMonetary
-
-# What is withheld in another state, also in one that Stripe adds, may still come back.
-DECIDED_STATES = LOST_STATES | {"won", "warning_closed"}
 
 
 class CheckoutPayment(models.Model):
@@ -107,7 +103,7 @@ class CheckoutPayment(models.Model):
         """What Stripe kept as fees, and what went back: positive, as it settled them.
         What an open dispute withholds isn't lost yet.
         """
-        undecided = self.dispute_ids.filtered(lambda d: d.state not in DECIDED_STATES)
+        undecided = self.dispute_ids.filtered(lambda d: not d._is_settled())
         movements = self.movement_ids.filtered(
             lambda m: m.currency_id == self.settlement_currency_id
         )

@@ -139,6 +139,15 @@ class TestTotals(TotalsCommon):
         )
         self.assertEqual(payment.net_amount, self.get_moved(payment))
 
+    def test_money_that_is_won_and_not_back_yet_is_not_lost(self):
+        payment = self.pay_110()
+        dispute_id = self.lose(payment, "close_as_won")
+        self.assertEqual(payment.dispute_ids.state, "won")
+        self.assert_left(payment, amount_lost=0, returned_amount=0, net_amount=91.51)
+        self.sandbox.change_dispute(dispute_id, "reinstate")
+        self.deliver()
+        self.assert_left(payment, amount_lost=0, returned_amount=0, net_amount=91.51)
+
     def test_dispute_that_is_won_after_all_is_left_again(self):
         payment = self.pay_110()
         self.lose(payment, "lose", "win")
