@@ -377,6 +377,16 @@ class TestReturnPage(PayPageCase):
         self.assertNotIn("Set-Cookie", answer.headers)
         return answer.text.partition('data-state="')[2].partition('"')[0]
 
+    def test_reference_is_shown_once_there_is_one(self):
+        link = self.create_link()
+        payment = self.pay(link)
+        session_id = payment.stripe_checkout_session_id
+        self.assertNotIn("Reference", self.get_return(link, session_id).text)
+        self.deliver()
+        text = self.get_return(link, session_id).text
+        self.assertIn("Reference", text)
+        self.assertIn(payment.name, text)
+
     def test_paid_before_any_webhook(self):
         link = self.create_link()
         payment = self.pay(link)
