@@ -21,7 +21,8 @@ from tools.ground import Odoo, call
 
 # What tests in Odoo's own process read: where Stripe is, for each process of tests.
 STANDIN_VARIABLE = "CHECKOUT_STANDIN_URL"
-# Processes that share the tests of the addon; each has a copy of the database.
+# Processes that share the tests of a whole suite in Odoo; each has a copy of the
+# database.
 _PROCESSES = 2
 _NOTHING_SELECTED = 5
 _PASSED, _SKIPPED, _FAILED = range(3)
@@ -152,7 +153,8 @@ def _part_of(suite: Suite, path: str) -> str | None:
 
 def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
     begin = time.monotonic()
-    with _database_options(odoo, suite) as options:
+    processes = _PROCESSES if suite.folder in arguments else 1
+    with _database_options(odoo, suite, processes) as options:
         result = run_pytest(odoo, [*options, *arguments])
     seconds = time.monotonic() - begin
     say(
@@ -163,16 +165,18 @@ def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
 
 
 @contextmanager
-def _database_options(odoo: Odoo, suite: Suite) -> Iterator[list[str]]:
+def _database_options(odoo: Odoo, suite: Suite, processes: int) -> Iterator[list[str]]:
     if not suite.inside_odoo:
         # Without this, pytest-odoo would load Odoo into tests that must do without.
         yield ["-p", "no:odoo"]
         return
     with (
         database.passing_for_tests(odoo, suite.name) as name,
-        inside_odoo(odoo, name, _PROCESSES) as options,
+        inside_odoo(odoo, name, processes) as options,
     ):
-        yield [*options, f"--numprocesses={_PROCESSES}", "--dist=loadfile"]
+        if processes > 1:
+            options += [f"--numprocesses={processes}", "--dist=loadfile"]
+        yield options
 
 
 @contextmanager
