@@ -175,7 +175,13 @@ def _database_options(odoo: Odoo, suite: Suite, processes: int) -> Iterator[list
         inside_odoo(odoo, name, processes) as options,
     ):
         if processes > 1:
-            options += [f"--numprocesses={processes}", "--dist=loadfile"]
+            options += [
+                f"--numprocesses={processes}",
+                *(
+                    "--dist=loadfile",
+                    "--no-loadscope-reorder",
+                ),  # the longest is no last
+            ]
         yield options
 
 
