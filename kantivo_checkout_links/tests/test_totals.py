@@ -144,7 +144,7 @@ class TestTotals(TotalsCommon):
         dispute_id = self.lose(payment, "close_as_won")
         self.assertEqual(payment.dispute_ids.state, "won")
         self.assert_left(payment, amount_lost=0, returned_amount=0, net_amount=91.51)
-        self.sandbox.change_dispute(dispute_id, "reinstate")
+        self.standin.change_dispute(dispute_id, "reinstate")
         self.deliver()
         self.assert_left(payment, amount_lost=0, returned_amount=0, net_amount=91.51)
 
