@@ -142,7 +142,12 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _get_income_account(self, payment):
-        """The frozen one; if it never was or is gone, what is chosen now."""
+        """The frozen one; if it never was or is gone, what is chosen now.
+
+        Hook for other addons.
+
+        :return: An `account.account`; empty if there is none, and the entry waits.
+        """
         return (
             payment.income_account_id
             or payment.link_id.income_account_id

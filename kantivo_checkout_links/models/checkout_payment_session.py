@@ -86,7 +86,12 @@ class CheckoutPayment(models.Model):
 
     @api.model
     def _prepare_frozen_vals(self, link):
-        """What a payment takes from its link and keeps, come what may."""
+        """What a payment takes from its link and keeps, come what may.
+
+        Hook for other addons: extend the result to keep more.
+
+        :param checkout.link link: May be a new record, of a preview.
+        """
         gateway = link.gateway_id
         return {
             "link_id": link._origin.id,  # none of a link that is in memory only
@@ -154,6 +159,8 @@ class CheckoutPayment(models.Model):
     def _prepare_session_params(self):
         """The request for Stripe, from frozen values only: its repetition is the same.
 
+        Hook for other addons: extend the result, from frozen values too.
+
         https://docs.stripe.com/api/checkout/sessions/create
         """
         metadata = self._prepare_metadata()
@@ -185,6 +192,10 @@ class CheckoutPayment(models.Model):
         return f"resume={nonce}"
 
     def _prepare_line_item(self):
+        """The line on Stripe's page, its amount in minor units of the currency.
+
+        Hook for other addons: the amount must stay the payment's.
+        """
         product = {"name": self.link_name}
         if self.description:
             product["description"] = self.description

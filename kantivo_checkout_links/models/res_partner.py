@@ -42,7 +42,7 @@ class ResPartner(models.Model):
 
     @api.model
     def _match_checkout_payer(self, gateway, customer, company=None):
-        """The contact of a payer, by the gateway's policy.
+        """The contact of a payer, by the gateway's policy. Hook for other addons.
 
         :param checkout.gateway gateway: Whose policy counts.
         :param dict customer: `customer_name`, `customer_email`, `customer_phone` and
