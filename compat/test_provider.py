@@ -1,4 +1,4 @@
-"""Odoo's own Stripe provider on the account of a gateway: nothing is booked twice."""
+"""Odoo's own Stripe provider on the account of a gateway: nothing is posted twice."""
 
 import pytest
 
@@ -39,13 +39,13 @@ def _test_connection(place):
 @pytest.mark.usefixtures("provider")
 def test_same_account_is_told_and_the_sync_waits_for_a_choice(place):
     gateway = [place.shop.gateway_id]
-    assert "would be booked twice" in _test_connection(place)
+    assert "would be posted twice" in _test_connection(place)
     with pytest.raises(OdooError, match="Choose on the gateway"):
         place.admin.call("checkout.gateway", "action_sync", gateway)
 
     place.admin.call("checkout.gateway", "action_ignore_third_party", gateway)
     told = _test_connection(place)
-    assert "booked twice" not in told
+    assert "posted twice" not in told
     assert "as you chose" in told
     place.admin.call("checkout.gateway", "action_sync", gateway)
 

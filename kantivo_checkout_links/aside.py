@@ -22,7 +22,7 @@ def describe_error(env, error):
     if isinstance(error, (UserError, StripeError)):
         return str(error)
     return env._(
-        "Something unexpected went wrong (%s). The server's log says more.",
+        "An unexpected error occurred (%s). See the server log for details.",
         type(error).__name__,
     )
 

@@ -4,18 +4,22 @@ DEFAULT_ACCENT = "#2f54d6"
 INK, PAPER = "#14171f", "#ffffff"
 LIGHT_GROUND, DARK_GROUND = "#ffffff", "#181b22"
 READABLE = 4.5
+# What a button needs at least to be seen on the light ground; its text is readable by
+# itself.
+VISIBLE = 1.25
 
 
 def get_palette(accent):
     """The four colours that the pay page takes from the merchant.
 
     :param str accent: `#rrggbb`, or anything else for our own.
-    :return: `accent` and `accent_dark` stand out from the light and the dark ground,
-        the `_contrast` ones are read on them: at least 4.5:1 each (WCAG 2.2, 1.4.3).
+    :return: `accent` and `accent_dark` for the light and the dark ground, and with
+        `_contrast` the texts on them, of at least 4.5:1 (WCAG 2.2, 1.4.3). A bright
+        accent, such as yellow, stays as it is and has a dark text.
     """
     rgb = parse_hex(accent) or parse_hex(DEFAULT_ACCENT)
-    light = _move_until_readable(rgb, LIGHT_GROUND, towards=INK)
-    dark = _move_until_readable(rgb, DARK_GROUND, towards=PAPER)
+    light = _move_until(rgb, LIGHT_GROUND, VISIBLE, towards=INK)
+    dark = _move_until(rgb, DARK_GROUND, READABLE, towards=PAPER)
     return {
         "accent": light,
         "accent_contrast": pick_text(light),
@@ -46,13 +50,15 @@ def parse_hex(text):
         return None
 
 
-def _move_until_readable(rgb, ground, towards):
+def _move_until(rgb, ground, ratio, towards):
+    """The color nearest to `rgb` that stands out from the ground and carries a text."""
     target = parse_hex(towards)
     for step in range(21):
         mixed = _to_hex(
             a + (b - a) * step / 20 for a, b in zip(rgb, target, strict=True)
         )
-        if contrast(mixed, ground) >= READABLE:
+        carries_text = contrast(mixed, pick_text(mixed)) >= READABLE
+        if carries_text and contrast(mixed, ground) >= ratio:
             return mixed
     return towards
 

@@ -187,15 +187,15 @@ UNKNOWN_STATE = (UNKNOWN, "Unknown")
 # A refund's `status`. https://docs.stripe.com/api/refunds/object#refund_object-status
 REFUND_STATES = [
     ("pending", "Pending"),
-    ("requires_action", "Waits for the Customer"),
+    ("requires_action", "Requires Action"),
     ("succeeded", "Refunded"),
     ("failed", "Failed"),
-    ("canceled", "Cancelled"),
+    ("canceled", "Canceled"),
 ]
 # https://docs.stripe.com/api/refunds/create#create_refund-reason
 REFUND_REASONS = [
     ("requested_by_customer", "Requested by the customer"),
-    ("duplicate", "Paid twice"),
+    ("duplicate", "Duplicate"),
     ("fraudulent", "Fraudulent"),
 ]
 
@@ -244,10 +244,10 @@ TAKE_BACK_LAWS = {
 # A payout's `status`. https://docs.stripe.com/api/payouts/object#payout_object-status
 PAYOUT_STATES = [
     ("pending", "Pending"),
-    ("in_transit", "On Its Way"),
+    ("in_transit", "In Transit"),
     ("paid", "Paid"),
     ("failed", "Failed"),
-    ("canceled", "Cancelled"),
+    ("canceled", "Canceled"),
 ]
 
 # Domains that lead nowhere on the internet.
@@ -295,28 +295,28 @@ PERMISSIONS = (
         "charges",
         "list",
         "Charges and Refunds: Read",
-        _lt("to book what was paid"),
+        _lt("to post payments"),
         True,
     ),
     Permission(
         "balance_transactions",
         "list",
         "Balance Transactions: Read",
-        _lt("to book fees and everything else that changes the balance"),
+        _lt("to post fees and other changes of the balance"),
         True,
     ),
     Permission(
         "balance",
         "retrieve",
         "Balance: Read",
-        _lt("to compare the books with Stripe's balance"),
+        _lt("to check the balance"),
         True,
     ),
     Permission(
         "events",
         "list",
         "Events: Read",
-        _lt("to catch up on what no webhook told"),
+        _lt("to catch up on missed events"),
         True,
     ),
     Permission(
@@ -326,7 +326,13 @@ PERMISSIONS = (
         _lt("to refund from Odoo"),
         False,
     ),
-    Permission("payouts", "list", "Payouts: Read", _lt("to itemise payouts"), False),
+    Permission(
+        "payouts",
+        "list",
+        "Payouts: Read",
+        _lt("to list the transactions of payouts"),
+        False,
+    ),
     Permission("disputes", "list", "Disputes: Read", _lt("to follow disputes"), False),
     Permission(
         "webhook_endpoints",

@@ -4,9 +4,15 @@ import re
 import unicodedata
 from datetime import datetime, timezone
 
+from markupsafe import Markup, escape
+
 # https://docs.stripe.com/dashboard/basics: what is in test mode lies below /test.
 DASHBOARD = "https://dashboard.stripe.com"
 
+_ADDRESS = re.compile(r"https?://[^\s<>\"']+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LINK = Markup(
+    '<a href="%(href)s" target="_blank" rel="noopener noreferrer">%(text)s</a>'
+)
 _WORD = re.compile(r"[\w-]+", re.ASCII)
 
 # === WHAT PAYERS SEND === #
@@ -33,6 +39,21 @@ def first_word(text):
     """
     found = _WORD.search(without_invisible(text))
     return found[0] if found else ""
+
+
+# === WHAT MERCHANTS WRITE === #
+
+
+def linkify(text: str) -> Markup:
+    """A text as HTML, in which web and email addresses are links."""
+    parts, end = [], 0
+    for found in _ADDRESS.finditer(text):
+        address = found[0].rstrip(".,;:!?)")
+        link = {"href": address if "://" in address else f"mailto:{address}"}
+        link["text"] = address
+        parts += [escape(text[end : found.start()]), _LINK % link]
+        end = found.start() + len(address)
+    return Markup("").join([*parts, escape(text[end:])])
 
 
 # === STRIPE'S TIMESTAMPS === #

@@ -34,7 +34,7 @@ PAYOUT_RECORDS = {
 }
 ALARM = [
     ("res_model", "=", "checkout.gateway"),
-    ("summary", "=", "The books differ from Stripe"),
+    ("summary", "=", "The ledger does not match Stripe"),
 ]
 
 

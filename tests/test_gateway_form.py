@@ -30,7 +30,7 @@ def test_manager_sets_up_a_gateway_step_by_step(log_in):
     ana.save()
     ana.expect_ticks(4)
 
-    ana.page.get_by_role("button", name="Make a link").click()
+    ana.page.get_by_role("button", name="Create a Link").click()
     ana.see("Amount Type")
     ana.fill("name", "First of the second till")
     ana.fill("amount", "12")
@@ -70,7 +70,7 @@ def test_system_administrator_adds_a_gateway_by_its_key_and_tests_it(log_in):
     sid.press("Test Connection")
     expect(found(sid)).to_contain_text("acct_stall")
     sid.expect_ticks(2)
-    sid.see("That needs an accounting administrator.")
+    sid.see("Only accounting administrators can do this.")
 
 
 def test_who_writes_invoices_configures_nothing(shop, log_in):

@@ -9,7 +9,7 @@ from tools import payer
 
 LINKS = ("Invoicing", "Customers", "Checkout Links")
 PAYMENTS = ("Invoicing", "Customers", "Checkout Payments")
-MOVEMENTS = ("Invoicing", "Customers", "Stripe Movements")
+MOVEMENTS = ("Invoicing", "Customers", "Stripe Transactions")
 REFUNDS = ("Invoicing", "Customers", "Stripe Refunds")
 GATEWAYS = ("Invoicing", "Configuration", "Payment Gateways")
 
@@ -54,7 +54,7 @@ def test_open_amount_is_the_payers_choice_from_the_minimum_on(shop, log_in):
     mia.save()
     link = shop.find_link("Tip jar")
     refused = payer.submit(payer.open_page(link.url), amount="4")
-    assert "The least is" in refused.text and "5.00" in refused.text
+    assert "The minimum is" in refused.text and "5.00" in refused.text
     payer.enter_card(start_checkout(link, amount="25"))
     shop.wait_until_posted(link)
     assert [row["amount"] for row in shop.payments(link)] == [25.0]
@@ -85,7 +85,7 @@ def test_colleague_sees_what_many_customers_paid_through_one_link(shop, log_in):
         assert f"{name.lower()}@example.com" in row and "110.00" in row
         assert re.search(r"\d{1,2}:\d\d", row)
         assert re.search(r"\bpi_\w+", row)
-    ben.see("Books agree")
+    ben.see("Ledger matches")
 
 
 def test_payment_shows_stripes_ids_as_links_to_its_dashboard(shop, log_in):
@@ -138,10 +138,10 @@ def test_money_above_a_limit_is_found_by_a_filter_and_accepted(shop, log_in):
     pay_above_the_limit(shop, link)
     mia = log_in("mia")
     mia.open_menu(*PAYMENTS)
-    mia.filter_by("Worth a Look")
+    mia.filter_by("Needs Review")
     mia.expect_rows(link.name, 1)
     mia.open_row(link.name)
-    mia.see("the link's limit had been reached")
+    mia.see("after the link reached its limit")
     mia.expect_button("Refund")
     mia.press("Accept")
     mia.see("accepted the payment")

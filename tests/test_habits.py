@@ -124,6 +124,6 @@ def test_links_are_cards_as_well(shop, mia):
     mia.switch_view("kanban")
     card = mia.page.locator(".o_kanban_record", has_text=link.name)
     expect(card).to_contain_text("110.00")
-    expect(card).to_contain_text("No payment yet")
+    expect(card).to_contain_text("No payments yet")
     card.get_by_role("button", name="Copy Link").click()
     assert mia.page.evaluate("navigator.clipboard.readText()") == link.url

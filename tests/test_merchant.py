@@ -115,7 +115,7 @@ def test_dialog_of_deletion_prefers_deactivating(shop, merchant):
     shop.wait_until_posted(link)
     merchant.open_link(link.name)
     merchant.press("Delete")
-    assert "Better deactivate it" in merchant.answer("Deactivate Instead")
+    assert "Consider deactivating it" in merchant.answer("Deactivate Instead")
     merchant.expect_button("Reactivate")
     assert payer.open_page(link.url).status == 410
 

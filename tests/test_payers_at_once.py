@@ -156,7 +156,7 @@ def test_same_form_sent_twice_at_once_to_a_slow_stripe_makes_one_session(shop):
     page = payer.open_page(link.url)
     shop.standin.api_fault("slow", "POST /v1/checkout/sessions", seconds=6)
     answers = at_once(payer.submit, [page, page])
-    assert "tell the merchant" not in "".join(answer.text for answer in answers)
+    assert "contact the merchant" not in "".join(answer.text for answer in answers)
     assert any("/c/pay/" in answer.url for answer in answers)
     assert len(shop.sessions_made(link)) == 1
     assert len(shop.payments(link)) == 1

@@ -7,7 +7,7 @@ from tests.kit import start_checkout, wait_for
 from tools import payer
 
 PAYMENTS = ("Invoicing", "Customers", "Checkout Payments")
-MOVEMENTS = ("Invoicing", "Customers", "Stripe Movements")
+MOVEMENTS = ("Invoicing", "Customers", "Stripe Transactions")
 DASHBOARD = "https://dashboard.stripe.com/"
 
 
@@ -86,7 +86,7 @@ def test_movement_that_was_left_out_is_posted_from_its_link(shop, log_in):
     shop.admin.write("checkout.gateway", shop.gateway_id, post_entries=True)
     mia = log_in("mia")
     mia.open_link(link.name)
-    mia.page.get_by_role("button", name="View Movements").click()
+    mia.page.get_by_role("button", name="View Transactions").click()
     for kind in ("Charge", "Fee"):
         row = mia.page.locator(".o_data_row", has_text=kind)
         row.get_by_role("button", name="Post Now").click()

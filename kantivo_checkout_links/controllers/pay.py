@@ -38,7 +38,7 @@ class CheckoutPay(http.Controller):
         if not page.link_sudo:
             return page.render_not_found()
         if not (form_uuid := page.read_nonce(nonce)):
-            error = page.env._("Please check and send again.")
+            error = page.env._("Please check your entry and try again.")
             return page.render_form(None, amount, error)
         try:
             payment_sudo = page.start_payment(form_uuid, amount)

@@ -14,7 +14,7 @@ from ..colors import get_palette
 from ..const import NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
 from ..models.checkout_link_payment import FORM_SCOPE, RESUME_SCOPE
 from ..stripe_client import StripeError
-from ..utils import as_text
+from ..utils import as_text, linkify
 
 ADDON = "kantivo_checkout_links"
 STATIC = Path(__file__).resolve().parents[1] / "static/src/pay"
@@ -30,6 +30,8 @@ CONTENT_SECURITY_POLICY = (
 )
 
 # States of a payment whose money came in, all told as the good news they are.
+# A description of more characters fills a phone, so that the button is below it.
+LONG_DESCRIPTION = 500
 RETURN_STATES = {
     "partially_refunded": "refunded",
     "disputed": "paid",
@@ -207,7 +209,7 @@ class PayPage:
         }
         values = {
             "page_state": "retry",
-            "heading": self.env._("That didn't go through"),
+            "heading": self.env._("Something went wrong"),
             "text": self._describe_trouble(error),
             "retry": retry,
         }
@@ -219,7 +221,7 @@ class PayPage:
         values = {
             "page_state": "not_found",
             "heading": self.env._("Page not found"),
-            "text": self.env._("Please check the link that you were given."),
+            "text": self.env._("Please check the link and try again."),
             "retry": False,
         }
         return self._render("message_page", self.env["res.company"], values, 404)
@@ -232,7 +234,9 @@ class PayPage:
         values = {
             "state": RETURN_STATES.get(state, state),
             "title": payment_sudo.link_name,
-            "amount_display": payment_sudo.currency_id.format(payment_sudo.amount),
+            "amount_display": payment_sudo.currency_id._format_price(
+                payment_sudo.amount
+            ),
             "refunded_display": self._format_refunded(payment_sudo),
             "message": link_sudo.success_message,
             "success_url": link_sudo.success_url,
@@ -248,12 +252,12 @@ class PayPage:
     def _describe_trouble(self, error):
         if error.is_passing:
             return self.env._(
-                "The payment service didn't answer in time. Nothing was charged. "
+                "The payment service didn't respond in time. Nothing was charged. "
                 "Please try again in a moment."
             )
         return self.env._(
-            "The payment service can't take this payment now. Nothing was charged. "
-            "Please tell the merchant."
+            "The payment service can't process this payment right now. Nothing was "
+            "charged. Please contact the merchant."
         )
 
     def _get_link_values(self):
@@ -261,7 +265,8 @@ class PayPage:
         currency = link_sudo.currency_id
         return {
             "title": link_sudo.name,
-            "description": link_sudo.description or "",
+            "description": linkify(link_sudo.description or ""),
+            "is_long": len(link_sudo.description or "") > LONG_DESCRIPTION,
             "amount_type": link_sudo.amount_type,
             "amount_display": link_sudo._format(link_sudo.amount),
             "currency_symbol": currency.symbol,
@@ -277,7 +282,7 @@ class PayPage:
 
     def _format_refunded(self, payment_sudo):
         refunded = payment_sudo.amount_refunded
-        return refunded and payment_sudo.currency_id.format(refunded)
+        return refunded and payment_sudo.currency_id._format_price(refunded)
 
     def _get_placeholder(self):
         return self._format_plain(0)

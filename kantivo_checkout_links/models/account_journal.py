@@ -29,8 +29,7 @@ class AccountJournal(models.Model):
         res = super()._fill_bank_cash_dashboard_data(dashboard_data)
         for gateway_sudo in self._get_checkout_gateways_sudo():
             card = dashboard_data[gateway_sudo.journal_id.id]
-            card["checkout_agreement"] = gateway_sudo.agreement_state
-            card["checkout_agreement_text"] = gateway_sudo._describe_agreement()
+            card.update(gateway_sudo._prepare_card())
         return res
 
     def open_action(self):
@@ -80,9 +79,10 @@ class AccountJournal(models.Model):
         if movement_sudo:
             raise UserError(
                 self.env._(
-                    "“%(journal)s” books what happens at Stripe for the gateway "
-                    "“%(gateway)s”, so it keeps its type, account and currency, and "
-                    "stays. For another journal, make a new gateway.",
+                    "“%(journal)s” holds the Stripe transactions of the gateway "
+                    "“%(gateway)s”, so it can't be deleted, and its type, account and "
+                    "currency can't be changed. To use another journal, create a new "
+                    "gateway.",
                     journal=movement_sudo.gateway_id.journal_id.name,
                     gateway=movement_sudo.gateway_id.name,
                 )

@@ -32,13 +32,18 @@ class AccountMove(models.Model):
     _inherit = "account.move"
 
     checkout_movement_ids = fields.One2many(
-        "checkout.movement", "move_id", readonly=True, groups=VIEWERS
+        "checkout.movement",
+        "move_id",
+        "Stripe Transactions",
+        readonly=True,
+        groups=VIEWERS,
     )
     checkout_reclassified_ids = fields.Many2many(
         "checkout.movement",
         "checkout_movement_reclassification_rel",
         "account_move_id",
         "checkout_movement_id",
+        string="Reclassified Stripe Transactions",
         readonly=True,
         groups=VIEWERS,
     )
@@ -50,7 +55,7 @@ class AccountMove(models.Model):
     )
     is_checkout_entry = fields.Boolean(
         compute="_compute_is_checkout_entry",
-        help="What happened at Stripe can't be reversed here.",
+        help="Entries posted from Stripe can't be reversed in Odoo.",
     )
 
     @api.depends("state")
@@ -77,7 +82,7 @@ class AccountMove(models.Model):
         store=True,
         precompute=True,
         index="btree_not_null",
-        help="The payout that is posted here, or that brought this money to the bank.",
+        help="The payout that is posted here or that sent this money to your bank.",
     )
     stripe_trace_id = fields.Char(
         "Payout Trace ID",
@@ -85,7 +90,7 @@ class AccountMove(models.Model):
         store=True,
         precompute=True,
         index="btree_not_null",
-        help="What the bank finds the transfer of a payout by.",
+        help="The reference with which your bank can trace a payout.",
     )
 
     def _auto_init(self):
@@ -208,7 +213,7 @@ class AccountMove(models.Model):
         self._message_log_batch(
             {
                 move.id: self.env._(
-                    "Matched with %s.", ", ".join((self - move).mapped("name"))
+                    "Reconciled with %s.", ", ".join((self - move).mapped("name"))
                 )
                 for move in self
             }
@@ -226,10 +231,10 @@ class AccountMove(models.Model):
         if movement_sudo:
             raise UserError(
                 self.env._(
-                    "%(entry)s books what happened at Stripe (%(stripe_id)s), so it "
-                    "can't be changed, reset, cancelled or deleted. To correct an "
-                    "account or a tax, reclassify the transaction; to give money "
-                    "back, refund the payment.",
+                    "%(entry)s is posted from Stripe (%(stripe_id)s), so it can't be "
+                    "edited, reset to draft, canceled or deleted. To correct an "
+                    "account or a tax, reclassify the transaction. To return money, "
+                    "refund the payment.",
                     entry=movement_sudo.move_id.name,
                     stripe_id=movement_sudo.stripe_source_id,
                 )

@@ -19,8 +19,8 @@ class AccountTax(models.Model):
     def _refuse_deletion(self, record_sudo):
         raise UserError(
             self.env._(
-                "%(taxes)s: checkout links are sold with it (%(what)s). Archive it "
-                "instead.",
+                "%(taxes)s can't be deleted because checkout links use it (%(what)s). "
+                "Archive it instead.",
                 taxes=", ".join(self.mapped("name")),
                 what=record_sudo.display_name,
             )

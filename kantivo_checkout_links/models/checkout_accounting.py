@@ -71,8 +71,8 @@ class CheckoutAccounting(models.AbstractModel):
             raise UserError(
                 self.env._(
                     "%s has no chart of accounts yet. Install one in the accounting "
-                    "settings, or choose a journal and accounts on the Accounting tab "
-                    "yourself.",
+                    "settings, or choose a journal and accounts yourself on the "
+                    "Accounting tab.",
                     company.name,
                 )
             )

@@ -25,7 +25,7 @@ class CheckoutAgreement(models.AbstractModel):
     """
 
     _name = "checkout.agreement"
-    _description = "Agreement with Stripe"
+    _description = "Stripe Balance Check"
 
     @api.model
     def _cron_check(self):
@@ -213,7 +213,7 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _describe_difference(self, gateway):
         return self.env._(
-            "%s can't be explained. Open the gateway and press Show Difference.",
+            "%s can't be explained. Open the gateway and click Show Difference.",
             gateway.currency_id._format_exact(gateway.agreement_difference),
         )
 
@@ -235,8 +235,8 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _describe_earlier(self, gateway):
         return self.env._(
-            "Every item since %s agrees. The difference is in what was there before: "
-            "compare the opening balance with Stripe's balance report of that day.",
+            "Every item since %s matches. The difference is in the earlier items: "
+            "compare the opening balance with Stripe's balance report for that day.",
             format_datetime(self.env, gateway.sync_from),
         )
 
@@ -256,8 +256,8 @@ class CheckoutAgreement(models.AbstractModel):
         if not items:
             return None
         sentence = self.env._(
-            "This entry uses the Stripe journal's account, but books nothing that "
-            "happened at Stripe. Book it on another account."
+            "This entry uses the Stripe journal's account but doesn't record a Stripe "
+            "transaction. Post it to another account."
         )
         return items.move_id, sentence
 
@@ -274,7 +274,7 @@ class CheckoutAgreement(models.AbstractModel):
             )
             booked = sum(lines.mapped("amount_currency"))
             if differs(booked, movement.amount):
-                return movement, self.env._("The entry has another amount than Stripe.")
+                return movement, self.env._("The entry's amount differs from Stripe's.")
         return None
 
     @api.model
@@ -304,8 +304,8 @@ class CheckoutAgreement(models.AbstractModel):
         if movement:
             return movement, self._describe_rounded(gateway, row, net, posted)
         sentence = self.env._(
-            "Stripe moved %(amount)s in %(id)s (%(kind)s), which isn't posted like "
-            "that. %(why)s",
+            "Stripe moved %(amount)s in %(id)s (%(kind)s), but it isn't posted that "
+            "way. %(why)s",
             amount=gateway.currency_id._format_exact(net),
             id=row["id"],
             kind=row["type"],
@@ -318,8 +318,8 @@ class CheckoutAgreement(models.AbstractModel):
         """What to do about an amount that was rounded when it was posted."""
         currency = gateway.currency_id
         return self.env._(
-            "Stripe moved %(amount)s in %(id)s, and %(posted)s is posted for it. Post "
-            "the difference of %(difference)s by a journal entry between the account "
+            "Stripe moved %(amount)s in %(id)s, but %(posted)s is posted for it. Post "
+            "the difference of %(difference)s with a journal entry between the account "
             "of the Stripe journal and that of this transaction.",
             amount=currency._format_exact(net),
             id=row["id"],
@@ -334,5 +334,5 @@ class CheckoutAgreement(models.AbstractModel):
             return self.env._("It waits for your choice about the shared account.")
         event = self.env["checkout.event"]._find_waiting(gateway, row["source"])
         if event:
-            return self.env._("The object behind it can't be read: %s", event.error)
-        return self.env._("It is new: check again to have it posted.")
+            return self.env._("Its Stripe object can't be read: %s", event.error)
+        return self.env._("It is new. Check again to post it.")

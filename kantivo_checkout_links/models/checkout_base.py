@@ -13,7 +13,7 @@ class CheckoutBase(models.AbstractModel):
     """What records that mirror an object of Stripe's have in common."""
 
     _name = "checkout.base"
-    _description = "Mirror of a Stripe Object"
+    _description = "Copy of a Stripe Object"
 
     def _write_changes(self, vals):
         """Write only what differs: news that bring nothing new leave no trace."""
@@ -67,7 +67,7 @@ class CheckoutGuarded(models.AbstractModel):
     """
 
     _name = "checkout.guarded"
-    _description = "Record with Fields That Only Our Code Sets"
+    _description = "Record with Fields Set by Checkout Links"
 
     # Fields that are readonly in forms only: buttons set them with the user's rights.
     _set_by_users = frozenset()
@@ -123,8 +123,8 @@ class CheckoutGuarded(models.AbstractModel):
         field = self._fields[min(names)]
         raise AccessError(
             self.env._(
-                "“%(field)s” can't be set by hand: Checkout Links fills it in. Leave "
-                "it out, and everything else can be saved.",
+                "“%(field)s” can't be set manually because Checkout Links sets it. "
+                "Leave it out to save the other values.",
                 field=field._description_string(self.env),
             )
         )

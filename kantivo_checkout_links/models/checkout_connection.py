@@ -63,7 +63,7 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "This account can't take real payments yet. Finish setting it up "
+                    "This account can't accept real payments yet. Finish setting it up "
                     "in Stripe's dashboard."
                 ),
             )
@@ -91,9 +91,9 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "The journal is in %(currency)s, which this account doesn't "
-                    "settle in: payments would wait unbooked. Choose a journal in "
-                    "%(codes)s.",
+                    "The journal is in %(currency)s, but this account doesn't settle "
+                    "in that currency, so payments can't be posted. Choose a journal "
+                    "in %(codes)s.",
                     currency=currency,
                     codes=", ".join(codes),
                 ),
@@ -133,7 +133,7 @@ class CheckoutConnection(models.AbstractModel):
             if not client.has_permission(permission.resource, permission.operation)
         ]
         if not lacking:
-            yield "good", self.env._("The restricted key may do all that is needed.")
+            yield "good", self.env._("The restricted key has all required permissions.")
         for permission in lacking:
             yield (
                 "problem" if permission.needed else "warning",
@@ -143,7 +143,7 @@ class CheckoutConnection(models.AbstractModel):
     @api.model
     def _describe_lack(self, permission):
         return self.env._(
-            "The restricted key lacks “%(title)s”, %(purpose)s.",
+            "The restricted key lacks the permission “%(title)s”, needed %(purpose)s.",
             title=permission.title,
             purpose=self.env._(permission.purpose),
         )
@@ -156,7 +156,7 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "There is no webhook yet: payments show up with the next scheduled "
+                    "There is no webhook yet. Payments appear with the next scheduled "
                     "sync."
                 ),
             )
@@ -167,7 +167,7 @@ class CheckoutConnection(models.AbstractModel):
         if endpoints is None:
             return
         if not endpoints:
-            yield "warning", self.env._("Stripe has no webhook with this address.")
+            yield "warning", self.env._("Stripe has no webhook with this URL.")
         for endpoint in endpoints:
             yield from self._examine_one_endpoint(endpoint)
 
@@ -177,15 +177,15 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "Stripe has switched the webhook off. Create it again, or enable "
-                    "it in Stripe's dashboard."
+                    "Stripe has disabled the webhook. Create it again, or enable it in "
+                    "Stripe's dashboard."
                 ),
             )
         if endpoint["api_version"] != API_VERSION:
             yield (
                 "warning",
                 self.env._(
-                    "The webhook speaks API version %(theirs)s instead of %(ours)s. "
+                    "The webhook uses API version %(theirs)s instead of %(ours)s. "
                     "Create it again.",
                     theirs=endpoint["api_version"] or "?",
                     ours=API_VERSION,
@@ -195,7 +195,7 @@ class CheckoutConnection(models.AbstractModel):
             yield (
                 "warning",
                 self.env._(
-                    "The webhook doesn't tell of %s. Create it again.",
+                    "The webhook is not subscribed to %s. Create it again.",
                     ", ".join(sorted(missing)),
                 ),
             )
@@ -221,8 +221,8 @@ class CheckoutConnection(models.AbstractModel):
         yield (
             "good",
             self.env._(
-                "The payment provider “%s” uses the same Stripe account. What becomes "
-                "of its payments here is as you chose.",
+                "The payment provider “%s” uses the same Stripe account. Its payments "
+                "are handled here as you chose.",
                 provider.name,
             ),
         )
@@ -231,8 +231,8 @@ class CheckoutConnection(models.AbstractModel):
     def _describe_double_posting(self, provider):
         return self.env._(
             "The payment provider “%s” takes payments on the same Stripe account and "
-            "books them itself: they would be booked twice. Choose on this gateway "
-            "what becomes of them here.",
+            "posts them itself, so they would be posted twice. Choose on this gateway "
+            "how they should be handled here.",
             provider.name,
         )
 

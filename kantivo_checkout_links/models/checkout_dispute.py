@@ -54,10 +54,12 @@ class CheckoutDispute(models.Model):
         [*DISPUTE_STATES, UNKNOWN_STATE], required=True, readonly=True
     )
     unknown_status = fields.Char(
-        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+        "Stripe's Status",
+        readonly=True,
+        help="A status that this version doesn't support yet.",
     )
     lost_amount = StripeMonetary(
-        "Lost", readonly=True, help="What the customer's bank keeps for good."
+        "Lost", readonly=True, help="The amount that the customer's bank keeps."
     )
     reason = fields.Char(readonly=True)
     stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)
@@ -66,7 +68,7 @@ class CheckoutDispute(models.Model):
     stripe_url = fields.Char(related="payment_id.stripe_url")
 
     _stripe_uniq = models.Constraint(
-        "UNIQUE (gateway_id, stripe_id)", "This dispute is here already."
+        "UNIQUE (gateway_id, stripe_id)", "This dispute already exists."
     )
     _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
@@ -137,7 +139,7 @@ class CheckoutDispute(models.Model):
 
     def _note_part(self, lost):
         body = self.env._(
-            "Dispute won in part: %(lost)s of %(amount)s didn't come back.",
+            "Dispute partially won: %(lost)s of %(amount)s was not returned.",
             lost=self.currency_id.format(lost),
             amount=self.currency_id.format(self.amount),
         )
@@ -185,7 +187,7 @@ class CheckoutDispute(models.Model):
 
     def _update_activity(self):
         """Tell the responsible user that evidence is wanted, or isn't any more."""
-        summary = self.env._("Dispute %s: answer in Stripe", self.stripe_id)
+        summary = self.env._("Dispute %s: respond in Stripe", self.stripe_id)
         if self.state in RESPONSE_STATES:
             self.payment_id.activity_schedule(
                 "mail.mail_activity_data_todo",
@@ -201,8 +203,8 @@ class CheckoutDispute(models.Model):
 
     def _describe_deadline(self):
         return self.env._(
-            "The customer's bank disputes %(amount)s (%(reason)s). Hand in evidence in "
-            "Stripe's dashboard until %(date)s.",
+            "The customer's bank disputes %(amount)s (%(reason)s). Submit evidence in "
+            "Stripe's dashboard by %(date)s.",
             amount=self.currency_id.format(self.amount),
             reason=self.reason,
             date=format_date(self.env, self.evidence_due_at),

@@ -11,9 +11,9 @@ class CheckoutDispute(models.Model):
 
     tax_state = fields.Selection(
         [
-            ("to_take_back", "Taken back if lost"),
-            ("to_keep", "Kept if lost"),
-            ("taken_back", "Taken back"),
+            ("to_take_back", "Reclaim if lost"),
+            ("to_keep", "Keep if lost"),
+            ("taken_back", "Reclaimed"),
             ("kept", "Kept"),
         ],
         "Tax",
@@ -65,15 +65,15 @@ class CheckoutDispute(models.Model):
             )
         )
         if not move_id:
-            raise UserError(self.env._("There is no tax to take back."))
+            raise UserError(self.env._("There is no tax to reclaim."))
         self.invalidate_recordset()
         move = self.env["account.move"].browse(move_id)
-        return move._get_records_action(name=self.env._("Tax Taken Back"))
+        return move._get_records_action(name=self.env._("Tax Reclaimed"))
 
     def _check_may_take_back(self):
         accountants = ("account.group_account_user", "account.group_account_manager")
         if not any(self.env.user.has_group(group) for group in accountants):
-            raise AccessError(self.env._("Only accountants take back tax."))
+            raise AccessError(self.env._("Only accountants can reclaim tax."))
 
     # === BUSINESS METHODS === #
 
@@ -93,7 +93,7 @@ class CheckoutDispute(models.Model):
         )
         loss._set_reclassified(move, loss._get_posted_lines() | move.line_ids)
         body = self.env._(
-            "%(user)s took back the tax in a lost dispute: %(entry)s.",
+            "%(user)s reclaimed the tax of a lost dispute: %(entry)s.",
             user=user.name,
             entry=move._get_html_link(),
         )

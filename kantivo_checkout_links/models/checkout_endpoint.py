@@ -58,7 +58,7 @@ class CheckoutEndpoint(models.AbstractModel):
         if endpoints is None:
             return False
         if not endpoints and gateway.webhook_endpoint_id:
-            return self.env._("Stripe has no webhook with this address any more.")
+            return self.env._("Stripe no longer has a webhook with this URL.")
         for endpoint in endpoints:
             for _severity, sentence in connection._examine_one_endpoint(endpoint):
                 return sentence
@@ -77,15 +77,18 @@ class CheckoutEndpoint(models.AbstractModel):
     @api.model
     def _check_reachable(self, gateway):
         """:raise UserError: if a delivery wouldn't get to this very database."""
-        reasons = list(self._get_obstacles(gateway.get_base_url()))
-        if reasons:
-            raise UserError(
-                self.env._(
-                    "Stripe can't deliver to this Odoo yet. Payments are booked all "
-                    "the same, by the scheduled sync.\n\n%s",
-                    "\n".join(f"• {reason}" for reason in reasons),
-                )
-            )
+        if problem := self._describe_unreachable(gateway.get_base_url()):
+            raise UserError(problem)
+
+    @api.model
+    def _describe_unreachable(self, base_url):
+        """Why Stripe couldn't deliver to an address, in words; False if it could."""
+        reasons = list(self._get_obstacles(base_url))
+        return bool(reasons) and self.env._(
+            "Stripe can't deliver events to this Odoo server yet. Payments are still "
+            "posted by the scheduled sync.\n\n%s",
+            "\n".join(f"• {reason}" for reason in reasons),
+        )
 
     @api.model
     def _get_obstacles(self, base_url):
@@ -94,8 +97,8 @@ class CheckoutEndpoint(models.AbstractModel):
         host = parts.hostname or ""
         if parts.scheme != "https":
             yield self.env._(
-                "The address of this Odoo is %s. Stripe needs one that starts with "
-                "https:// (System Parameters, web.base.url).",
+                "The URL of this Odoo server is %s. Stripe requires a URL that starts "
+                "with https:// (System Parameters, web.base.url).",
                 base_url,
             )
         if self._is_private(host):
@@ -120,15 +123,15 @@ class CheckoutEndpoint(models.AbstractModel):
         found = http.db_list(force=True, host=host)
         if database not in found:
             yield self.env._(
-                "%(host)s doesn't lead to the database %(database)s (dbfilter in "
-                "Odoo's configuration).",
+                "%(host)s doesn't serve the database %(database)s. Check dbfilter in "
+                "Odoo's configuration.",
                 host=host,
                 database=database,
             )
         elif len(found) > 1:
             yield self.env._(
-                "%(count)s databases answer at %(host)s, so a delivery can't tell "
-                "which is meant. Set dbfilter in Odoo's configuration.",
+                "%(count)s databases are served at %(host)s, so Stripe's events can't "
+                "be assigned to one of them. Set dbfilter in Odoo's configuration.",
                 count=len(found),
                 host=host,
             )

@@ -18,7 +18,7 @@ class CheckoutEntry(models.AbstractModel):
     """
 
     _name = "checkout.entry"
-    _description = "Stripe Movement Entry"
+    _description = "Stripe Transaction Entry"
 
     # === BUSINESS METHODS === #
 
@@ -61,7 +61,9 @@ class CheckoutEntry(models.AbstractModel):
             and not movement.balance_transaction_id
         ):
             raise UserError(
-                self.env._("Waiting for Stripe to say what this charge settled for.")
+                self.env._(
+                    "Waiting for Stripe to report the settled amount of this charge."
+                )
             )
 
     @api.model
@@ -161,8 +163,8 @@ class CheckoutEntry(models.AbstractModel):
         if not account:
             raise UserError(
                 self.env._(
-                    "Nobody is known to owe this. Choose a receivable account on the "
-                    "gateway, for payers without a contact."
+                    "No customer is set for this receivable. Choose a receivable "
+                    "account on the gateway for customers without a contact."
                 )
             )
         return {
@@ -291,10 +293,7 @@ class CheckoutEntry(models.AbstractModel):
         account = movement.gateway_id.review_account_id
         if not account:
             raise UserError(
-                self.env._(
-                    "There is no account for what needs a review. Choose one on the "
-                    "gateway."
-                )
+                self.env._("There is no review account. Choose one on the gateway.")
             )
         return [self._prepare_settled_item(movement, value, account)]
 

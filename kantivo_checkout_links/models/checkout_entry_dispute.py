@@ -186,7 +186,9 @@ class CheckoutEntryDispute(models.AbstractModel):
         others = movement._get_same_source().filtered(lambda m: m.kind in kinds)
         if not others or any(m.state != "posted" for m in others):
             raise UserError(
-                self.env._("Waiting until what the dispute withheld is booked.")
+                self.env._(
+                    "Waiting until the money withheld for the dispute is posted."
+                )
             )
 
     @api.model

@@ -18,7 +18,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     """Takes back what was posted for a payment: in proportion, at the charge's rate."""
 
     _name = "checkout.entry.reversal"
-    _description = "Stripe Movement Reversal"
+    _description = "Stripe Transaction Reversal"
 
     @api.model
     def _prepare_items(self, movement, amount, value, account=None):
@@ -60,7 +60,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         """
         refunds = movement._get_same_source().filtered(lambda m: m.kind == "refund")
         if not refunds._get_posted_lines():
-            raise UserError(self.env._("Waiting until the refund itself is booked."))
+            raise UserError(self.env._("Waiting until the refund is posted."))
         if refunds.reclassified_line_ids:
             return self._prepare_mirror(movement, refunds, value)
         return self._prepare_items(movement, -movement.source_amount, value)
@@ -149,7 +149,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         """
         lines = self._find_sale_lines(movement)
         if not lines:
-            raise UserError(self.env._("Waiting until the payment itself is booked."))
+            raise UserError(self.env._("Waiting until the payment is posted."))
         return lines
 
     @api.model
@@ -208,8 +208,8 @@ class CheckoutEntryReversal(models.AbstractModel):
         if too_much and is_loss and not self._is_on_receivable(sale):
             raise UserError(
                 self.env._(
-                    "This is more than is left of the sale. Choose an account for lost "
-                    "disputes on the gateway, or correct the entries."
+                    "This is more than what remains of the sale. Choose an account for "
+                    "lost disputes on the gateway, or correct the entries."
                 )
             )
         return 1.0 if not currency.compare_amounts(back, paid) else back / paid

@@ -18,7 +18,7 @@ class CheckoutEntryTax(models.AbstractModel):
     """
 
     _name = "checkout.entry.tax"
-    _description = "Stripe Movement Taxes"
+    _description = "Stripe Transaction Taxes"
 
     @api.model
     def _prepare_sale_items(self, item, movement):

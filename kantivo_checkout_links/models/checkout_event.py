@@ -79,7 +79,7 @@ class CheckoutEvent(models.Model):
     payload = fields.Json(readonly=True)
 
     _event_uniq = models.Constraint(
-        "UNIQUE (gateway_id, stripe_event_id)", "This event has been received already."
+        "UNIQUE (gateway_id, stripe_event_id)", "This event was already received."
     )
     _received_idx = models.Index("(gateway_id, received_at)")
     _contents_idx = models.Index(

@@ -33,7 +33,7 @@ class CheckoutGateway(models.Model):
         compute="_compute_archived_at",
         store=True,
         precompute=True,
-        help="No payment through its links should have been made since then.",
+        help="Payments made through its links after this time are late.",
     )
     sequence = fields.Integer(default=10)
     company_id = fields.Many2one(
@@ -43,7 +43,7 @@ class CheckoutGateway(models.Model):
         "res.users",
         "Responsible",
         default=lambda self: self.env.user,
-        help="Gets an activity when something needs a person.",
+        help="Gets an activity when something needs attention.",
     )
 
     stripe_account_id = fields.Char(readonly=True, copy=False)
@@ -55,7 +55,7 @@ class CheckoutGateway(models.Model):
         domain="[('type', '=', 'bank'), ('bank_account_id', '=', False)]",
         check_company=True,
         copy=False,
-        help="A bank journal of its own: its balance is the balance at Stripe.",
+        help="A dedicated bank journal. Its balance is your balance at Stripe.",
     )
     journal_warning = fields.Char(compute="_compute_journal_warning")
     currency_id = fields.Many2one(
@@ -65,7 +65,10 @@ class CheckoutGateway(models.Model):
         store=True,
         precompute=True,
         readonly=False,
-        help="The journal's. Without a journal: of the one that you have created.",
+        help=(
+            "The journal's currency. Without a journal, the currency of the journal to "
+            "be created."
+        ),
     )
     tz = fields.Selection(
         _tz_get,
@@ -74,16 +77,17 @@ class CheckoutGateway(models.Model):
         default=lambda self: (
             self.env.company.partner_id.tz or self.env.user.tz or "UTC"
         ),
-        help="Decides which day a payment near midnight is booked on.",
+        help="Determines the date of payments made around midnight.",
     )
     credit_to = fields.Selection(
         [("revenue", "Revenue"), ("receivable", "Receivable")],
-        "Payments Credit",
+        "Post Payments To",
         required=True,
         default="revenue",
         help=(
-            "Revenue: sale and tax are booked at once. Receivable: the payment waits "
-            "on the customer's account for an invoice."
+            "Revenue: the sale and its tax are posted immediately. Receivable: the "
+            "payment stays open on the customer's account until it is reconciled with "
+            "an invoice."
         ),
     )
     income_account_id = fields.Many2one(
@@ -112,8 +116,8 @@ class CheckoutGateway(models.Model):
         readonly=False,
         precompute=True,
         help=(
-            "Included in what is paid: the total is never more than the link's amount. "
-            "New links take them; the company's default tax is proposed."
+            "Included in the price, so customers never pay more than the link's "
+            "amount. Used for new links. The company's default sales tax is suggested."
         ),
     )
     fee_account_id = fields.Many2one("account.account", check_company=True)
@@ -125,38 +129,41 @@ class CheckoutGateway(models.Model):
         check_company=True,
         domain="[('type_tax_use', '=', 'purchase')]",
         help=(
-            "A tax that Stripe states with a fee is posted as stated, and a reverse "
-            "charge on each fee."
+            "A tax that Stripe reports with a fee is posted as reported. A "
+            "reverse-charge tax is posted on every fee."
         ),
     )
     fee_tax_is_added = fields.Boolean(compute="_compute_fee_tax_is_added")
     fee_tax_invoiced = fields.Boolean(
         "Tax Is on Stripe's Invoice",
         help=(
-            "Stripe's monthly invoice shows this tax, although Stripe doesn't state it "
-            "with each fee: it is included in what Stripe charges. Otherwise, a fee "
-            "without a stated tax is posted without tax."
+            "Turn this on if Stripe's monthly invoice shows this tax but Stripe "
+            "doesn't report it with each fee. The tax is then included in each fee. "
+            "Otherwise, a fee without a reported tax is posted without tax."
         ),
     )
     fee_analytics = fields.Boolean(
-        "Link's Analytics on Fees",
+        "Analytic Distribution on Fees",
         default=True,
-        help="Fees of a payment carry the analytic distribution of its link.",
+        help="Fees get the analytic distribution of the payment's link.",
     )
     fee_partner_id = fields.Many2one(
-        "res.partner", "Fee Vendor", check_company=True, help="Stripe, as your vendor."
+        "res.partner",
+        "Fee Vendor",
+        check_company=True,
+        help="The vendor contact for Stripe.",
     )
     dispute_account_id = fields.Many2one(
         "account.account",
         "Disputes Account",
         check_company=True,
-        help="Holds what Stripe withholds while a dispute is open.",
+        help="Holds the money that Stripe withholds while a dispute is open.",
     )
     dispute_loss_account_id = fields.Many2one(
         "account.account",
         "Lost Disputes Account",
         check_company=True,
-        help="Empty: a lost dispute reverses the sale, like a refund.",
+        help="If empty, a lost dispute reverses the sale, like a refund.",
     )
     transfer_account_id = fields.Many2one(
         "account.account",
@@ -164,27 +171,27 @@ class CheckoutGateway(models.Model):
         store=True,
         readonly=False,
         check_company=True,
-        help="Payouts wait here for the line on your bank statement.",
+        help="Payouts stay here until they are reconciled with your bank statement.",
     )
     review_account_id = fields.Many2one(
         "account.account",
         check_company=True,
-        help="Movements nobody could explain, until you do.",
+        help="Holds transactions that need your review.",
     )
 
     # Policies
     partner_policy = fields.Selection(
         [
-            ("create", "Find or create the contact"),
-            ("match", "Only find an existing contact"),
-            ("none", "No contact"),
+            ("create", "Create"),
+            ("match", "Match only"),
+            ("none", "Don't link"),
         ],
-        "Payers as Contacts",
+        "Customer Contacts",
         required=True,
         default="create",
         help=(
-            "A payer is known again by the e-mail address, among the contacts of the "
-            "company and those that all companies share."
+            "Customers are matched by email address with the contacts of the company "
+            "and with shared contacts. Create: a contact is created if none matches."
         ),
     )
     minimum_amount = fields.Monetary(
@@ -192,35 +199,37 @@ class CheckoutGateway(models.Model):
         compute="_compute_minimum_amount",
         store=True,
         readonly=False,
-        help="The smallest payment that Stripe takes in the settlement currency. Links "
-        "below it warn you.",
+        help=(
+            "The smallest payment that Stripe accepts in the settlement currency. "
+            "Links with a lower amount show a warning."
+        ),
     )
     post_entries = fields.Boolean(
         "Post Journal Entries",
         copy=False,
-        help="Off for test keys, so that tests don't get into the books.",
+        help="Off for test keys, so that test payments don't reach your accounting.",
     )
     sync_from = fields.Datetime(
         required=True,
         default=fields.Datetime.now,
         copy=False,
-        help="Money that moved before is one opening entry.",
+        help="Earlier transactions are posted as one opening balance.",
     )
     foreign_movements = fields.Selection(
-        [("book", "Book for review"), ("skip", "Leave out")],
-        "Other Software's Money",
+        [("book", "Post for review"), ("skip", "Ignore")],
+        "Third-Party Transactions",
         required=True,
         default="book",
         help=(
-            "What else moves money on this account. Book for review: on the review "
-            "account, for you to clear. Leave out: nowhere, and balances can't be "
-            "compared as a whole."
+            "Transactions of other software on the same Stripe account. Post for "
+            "review: they are posted to the review account for you to clear. Ignore: "
+            "they are not posted, so the balances can't be compared in full."
         ),
     )
 
     # Health
     last_sync_at = fields.Datetime("Last Sync", readonly=True, copy=False)
-    sync_error = fields.Char("Last Sync Problem", readonly=True, copy=False)
+    sync_error = fields.Char("Last Sync Error", readonly=True, copy=False)
 
     link_ids = fields.One2many(
         "checkout.link",
@@ -233,11 +242,11 @@ class CheckoutGateway(models.Model):
     _account_uniq = models.UniqueIndex(
         "(stripe_account_id, livemode, currency_id) "
         "WHERE stripe_account_id IS NOT NULL",
-        "There is a gateway for this Stripe account, mode and currency already.",
+        "A gateway for this Stripe account, mode and currency already exists.",
     )
     _journal_uniq = models.UniqueIndex(
         "(journal_id) WHERE journal_id IS NOT NULL",
-        "This journal belongs to another gateway: each needs its own.",
+        "This journal belongs to another gateway. Each gateway needs its own journal.",
     )
 
     # === COMPUTE METHODS === #
@@ -266,8 +275,8 @@ class CheckoutGateway(models.Model):
             journal = gateway.journal_id
             gateway.journal_warning = (
                 self.env._(
-                    "“%s” holds journal entries that didn't come from Stripe, so its "
-                    "balance can't agree with Stripe's. Better choose a new journal.",
+                    "“%s” holds journal entries that don't come from Stripe, so its "
+                    "balance can't match Stripe's. Choose a new journal instead.",
                     journal.name,
                 )
                 if gateway._has_other_entries()
@@ -335,8 +344,8 @@ class CheckoutGateway(models.Model):
             if gateway.credit_to == "receivable" and gateway.partner_policy == "none":
                 raise ValidationError(
                     self.env._(
-                        "A receivable needs to know who owes it: choose to find or "
-                        "create contacts, or credit revenue instead."
+                        "A receivable needs a contact. Set Customer Contacts to Create "
+                        "or Match only, or post payments to revenue instead."
                     )
                 )
 
@@ -355,13 +364,13 @@ class CheckoutGateway(models.Model):
         if journal.bank_account_id:
             return self.env._(
                 "“%s” is the journal of a bank account. Stripe's money isn't in that "
-                "account until it is paid out: create a journal for Stripe.",
+                "account until it is paid out. Create a journal for Stripe.",
                 journal.name,
             )
         if journal.bank_statements_source not in (False, "undefined"):
             return self.env._(
-                "“%s” takes statements from a bank. Stripe's movements need a journal "
-                "that nothing else writes to.",
+                "“%s” receives statements from a bank. Stripe transactions need a "
+                "journal of their own.",
                 journal.name,
             )
         return False
@@ -379,9 +388,9 @@ class CheckoutGateway(models.Model):
         if account_id and self._has_twin(account_id):
             raise ValidationError(
                 self.env._(
-                    "There is a gateway for this Stripe account, mode and currency "
-                    "(%s) already, perhaps an archived one. Use that one, or choose a "
-                    "journal in another currency that the account settles in.",
+                    "A gateway for this Stripe account, mode and currency (%s) already "
+                    "exists. It may be archived. Use that gateway, or choose a journal "
+                    "in another currency that the account settles in.",
                     self.currency_id.name,
                 )
             )
@@ -446,8 +455,8 @@ class CheckoutGateway(models.Model):
         if changed and movements_sudo.search_count(booked, limit=1):
             raise UserError(
                 self.env._(
-                    "Payments are booked here already, so journal, company and "
-                    "currency stay. Make a new gateway instead."
+                    "Payments are already posted here, so the journal, company and "
+                    "currency can't be changed. Create a new gateway instead."
                 )
             )
 
@@ -471,9 +480,10 @@ class CheckoutGateway(models.Model):
         if is_later or movements_sudo.search_count(opening, limit=1):
             raise UserError(
                 self.env._(
-                    "Everything since “Sync From” has been read, so it can't be later. "
-                    "Nor can it be earlier where an opening entry holds what was on "
-                    "the account before: clear that from the review account."
+                    "“Sync From” can't be set to a later time because everything since "
+                    "then is synced. It can't be set to an earlier time either where "
+                    "an opening balance is posted. Clear that from the review account "
+                    "instead."
                 )
             )
 
@@ -482,7 +492,7 @@ class CheckoutGateway(models.Model):
         if self._has_payments():
             raise UserError(
                 self.env._(
-                    "This gateway has payments, and they stay in the books. Archive it "
+                    "This gateway can't be deleted because it has payments. Archive it "
                     "instead."
                 )
             )
@@ -547,7 +557,7 @@ class CheckoutGateway(models.Model):
                 "keys."
             ),
             "unreachable": self.env._(
-                "Stripe didn't answer. Check this server's way to the internet, then "
+                "Stripe didn't respond. Check this server's internet connection, then "
                 "try again."
             ),
             "busy": self.env._("Stripe is busy. Try again in a minute."),
@@ -563,7 +573,7 @@ class CheckoutGateway(models.Model):
     def _describe_sync(self, found):
         news = ", ".join(filter(None, found))
         if not news:
-            return self.env._("Up to date with Stripe: there was nothing new.")
+            return self.env._("Up to date with Stripe. Nothing new.")
         return self.env._("Up to date with Stripe. New: %s.", news)
 
     def _may_sync(self):
@@ -575,9 +585,9 @@ class CheckoutGateway(models.Model):
         if not self._may_sync():
             raise UserError(
                 self.env._(
-                    "Odoo's own Stripe provider uses this account too. Choose on the "
-                    "gateway what becomes of its payments here; the sync waits for "
-                    "that."
+                    "Odoo's own Stripe provider also uses this account. Choose on the "
+                    "gateway how its payments should be handled here. The sync waits "
+                    "for your choice."
                 )
             )
 

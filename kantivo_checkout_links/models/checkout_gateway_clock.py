@@ -16,7 +16,7 @@ class CheckoutGateway(models.Model):
         "Clock Offset (s)",
         readonly=True,
         copy=False,
-        help="By how many seconds Stripe's clock is ahead of this server's.",
+        help="The number of seconds that Stripe's clock is ahead of this server's.",
     )
 
     # === BUSINESS METHODS === #
@@ -48,7 +48,7 @@ class CheckoutGateway(models.Model):
         if seconds <= MAX_CLOCK_OFFSET:
             return False
         return self.env._(
-            "This server's clock is %s minutes off Stripe's. Payments are safe, but "
-            "set the clock: other things in Odoo depend on it.",
+            "This server's clock differs from Stripe's by %s minutes. Payments are not "
+            "affected, but set the clock, because other parts of Odoo depend on it.",
             max(round(seconds / 60), 1),
         )

@@ -9,7 +9,7 @@ class CheckoutGateway(models.Model):
     _inherit = "checkout.gateway"
 
     dispute_tax = fields.Selection(
-        [("take_back", "Take back"), ("keep", "Keep")],
+        [("take_back", "Reclaim"), ("keep", "Keep")],
         "Tax on Lost Disputes",
         compute="_compute_dispute_tax",
         store=True,
@@ -17,9 +17,8 @@ class CheckoutGateway(models.Model):
         readonly=False,
         required=True,
         help=(
-            "Take back: the net amount is the loss, and the tax report has less to "
-            "pay. Keep: all of it is the loss, until you take the tax back on the "
-            "dispute."
+            "Reclaim: the net amount is the loss, and less tax is due. Keep: the full "
+            "amount is the loss until you reclaim the tax on the dispute."
         ),
     )
     dispute_tax_hint = fields.Char(compute="_compute_dispute_tax_hint")
@@ -41,13 +40,13 @@ class CheckoutGateway(models.Model):
         country = self._get_fiscal_country()
         if country.code in TAKE_BACK_LAWS:
             return self.env._(
-                "%(country)s: the tax is taken back when the money is lost (%(law)s).",
+                "%(country)s: the tax is reclaimed when the money is lost (%(law)s).",
                 country=country.name,
                 law=TAKE_BACK_LAWS[country.code],
             )
         return self.env._(
-            "Taking tax back has conditions in many countries: ask your tax advisor. "
-            "Each lost dispute has a button for it."
+            "Many countries set conditions for reclaiming tax. Ask your tax advisor. "
+            "Each lost dispute has a button to reclaim its tax."
         )
 
     def _get_fiscal_country(self):

@@ -28,41 +28,49 @@ class CheckoutGateway(models.Model):
     events_failed = fields.Integer("Failed Events", compute="_compute_events")
     last_event_at = fields.Datetime("Last Event", compute="_compute_last_event")
     event_lag = fields.Integer(
-        "It Took (Seconds)",
+        "Delivery Delay (s)",
         compute="_compute_last_event",
-        help="From when it happened at Stripe until we were told.",
+        help="The time between the event at Stripe and its delivery to Odoo.",
     )
     endpoint_problem = fields.Char(
-        "Webhook Problem",
+        "Webhook Error",
         readonly=True,
         copy=False,
-        help="What Stripe said of its webhook when the last sync asked.",
+        help="The problem that the last sync found with the webhook.",
     )
     recovered_last = fields.Integer(
-        "Found by the Last Sync",
+        "Recovered by the Last Sync",
         readonly=True,
         copy=False,
-        help="Payments that the last sync found paid, with no webhook having told.",
+        help=(
+            "Payments that the last sync found paid, but for which no event was "
+            "received."
+        ),
     )
-    recovered_total = fields.Integer("Found by Syncs", readonly=True, copy=False)
+    recovered_total = fields.Integer("Recovered by Syncs", readonly=True, copy=False)
     notice_problem = fields.Char(
-        "Reminder Problem",
+        "Notification Error",
         readonly=True,
         copy=False,
-        help="Why the last reminder or message couldn't be made.",
+        help="Why the last activity or message could not be created.",
     )
     payload_days = fields.Integer(
-        "Keep Event Contents (Days)",
+        "Payload Retention (Days)",
         default=PAYLOAD_DAYS,
-        help="Of events that are done. The events themselves stay. 0: for ever.",
+        help=(
+            "How long the payload of processed events is kept. The events themselves "
+            "are never deleted. 0 = keep forever."
+        ),
     )
     coarse_currency_ids = fields.Many2many(
         "res.currency",
         compute="_compute_coarse_currency_ids",
-        help="Its own currency and those of its links, where Odoo rounds more.",
+        help=(
+            "Currencies of the gateway and its links that Odoo rounds more than Stripe."
+        ),
     )
     health_state = fields.Selection(
-        [("good", "Good"), ("warning", "Look at It"), ("bad", "Needs You")],
+        [("good", "OK"), ("warning", "Warning"), ("bad", "Action Required")],
         "Health",
         compute="_compute_health",
     )
@@ -140,8 +148,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "bad",
                 self.env._(
-                    "%s events could not be worked off. Look at their errors, mend the "
-                    "cause and press Retry.",
+                    "%s events failed to process. Check the errors, fix the cause, "
+                    "then retry.",
                     self.events_failed,
                 ),
             )
@@ -155,15 +163,15 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "Stripe's last event came late. Was this server out of reach?"
+                    "Stripe's last event arrived late. Was this server unreachable?"
                 ),
             )
         if self.recovered_last:
             yield (
                 "warning",
                 self.env._(
-                    "The last sync found %s payments that no webhook had told of. Look "
-                    "at the webhook's deliveries in Stripe's dashboard.",
+                    "The last sync found %s payments for which no event was received. "
+                    "Check the webhook's deliveries in Stripe's dashboard.",
                     self.recovered_last,
                 ),
             )
@@ -176,8 +184,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "Stripe uses a status that this version doesn't know: %s. The "
-                    "money is posted as it moves. Look for an update of Checkout "
+                    "Stripe uses a status that this version doesn't support: %s. Money "
+                    "is still posted as it moves. Check for an update of Checkout "
                     "Links.",
                     ", ".join(words),
                 ),
@@ -189,8 +197,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "A reminder or message couldn't be made. Payments and entries are "
-                    "not affected. %s",
+                    "An activity or message could not be created. Payments and entries "
+                    "are not affected. %s",
                     self.notice_problem,
                 ),
             )
@@ -203,8 +211,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "Payments whose contact couldn't be set: %s. They say why, and "
-                    "the next sync tries again.",
+                    "Payments whose contact could not be set: %s. Each payment shows "
+                    "the reason, and the next sync tries again.",
                     lacking,
                 ),
             )
@@ -305,8 +313,15 @@ class CheckoutGateway(models.Model):
         transaction that sees what is now. Nothing may leave this method: other gateways
         come after this one.
         """
+        self._note(lambda gateway: gateway._set_sync_error(reason))
+
+    def _note_refused_key(self, reason):
+        """Show that the connection is lost, likewise."""
+        self._note(lambda gateway: gateway._set_connection([("problem", reason)]))
+
+    def _note(self, work):
         try:
-            self._work_exclusively(lambda gateway: gateway._set_sync_error(reason))
+            self._work_exclusively(work)
         except Exception as error:
             _logger.warning("Gateway %s: %s", self.id, describe_error(self.env, error))
 

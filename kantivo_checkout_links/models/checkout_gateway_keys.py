@@ -16,7 +16,7 @@ class CheckoutGateway(models.Model):
         compute="_compute_secret_key",
         inverse="_inverse_secret_key",
         copy=False,
-        help="Starts with sk_ or rk_. Stripe shows it under Developers › API keys.",
+        help="Starts with sk_ or rk_. Find it in Stripe under Developers › API keys.",
     )
     secret_key_value = fields.Char(copy=False, groups=fields.NO_ACCESS)
     webhook_secret = fields.Text(
@@ -25,7 +25,8 @@ class CheckoutGateway(models.Model):
         inverse="_inverse_webhook_secret",
         copy=False,
         help=(
-            "Starts with whsec_. One a line: during a change keep the old one as well."
+            "Starts with whsec_. One per line. While you replace a secret, keep the "
+            "old one too."
         ),
     )
     webhook_secret_value = fields.Text(copy=False, groups=fields.NO_ACCESS)
@@ -51,7 +52,7 @@ class CheckoutGateway(models.Model):
     )
 
     _webhook_token_uniq = models.Constraint(
-        "UNIQUE (webhook_token)", "The webhook address is taken."
+        "UNIQUE (webhook_token)", "This webhook URL is already in use."
     )
 
     # === COMPUTE METHODS === #
@@ -132,8 +133,9 @@ class CheckoutGateway(models.Model):
         if key and not stripe_client.is_key(key):
             raise ValidationError(
                 self.env._(
-                    "This is not a secret key. It starts with sk_test_, sk_live_, "
-                    "rk_test_ or rk_live_; keys that start with pk_ are for browsers."
+                    "This is not a secret key. Secret keys start with sk_test_, "
+                    "sk_live_, rk_test_ or rk_live_. Keys that start with pk_ are for "
+                    "browsers."
                 )
             )
         self_sudo._check_same_account(key)
@@ -158,16 +160,17 @@ class CheckoutGateway(models.Model):
         if stripe_client.is_live_key(key) != self.livemode:
             raise ValidationError(
                 self.env._(
-                    "This gateway has payments or booked movements in another mode. "
-                    "Make a new gateway for this key, so that test and live money stay "
-                    "apart."
+                    "This gateway has payments or posted transactions in the other "
+                    "mode. Create a new gateway for this key to keep test and live "
+                    "money separate."
                 )
             )
         if not self._fits_account(key):
             raise ValidationError(
                 self.env._(
-                    "This key belongs to another Stripe account than this gateway's "
-                    "payments or booked movements. Make a new gateway for it."
+                    "This key belongs to a different Stripe account than this "
+                    "gateway's payments or posted transactions. Create a new gateway "
+                    "for it."
                 )
             )
 
@@ -222,7 +225,7 @@ class CheckoutGateway(models.Model):
         values = [known.get(line, line) for line in lines]
         if any(not value.startswith("whsec_") for value in values):
             raise ValidationError(
-                self.env._("A signing secret starts with whsec_. Put one on each line.")
+                self.env._("A signing secret starts with whsec_. Enter one per line.")
             )
         self_sudo._write_secrets({"webhook_secret_value": "\n".join(values)})
 

@@ -49,15 +49,16 @@ class CheckoutGateway(models.Model):
 
     opening_done = fields.Boolean(readonly=True, copy=False)
     transactions_read_to = fields.Datetime(
-        "Balance Read To",
+        "Transactions Synced Until",
         readonly=True,
         copy=False,
-        help="Until then the movements of the Stripe balance have been read.",
+        help="Stripe transactions up to this time are synced.",
     )
     events_read_to = fields.Datetime(
+        "Events Synced Until",
         readonly=True,
         copy=False,
-        help="The time of the newest event that was read.",
+        help="The time of the newest synced event.",
     )
     settlement_codes = fields.Char(
         "Stripe Settles In",
@@ -72,7 +73,7 @@ class CheckoutGateway(models.Model):
     closed_balance = StripeMonetary(
         readonly=True,
         copy=False,
-        help="What the ledger held then, as last counted.",
+        help="The ledger balance on that day, as last calculated.",
     )
 
     company_currency_id = fields.Many2one(related="company_id.currency_id")
@@ -83,32 +84,35 @@ class CheckoutGateway(models.Model):
         readonly=False,
         copy=False,
         help=(
-            "With each monthly statement, one entry on the exchange accounts brings "
-            "the journal's account to its value at the rate of the month's last day. "
-            "Off if you revalue it yourself."
+            "At the end of each month, one entry on the exchange accounts revalues the "
+            "journal's account at the rate of the last day. Turn this off if you "
+            "revalue it yourself."
         ),
     )
     revalued_until = fields.Date(
         compute="_compute_revalued_until",
         store=True,
         copy=False,
-        help="Months until then are revalued, or were over before it was switched on.",
+        help=(
+            "Months up to this day are revalued or ended before revaluation was turned "
+            "on."
+        ),
     )
     revaluation_error = fields.Char(readonly=True, copy=False)
 
     agreement_state = fields.Selection(
         [
-            ("green", "Agrees with Stripe"),
-            ("amber", "Agrees, some money is under way"),
-            ("red", "Differs from Stripe"),
-            ("grey", "Not compared"),
+            ("green", "Matches Stripe"),
+            ("amber", "Matches, with items in transit"),
+            ("red", "Does not match Stripe"),
+            ("grey", "Not checked"),
         ],
-        "Agreement",
+        "Balance Check",
         default="grey",
         readonly=True,
         copy=False,
     )
-    agreement_checked_at = fields.Datetime("Compared On", readonly=True, copy=False)
+    agreement_checked_at = fields.Datetime("Last Checked", readonly=True, copy=False)
     agreement_stripe_balance = StripeMonetary(
         "Balance at Stripe", readonly=True, copy=False
     )
@@ -116,17 +120,17 @@ class CheckoutGateway(models.Model):
         "Balance of the Journal", readonly=True, copy=False
     )
     agreement_in_transit = StripeMonetary(
-        "Booked, Not at Stripe Yet", readonly=True, copy=False
+        "Posted, Not at Stripe Yet", readonly=True, copy=False
     )
     agreement_waiting = StripeMonetary(
-        "At Stripe, Waiting to Be Booked", readonly=True, copy=False
+        "At Stripe, Not Posted Yet", readonly=True, copy=False
     )
-    agreement_left_out = StripeMonetary("Left Out", readonly=True, copy=False)
+    agreement_left_out = StripeMonetary("Ignored", readonly=True, copy=False)
     agreement_difference = StripeMonetary("Unexplained", readonly=True, copy=False)
     reread_difference = StripeMonetary(
         readonly=True,
         copy=False,
-        help="The difference that was left when all was read again.",
+        help="The difference that remained after a complete sync.",
     )
 
     # === COMPUTE METHODS === #
@@ -184,6 +188,14 @@ class CheckoutGateway(models.Model):
         state = gateway_sudo._work_exclusively(agreement._check_fully)
         self.invalidate_recordset()
         return state
+
+    def _prepare_card(self):
+        """What the journal's card says of the balance, unless that is out of date."""
+        if self.sync_error:
+            state, text = "amber", self.env._("Last sync failed")
+        else:
+            state, text = self.agreement_state, self._describe_agreement()
+        return {"checkout_agreement": state, "checkout_agreement_text": text}
 
     def _describe_agreement(self):
         states = dict(self._fields["agreement_state"]._description_selection(self.env))

@@ -59,7 +59,7 @@ class CheckoutGateway(models.Model):
         raise UserError(self._describe_busy())
 
     def _describe_busy(self):
-        return self.env._("This gateway is being worked on. Try again in a minute.")
+        return self.env._("This gateway is busy. Try again in a minute.")
 
     def _take_lock(self, lock_cr):
         try:

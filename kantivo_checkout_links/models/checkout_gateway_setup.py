@@ -46,7 +46,7 @@ class CheckoutGateway(models.Model):
         "Shared with Odoo's Provider",
         readonly=True,
         copy=False,
-        help="Set where Odoo's own Stripe provider takes payments on the same account.",
+        help="Set if Odoo's own Stripe provider takes payments on the same account.",
     )
     can_copy_key = fields.Boolean(compute="_compute_can_copy_key")
     fee_tax_hint = fields.Char(compute="_compute_fee_tax_hint")
@@ -97,7 +97,14 @@ class CheckoutGateway(models.Model):
             gateway.step_link = gateway._origin in used
             gateway.steps_done = (
                 gateway.step_test and gateway.step_accounts and gateway.step_link
-            ) and gateway.step_webhook
+            ) and (gateway.step_webhook or not gateway._is_reachable())
+
+    def _is_reachable(self):
+        """Whether Stripe could deliver events to this server, so that a webhook can be
+        asked for.
+        """
+        endpoint = self.env["checkout.endpoint"]
+        return not endpoint._describe_unreachable(self.get_base_url())
 
     def _has_accounts(self):
         """Whether everything that Stripe knows of could be posted."""
@@ -142,8 +149,22 @@ class CheckoutGateway(models.Model):
                 raise UserError(gateway_sudo._describe_failure(error)) from error
         self.invalidate_recordset()
         return self._notify(
-            "success", self.env._("Stripe now tells this Odoo what happens.")
+            "success", self.env._("Stripe now sends events to this Odoo server.")
         )
+
+    def action_connect_webhook(self):
+        """What the buttons do: as `action_create_webhook`, but where Stripe can't reach
+        this server, the reasons are a message and no error.
+
+        :return: A notification for the web client.
+        :raise UserError: if Stripe refuses.
+        """
+        self.ensure_one()
+        self.check_access("write")
+        endpoint = self.env["checkout.endpoint"]
+        if problem := endpoint._describe_unreachable(self.get_base_url()):
+            return self._notify("warning", problem)
+        return self.action_create_webhook()
 
     def action_create_accounting(self):
         """Fill the Stripe journal and the accounts that are still missing.
@@ -162,8 +183,8 @@ class CheckoutGateway(models.Model):
     def _describe_missing(self, missing):
         labels = [self._fields[name]._description_string(self.env) for name in missing]
         return self.env._(
-            "Choose these on the Accounting tab yourself: %s. No account of your chart "
-            "of accounts is sure to fit.",
+            "Choose these yourself on the Accounting tab: %s. Your chart of accounts "
+            "has no account that clearly fits.",
             format_list(self.env, sorted(labels)),
         )
 
@@ -176,7 +197,9 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         provider = self._get_own_provider()
         if not provider:
-            raise UserError(self.env._("There is no Stripe provider with a key."))
+            raise UserError(
+                self.env._("No Stripe payment provider with a key was found.")
+            )
         self.secret_key = provider.stripe_secret_key
 
     def action_post_third_party(self):
@@ -257,8 +280,8 @@ class CheckoutGateway(models.Model):
         if self._is_used() and self.stripe_account_id not in (False, account_id):
             raise UserError(
                 self.env._(
-                    "The key belongs to another account than the payments or booked "
-                    "movements here."
+                    "The key belongs to a different account than the payments or "
+                    "posted transactions of this gateway."
                 )
             )
         self._check_no_twin(account_id)
@@ -299,6 +322,10 @@ class CheckoutGateway(models.Model):
         )
         return providers[:1]
 
+    def _is_cut_off(self):
+        """Whether Stripe refused the key when the gateway was last synced."""
+        return bool(self.sync_error) and self.connection_state == "failed"
+
     def _set_connection(self, findings):
         failed = any(level == "problem" for level, _sentence in findings)
         lines = [f"{SIGNS[level]} {sentence}" for level, sentence in findings]
@@ -321,5 +348,5 @@ class CheckoutGateway(models.Model):
         texts = [text for level, text in findings if level in NOTIFICATIONS]
         return self._notify(
             notification_type,
-            " ".join(texts) or self.env._("All is well between Odoo and Stripe."),
+            " ".join(texts) or self.env._("Connection OK."),
         )

@@ -5,7 +5,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
-from odoo.tools import float_compare, format_time
+from odoo.tools import SQL, float_compare, format_time
 from odoo.tools.i18n import format_list
 
 from odoo.addons.account.models.product import ACCOUNT_DOMAIN
@@ -50,10 +50,11 @@ class CheckoutLink(models.Model):
     _order = "id desc"
     _check_company_auto = True
     _mail_post_access = "read"
-    _set_by_users = frozenset({"state"})
+    _set_by_users = frozenset({"active", "state"})
 
     name = fields.Char("Title", required=True, tracking=True)
-    active = fields.Boolean(default=True)
+    # Read-only, so that forms and lists offer one way of ending a link: Deactivate.
+    active = fields.Boolean(default=True, readonly=True)
     description = fields.Text(help="Shown to the customer below the title.")
     gateway_id = fields.Many2one(
         "checkout.gateway",
@@ -87,15 +88,14 @@ class CheckoutLink(models.Model):
         required=True,
         default="fixed",
         tracking=True,
-        help="Fixed: every customer pays this amount. Open: the customer decides.",
+        help=(
+            "Fixed: every customer pays this amount. Open: the customer chooses the "
+            "amount."
+        ),
     )
     amount = fields.Monetary(tracking=True)
-    minimum_amount = fields.Monetary(
-        "Minimum", tracking=True, help="Leave at zero for no minimum."
-    )
-    maximum_amount = fields.Monetary(
-        "Maximum", tracking=True, help="Leave at zero for no maximum."
-    )
+    minimum_amount = fields.Monetary("Minimum", tracking=True, help="0 = no minimum")
+    maximum_amount = fields.Monetary("Maximum", tracking=True, help="0 = no maximum")
 
     # How it is booked; what is empty here comes from the gateway
     tax_ids = fields.Many2many(
@@ -113,14 +113,16 @@ class CheckoutLink(models.Model):
     )
     map_taxes = fields.Boolean(
         default=True,
-        help="Map taxes and accounts by the customer's fiscal position. Don't map them "
-        "for what is taxed where it takes place, such as a course held here.",
+        help=(
+            "Map taxes and accounts by the customer's fiscal position. Turn this off "
+            "for services that are taxed where they take place, such as a course."
+        ),
     )
     income_account_id = fields.Many2one(
         "account.account",
         check_company=True,
         domain=ACCOUNT_DOMAIN,
-        help="Leave empty to use the gateway's.",
+        help="Leave empty to use the gateway's account.",
     )
     analytic_distribution = fields.Json()
     analytic_precision = fields.Integer(
@@ -169,18 +171,16 @@ class CheckoutLink(models.Model):
     )
     url = fields.Char("Link", compute="_compute_url", search="_search_url")
     expires_at = fields.Datetime(
-        "Expires", copy=False, help="No payment starts after this moment."
+        "Expires", copy=False, help="No payment can start after this time."
     )
-    max_payments = fields.Integer(
-        "Maximum Payments", help="Leave at zero for any number of payments."
-    )
+    max_payments = fields.Integer("Maximum Payments", help="0 = unlimited")
     places_lock = fields.Integer(default=0, groups=fields.NO_ACCESS, copy=False)
     inactive_message = fields.Text(
-        help="Shown in place of our own words when inactive."
+        help="Shown instead of the standard message when customers can't pay."
     )
     success_message = fields.Text(help="Shown to the customer after the payment.")
     success_url = fields.Char(
-        "Continue to", help="Where the customer may go on after the payment."
+        "Continue to", help="The web page that a button leads to after the payment."
     )
 
     # What came of it
@@ -189,34 +189,34 @@ class CheckoutLink(models.Model):
     unpaid_count = fields.Integer(
         "Opened, Not Paid",
         compute="_compute_unpaid_count",
-        help="Checkouts that customers opened and didn't pay.",
+        help="Checkouts that customers opened but did not pay.",
     )
     received_payment_ids = fields.One2many(
         "checkout.payment",
         "link_id",
         domain=[("state", "not in", UNPAID_STATES)],
-        help="Paid, or on the way.",
+        help="Paid or processing.",
     )
     amount_collected = StripeMonetary(
         "Collected",
         compute="_compute_totals",
-        help="What customers paid, before refunds and lost disputes.",
+        help="The amount paid, before refunds and lost disputes.",
     )
     amount_refunded = StripeMonetary("Refunded", compute="_compute_totals")
     amount_lost = StripeMonetary(
         "Lost",
         compute="_compute_totals",
-        help="What customers' banks took back for good.",
+        help="The amount lost in disputes.",
     )
     amount_left = StripeMonetary(
-        "Left",
+        "Remaining",
         compute="_compute_totals",
-        help="What was collected, less refunds and lost disputes.",
+        help="The amount collected, less refunds and lost disputes.",
     )
     last_payment_at = fields.Datetime("Last Payment", compute="_compute_totals")
 
     _access_token_uniq = models.Constraint(
-        "UNIQUE (access_token)", "This address is taken."
+        "UNIQUE (access_token)", "This URL is already in use."
     )
 
     def _default_gateway_id(self):
@@ -230,13 +230,20 @@ class CheckoutLink(models.Model):
     # === COMPUTE METHODS === #
 
     @api.depends_context("company", "lang", "uid")
-    @api.depends("gateway_id.secret_key", "company_id")
+    @api.depends(
+        "company_id",
+        "gateway_id.connection_state",
+        "gateway_id.secret_key",
+        "gateway_id.sync_error",
+    )
     def _compute_gateway_hint(self):
         for link in self:
             if not link.gateway_id:
                 link.gateway_hint = self._describe_missing_gateway()
             elif not link.gateway_id.secret_key:
                 link.gateway_hint = self._describe_missing_key(link.gateway_id)
+            elif link.gateway_id._is_cut_off():
+                link.gateway_hint = self._describe_lost_connection(link.gateway_id)
             else:
                 link.gateway_hint = False
 
@@ -316,6 +323,22 @@ class CheckoutLink(models.Model):
             "active": payable & Domain("id", "not in", list(crowds)),
         }.get(name, payable & Domain("id", "in", crowded))
 
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Override of `base`: links can be grouped by their availability."""
+        if field_expr != "availability":
+            return super()._field_to_sql(alias, field_expr, query)
+        link_id = SQL.identifier(alias, "id")
+        cases = [
+            SQL("WHEN %s IN %s THEN %s", link_id, links.subselect(), name)
+            for name, links in self._query_by_availability()
+        ]
+        return SQL("(CASE %s END)", SQL(" ").join(cases))
+
+    def _query_by_availability(self):
+        everything = self.with_context(active_test=False)
+        for name in self._fields["availability"].get_values(self.env):
+            yield name, everything._search(self._get_availability_domain(name))
+
     def _search_crowds(self):
         """All links without a free place: their ids, and whether `full` or `held`."""
         limited = self.search([("max_payments", ">", 0)])
@@ -384,16 +407,14 @@ class CheckoutLink(models.Model):
     def _check_chargeable(self, amount):
         """:raise ValidationError: if Stripe can't charge this amount."""
         if amount <= 0:
-            raise ValidationError(self.env._("Enter an amount above zero."))
+            raise ValidationError(self.env._("Enter an amount greater than zero."))
         try:
             minor = to_minor(amount, self.currency_id.name)
         except InvalidAmount as error:
             raise ValidationError(self._describe_step()) from error
         if minor > largest_minor(self.currency_id.name):
             raise ValidationError(
-                self.env._(
-                    "The most that can be paid at once is %s.", self._format_most()
-                )
+                self.env._("The maximum for one payment is %s.", self._format_most())
             )
 
     @api.constrains("max_payments")
@@ -468,8 +489,8 @@ class CheckoutLink(models.Model):
         if changed._filter_paid_into():
             raise UserError(
                 self.env._(
-                    "The currency can't change any more: there are payments in it. "
-                    "Duplicate the link instead."
+                    "The currency can no longer be changed because the link has "
+                    "payments. Duplicate the link instead."
                 )
             )
 
@@ -520,8 +541,8 @@ class CheckoutLink(models.Model):
         self.write({"state": "inactive"})
 
     def action_activate(self):
-        """Take payments again, at the same address."""
-        self.write({"state": "active"})
+        """Take payments again, at the same address; an archived link too."""
+        self.write({"state": "active", "active": True})
 
     def action_view_payments(self):
         """The payments of these links."""
@@ -564,11 +585,11 @@ class CheckoutLink(models.Model):
         """What to do while links can't be made, in words for this very user."""
         if self.env.user.has_group(GATEWAY_MAKERS):
             return self.env._(
-                "Checkout links need a Stripe gateway: your keys and your accounts, "
-                "entered once."
+                "Checkout links need a Stripe gateway. You enter your keys and "
+                "accounts there once."
             )
         return self.env._(
-            "Checkout links need a Stripe gateway. Ask to have one set up: %s.",
+            "Checkout links need a Stripe gateway. To have one set up, ask %s.",
             self._name_gateway_makers(),
         )
 
@@ -577,15 +598,24 @@ class CheckoutLink(models.Model):
         """What to do before a gateway takes money, in words for this very user."""
         if self.env.user.has_group(GATEWAY_MAKERS):
             return self.env._(
-                "Nobody can pay through this link yet: the gateway “%s” has no key. "
-                "Paste one from Stripe there, or choose another gateway here.",
+                "Customers can't pay through this link yet because the gateway “%s” "
+                "has no key. Enter one there, or choose another gateway here.",
                 gateway.name,
             )
         return self.env._(
-            "Nobody can pay through this link yet: the gateway “%(gateway)s” has no "
-            "key. Choose another gateway, or ask to have the key entered: %(people)s.",
+            "Customers can't pay through this link yet because the gateway "
+            "“%(gateway)s” has no key. Choose another gateway, or ask %(people)s to "
+            "enter the key.",
             gateway=gateway.name,
             people=self._name_gateway_makers(),
+        )
+
+    @api.model
+    def _describe_lost_connection(self, gateway):
+        return self.env._(
+            "Customers can't pay through this link because Stripe no longer accepts "
+            "the key of the gateway “%s”.",
+            gateway.name,
         )
 
     @api.model
@@ -615,15 +645,15 @@ class CheckoutLink(models.Model):
         """Why customers can't pay although the link is active; nothing if they can."""
         sentences = {
             "expired": self.env._(
-                "This link has expired: customers read that it is no longer available."
+                "This link has expired. Customers see that it is no longer available."
             ),
             "full": self.env._(
-                "This link takes no further payment: all that it allows are made or "
-                "under way."
+                "This link has reached its maximum number of payments. Customers see "
+                "that it is no longer available."
             ),
             "held": self._describe_hold(),
             "stopped": self.env._(
-                "This link's gateway is archived: customers read that the link is no "
+                "This link's gateway is archived. Customers see that the link is no "
                 "longer available. Unarchive the gateway, or choose another one."
             ),
         }
@@ -631,13 +661,13 @@ class CheckoutLink(models.Model):
 
     def _describe_hold(self):
         return self.env._(
-            "Every place is held by a customer who is paying right now, the first one "
-            "until %s. Release ends these checkouts.",
+            "Every remaining place is held by a customer who is paying right now, the "
+            "first one until %s. Release ends these checkouts.",
             format_time(self.env, self.held_until, time_format="short"),
         )
 
     def _format(self, amount):
-        return self.currency_id.format(float(amount))
+        return self.currency_id._format_price(float(amount))
 
     def _format_most(self):
         code = self.currency_id.name
@@ -653,7 +683,7 @@ class CheckoutLink(models.Model):
 
     def _describe_step(self):
         return self.env._(
-            "Amounts in %(currency)s go in steps of %(step)s.",
+            "Amounts in %(currency)s must be multiples of %(step)s.",
             currency=self.currency_id.name,
             step=f"{self._get_step():g}",
         )

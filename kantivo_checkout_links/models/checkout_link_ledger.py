@@ -26,12 +26,12 @@ class CheckoutLink(models.Model):
 
     agreement_state = fields.Selection(
         [
-            ("green", "Books agree"),
-            ("amber", "Some payments wait to be booked"),
-            ("red", "Books differ"),
-            ("grey", "Not booked"),
+            ("green", "Ledger matches"),
+            ("amber", "Some payments not posted"),
+            ("red", "Ledger doesn't match"),
+            ("grey", "Not posted"),
         ],
-        "Books",
+        "Ledger",
         compute="_compute_agreement_state",
     )
 

@@ -18,13 +18,13 @@ class CheckoutLink(models.Model):
         "Stripe's Minimum",
         readonly=True,
         copy=False,
-        help="The minimum that Stripe stated when it refused a payment as too small.",
+        help="The minimum that Stripe gave when it refused a payment as too small.",
     )
     refusal = fields.Char(
         "Refused by Stripe",
         readonly=True,
         copy=False,
-        help="Why Stripe refused the last payment, in its own words.",
+        help="Stripe's reason for refusing the last payment.",
     )
     minimum_hint = fields.Char(compute="_compute_minimum_hint")
 
@@ -81,7 +81,7 @@ class CheckoutLink(models.Model):
             )
         return self.env._(
             "Stripe's minimum is about %s. Enter it as the minimum, so that customers "
-            "read it before they pay.",
+            "see it before they pay.",
             self._format(minimum),
         )
 
@@ -99,7 +99,7 @@ class CheckoutLink(models.Model):
         if len(self[name] or "") > limit:
             raise ValidationError(
                 self.env._(
-                    "%(field)s is too long: Stripe takes %(limit)s characters.",
+                    "%(field)s is too long. Stripe allows %(limit)s characters.",
                     field=self._fields[name]._description_string(self.env),
                     limit=limit,
                 )
@@ -111,7 +111,7 @@ class CheckoutLink(models.Model):
             if link.success_url and not self._is_web_address(link.success_url):
                 raise ValidationError(
                     self.env._(
-                        "Enter a complete web address to continue to, such as "
+                        "Enter a complete web address, such as "
                         "https://example.com/thanks."
                     )
                 )

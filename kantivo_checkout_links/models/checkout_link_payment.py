@@ -164,21 +164,21 @@ class CheckoutLink(models.Model):
             for reading in error.readings
         ]
         return self.env._(
-            "Do you mean %(large)s or %(small)s? Please enter it like that.",
+            "Did you mean %(large)s or %(small)s? Please enter one of these.",
             large=large,
             small=small,
         )
 
     def _check_typed_amount(self, typed_amount: Decimal):
         if typed_amount <= 0:
-            raise UserError(self.env._("Enter an amount above zero."))
+            raise UserError(self.env._("Enter an amount greater than zero."))
         if typed_amount < Decimal(str(self.minimum_amount)):
             raise UserError(
-                self.env._("The least is %s.", self._format(self.minimum_amount))
+                self.env._("The minimum is %s.", self._format(self.minimum_amount))
             )
         if self.maximum_amount and typed_amount > Decimal(str(self.maximum_amount)):
             raise UserError(
-                self.env._("The most is %s.", self._format(self.maximum_amount))
+                self.env._("The maximum is %s.", self._format(self.maximum_amount))
             )
         return self._check_minor(typed_amount)
 
@@ -189,9 +189,7 @@ class CheckoutLink(models.Model):
             raise UserError(self._describe_step()) from error
         if minor > largest_minor(self.currency_id.name):
             raise UserError(
-                self.env._(
-                    "The most that can be paid at once is %s.", self._format_most()
-                )
+                self.env._("The maximum for one payment is %s.", self._format_most())
             )
         amount = from_minor(minor, self.currency_id.name)
         if self.currency_id._rounds_away(amount):

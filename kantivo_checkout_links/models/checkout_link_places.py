@@ -40,8 +40,9 @@ class CheckoutLink(models.Model):
             message = self.env._("Released. Customers can start a new payment.")
         else:
             message = self.env._(
-                "Not every place is free: a customer has just paid, or Stripe has not "
-                "answered yet. Odoo keeps asking: a place is free once Stripe confirms."
+                "Not every place could be released: a customer has just paid, or "
+                "Stripe has not responded yet. Odoo keeps trying. A place is free once "
+                "Stripe confirms."
             )
         return {
             "type": "ir.actions.client",

@@ -46,7 +46,7 @@ class CheckoutLink(models.Model):
         usual = self.gateway_id._get_default_tax()
         if usual and not self.tax_ids:
             yield self.env._(
-                "Payments of this link are posted without tax; the usual tax of "
+                "Payments of this link are posted without tax. The default tax of "
                 "%(company)s is %(tax)s.",
                 company=self.gateway_id.company_id.name,
                 tax=usual.name,
@@ -61,8 +61,8 @@ class CheckoutLink(models.Model):
         usual = usual._filter_taxes_by_company(self.gateway_id.company_id)
         if usual and self.tax_ids._origin != usual:
             yield self.env._(
-                "“%(account)s” is meant for %(usual)s; this link has %(taxes)s. Choose "
-                "an account for that, or another tax.",
+                "“%(account)s” is meant for %(usual)s, but this link has %(taxes)s. "
+                "Choose another account or another tax.",
                 account=account.display_name,
                 usual=", ".join(usual.mapped("name")),
                 taxes=", ".join(self.tax_ids.mapped("name")) or self.env._("no tax"),
@@ -74,8 +74,8 @@ class CheckoutLink(models.Model):
             return
         for plan_sudo in self._find_missing_plans_sudo(account):
             yield self.env._(
-                "Every entry must be assigned to “%s” in full, and this link isn't: "
-                "complete its analytic distribution.",
+                "Every entry must be fully distributed to “%s”, but this link is not. "
+                "Complete its analytic distribution.",
                 plan_sudo.name,
             )
 

@@ -7,7 +7,7 @@ class CheckoutMatching(models.AbstractModel):
     """Which invoices a payment pays: none with money that is gone again."""
 
     _name = "checkout.matching"
-    _description = "Stripe Movement Matching"
+    _description = "Stripe Transaction Reconciliation"
 
     @api.model
     def _reopen_invoices(self, movement):

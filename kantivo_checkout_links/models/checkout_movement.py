@@ -14,7 +14,7 @@ class CheckoutMovement(models.Model):
 
     _name = "checkout.movement"
     _inherit = "checkout.base"
-    _description = "Stripe Movement"
+    _description = "Stripe Transaction"
     _order = "occurred_at desc, id desc"
     _rec_name = "stripe_source_id"
     _check_company_auto = True
@@ -35,7 +35,8 @@ class CheckoutMovement(models.Model):
     link_id = fields.Many2one(related="payment_id.link_id")
     kind = fields.Selection(KIND_SELECTION, required=True, readonly=True)
     amount = StripeMonetary(
-        readonly=True, help="What the Stripe balance changes by; negative: less."
+        readonly=True,
+        help="The change of the Stripe balance. Negative amounts decrease it.",
     )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
     source_amount = StripeMonetary(
@@ -43,7 +44,9 @@ class CheckoutMovement(models.Model):
     )
     source_currency_id = fields.Many2one("res.currency", readonly=True)
     tax_amount = StripeMonetary(
-        "Tax in It", readonly=True, help="The part of a fee that Stripe calls tax."
+        "Included Tax",
+        readonly=True,
+        help="The part of a fee that Stripe reports as tax.",
     )
     occurred_at = fields.Datetime("Date", required=True, readonly=True, index=True)
     stripe_source_id = fields.Char("Stripe Object", required=True, readonly=True)
@@ -53,26 +56,30 @@ class CheckoutMovement(models.Model):
         readonly=True,
         index="btree_not_null",
         ondelete="set null",
-        help="The payout that brought this money to the bank.",
+        help="The payout that sent this money to your bank.",
     )
     trace_id = fields.Char(
-        "Trace ID", readonly=True, help="What the bank finds a payout's transfer by."
+        "Trace ID",
+        readonly=True,
+        help="The reference with which your bank can trace a payout.",
     )
     is_third_party = fields.Boolean(
-        "Not Ours", readonly=True, help="Other software's money on the same account."
+        "Third-Party",
+        readonly=True,
+        help=("Made by other software on the same Stripe account."),
     )
     state = fields.Selection(
         [
             ("to_post", "To Post"),
             ("posted", "Posted"),
-            ("to_review", "To Review"),
-            ("skipped", "Not Booked"),
+            ("to_review", "In Review"),
+            ("skipped", "Not Posted"),
         ],
         required=True,
         default="to_post",
         readonly=True,
     )
-    error = fields.Char("Why It Waits", readonly=True)
+    error = fields.Char("Reason", readonly=True)
     statement_line_id = fields.Many2one(
         "account.bank.statement.line", readonly=True, ondelete="restrict", index=True
     )
@@ -100,22 +107,22 @@ class CheckoutMovement(models.Model):
         "account.move.line",
         "checkout_movement_reopened_line_rel",
         readonly=True,
-        help="What the customer had paid with it, and owes again.",
+        help="What the customer paid with it and owes again.",
     )
     can_reclassify = fields.Boolean(compute="_compute_can_reclassify")
 
     _transaction_uniq = models.UniqueIndex(
         "(gateway_id, balance_transaction_id, kind) "
         "WHERE balance_transaction_id IS NOT NULL",
-        "This balance transaction has been taken already.",
+        "This balance transaction already exists.",
     )
     _source_uniq = models.UniqueIndex(
         "(gateway_id, kind, stripe_source_id) WHERE balance_transaction_id IS NULL",
-        "This change of Stripe's balance has been taken already.",
+        "This change of the Stripe balance already exists.",
     )
     _charge_uniq = models.UniqueIndex(
         "(gateway_id, stripe_source_id) WHERE kind = 'charge'",
-        "This charge has been taken already.",
+        "This charge already exists.",
     )
     _transaction_idx = models.Index(
         "(balance_transaction_id) WHERE balance_transaction_id IS NOT NULL"
@@ -223,8 +230,8 @@ class CheckoutMovement(models.Model):
         if self._is_of_stripe(account):
             raise UserError(
                 self.env._(
-                    "“%s” holds what is at Stripe, so only transactions are posted "
-                    "there. Choose another account.",
+                    "“%s” holds the Stripe balance, so only Stripe transactions are "
+                    "posted to it. Choose another account.",
                     account.display_name,
                 )
             )
@@ -234,7 +241,8 @@ class CheckoutMovement(models.Model):
             if records.filtered_domain(domain) != records:
                 raise UserError(
                     self.env._(
-                        "Choose an account and taxes of %s.", self.company_id.name
+                        "Choose an account and taxes that belong to %s.",
+                        self.company_id.name,
                     )
                 )
 

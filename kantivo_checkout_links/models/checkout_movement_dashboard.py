@@ -9,7 +9,7 @@ class CheckoutMovement(models.Model):
 
     _inherit = "checkout.movement"
 
-    stripe_url = fields.Char("At Stripe", compute="_compute_stripe_url")
+    stripe_url = fields.Char("Stripe URL", compute="_compute_stripe_url")
 
     @api.depends("kind", "stripe_source_id", "payment_id", "gateway_id.livemode")
     def _compute_stripe_url(self):

@@ -78,7 +78,8 @@ class CheckoutMovement(models.Model):
 
     def _describe_other_settlement(self, amount, currency):
         return self.env._(
-            "Stripe settled this for %s. The entry says otherwise: correct it by hand.",
+            "Stripe settled this for %s, but the entry has a different amount. Correct "
+            "it manually.",
             currency.format(amount),
         )
 

@@ -47,7 +47,7 @@ class CheckoutPayment(models.Model):
         "Reference",
         readonly=True,
         copy=False,
-        help="Given when money arrives, so that numbers follow each other.",
+        help="Assigned when the money arrives, so that numbers are consecutive.",
     )
     uuid = fields.Char(
         required=True, readonly=True, copy=False, groups=fields.NO_ACCESS
@@ -56,14 +56,14 @@ class CheckoutPayment(models.Model):
         readonly=True,
         copy=False,
         groups=fields.NO_ACCESS,
-        help="The number of the payer's form, from which several payments may come.",
+        help="Identifies the customer's form, from which several payments can come.",
     )
     link_id = fields.Many2one(
         "checkout.link", ondelete="set null", index=True, readonly=True
     )
     link_deleted_at = fields.Datetime(
         readonly=True,
-        help="Since when nobody should have paid any more, if the link is gone.",
+        help="Payments made after this time are late because the link was deleted.",
     )
     link_name = fields.Char("Title", readonly=True)
     description = fields.Text(readonly=True)
@@ -79,7 +79,7 @@ class CheckoutPayment(models.Model):
     )
     state = fields.Selection(
         [
-            ("open", "Started"),
+            ("open", "Open"),
             ("processing", "Processing"),
             ("paid", "Paid"),
             ("failed", "Failed"),
@@ -94,15 +94,15 @@ class CheckoutPayment(models.Model):
         index=True,
         tracking=True,
     )
-    failure_message = fields.Char("Why It Failed", readonly=True)
+    failure_message = fields.Char("Failure Reason", readonly=True)
     flag = fields.Selection(
         [
             ("late", "Paid after closing"),
             ("over_limit", "Above the limit"),
-            ("mismatch", "Other amount than asked"),
+            ("mismatch", "Different amount"),
         ],
         readonly=True,
-        help="Booked like any other, but worth a look.",
+        help="Posted like any other payment, but needs review.",
     )
     livemode = fields.Boolean("Live Mode", readonly=True)
 
@@ -118,12 +118,12 @@ class CheckoutPayment(models.Model):
 
     # Payer
     customer_name = fields.Char("Customer", readonly=True)
-    customer_email = fields.Char("E-mail", readonly=True)
+    customer_email = fields.Char("Email", readonly=True)
     customer_phone = fields.Char("Phone", readonly=True)
     customer_country_id = fields.Many2one("res.country", readonly=True)
     partner_id = fields.Many2one("res.partner", "Contact", readonly=True, index=True)
     contact_problem = fields.Char(
-        "Why There Is No Contact",
+        "Contact Error",
         readonly=True,
         help="The money is not affected. The next sync tries again.",
     )
@@ -141,11 +141,13 @@ class CheckoutPayment(models.Model):
         [*DISPUTE_STATES, UNKNOWN_STATE], "Dispute", readonly=True
     )
     unknown_status = fields.Char(
-        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+        "Stripe's Status",
+        readonly=True,
+        help="A status that this version doesn't support yet.",
     )
 
     # Booking, frozen
-    credit_to = fields.Char(readonly=True)
+    credit_to = fields.Char("Post Payment To", readonly=True)
     income_account_id = fields.Many2one("account.account", readonly=True)
     receivable_account_id = fields.Many2one("account.account", readonly=True)
     tax_ids = fields.Many2many(
@@ -169,16 +171,18 @@ class CheckoutPayment(models.Model):
         help="Payment and entries are not affected. The next sync tries again.",
     )
 
-    movement_ids = fields.One2many("checkout.movement", "payment_id", readonly=True)
+    movement_ids = fields.One2many(
+        "checkout.movement", "payment_id", "Stripe Transactions", readonly=True
+    )
     move_ids = fields.Many2many(
         "account.move", string="Journal Entries", compute="_compute_move_ids"
     )
 
-    _uuid_uniq = models.Constraint("UNIQUE (uuid)", "This payment exists already.")
+    _uuid_uniq = models.Constraint("UNIQUE (uuid)", "This payment already exists.")
     _session_uniq = models.UniqueIndex(
         "(gateway_id, stripe_checkout_session_id) "
         "WHERE stripe_checkout_session_id IS NOT NULL",
-        "This Checkout Session has a payment already.",
+        "This Checkout Session already has a payment.",
     )
     # The return page knows no gateway.
     _session_idx = models.Index(
@@ -203,12 +207,12 @@ class CheckoutPayment(models.Model):
     def _compute_display_name(self):
         """A number is for money: a checkout without any says what it is."""
         checkouts = {
-            "failed": self.env._("Failed checkout"),
-            "expired": self.env._("Expired checkout"),
+            "failed": self.env._("Checkout failed"),
+            "expired": self.env._("Checkout expired"),
         }
         for payment in self:
             payment.display_name = payment.name or checkouts.get(
-                payment.state, self.env._("Open checkout")
+                payment.state, self.env._("Checkout opened")
             )
 
     @api.depends("movement_ids.move_id")

@@ -16,7 +16,7 @@ class CheckoutPayment(models.Model):
     fiscal_position_id = fields.Many2one(
         "account.fiscal.position",
         compute="_compute_fiscal_position_id",
-        help="Maps taxes and accounts. Fixed once the payment is posted.",
+        help="Maps taxes and accounts. It can't be changed once the payment is posted.",
     )
 
     # === COMPUTE METHODS === #
@@ -47,7 +47,7 @@ class CheckoutPayment(models.Model):
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Contact of the Payer"),
+            "name": self.env._("Customer Contact"),
             "res_model": "checkout.contact.wizard",
             "view_mode": "form",
             "target": "new",
@@ -69,7 +69,7 @@ class CheckoutPayment(models.Model):
         partner.check_access("read")
         if partner.company_id and partner.company_id not in self.company_id.parent_ids:
             raise UserError(
-                self.env._("%s is a contact of another company.", partner.display_name)
+                self.env._("%s belongs to another company.", partner.display_name)
             )
         user = self.env.user
         self.gateway_id.sudo()._work_exclusively(  # posting needs it

@@ -9,23 +9,21 @@ class CheckoutPayment(models.Model):
 
     _inherit = "checkout.payment"
 
-    stripe_url = fields.Char("At Stripe", compute="_compute_stripe_url")
+    stripe_url = fields.Char("Stripe URL", compute="_compute_stripe_url")
     move_count = fields.Integer(compute="_compute_moves")
     move_line_ids = fields.Many2many(
         "account.move.line",
         string="Journal Items",
         compute="_compute_moves",
-        help="Also for those whose journal entries show none.",
+        help="Also visible to users whose journal entries show no items.",
     )
-    posted_account_id = fields.Many2one(
-        "account.account", "Posted To", compute="_compute_posted"
-    )
+    posted_account_id = fields.Many2one("account.account", compute="_compute_posted")
     posted_tax_ids = fields.Many2many(
         "account.tax",
         string="Posted Taxes",
         context=WITH_ARCHIVED,
         compute="_compute_posted",
-        help="As mapped by the fiscal position, or as reclassified since.",
+        help="As mapped by the fiscal position, or as reclassified later.",
     )
 
     @api.depends("stripe_payment_intent_id", "stripe_charge_id", "livemode")

@@ -106,8 +106,9 @@ class CheckoutPayment(models.Model):
 
     def _describe_clash(self):
         return self.env._(
-            "Somebody else is working on this payment. Look at its refunds before you "
-            "try again: one that is kept there is asked for by itself, and only once."
+            "Someone else is working on this payment. Check its refunds before you try "
+            "again. A refund that is saved there is requested automatically, and only "
+            "once."
         )
 
     def _process_now(self):

@@ -17,44 +17,46 @@ class CheckoutPayment(models.Model):
         "Lost",
         compute="_compute_amounts_left",
         store=True,
-        help="What the customer's bank took back for good.",
+        help="The amount lost in disputes.",
     )
     amount_left = StripeMonetary(
-        "Left",
+        "Remaining",
         compute="_compute_amounts_left",
         store=True,
-        help="What was paid, less refunds and lost disputes.",
+        help="The amount paid, less refunds and lost disputes.",
     )
     tax_amount = StripeMonetary(
         "Tax",
         compute="_compute_taxes",
         store=True,
-        help="The taxes posted for what is left: less those that refunds and lost "
-        "disputes took back. None where an invoice has them.",
+        help=(
+            "The posted taxes, less those reversed by refunds and lost disputes. Zero "
+            "where an invoice has the taxes."
+        ),
     )
     untaxed_amount = StripeMonetary(
-        compute="_compute_taxes", store=True, help="What is left, without the taxes."
+        compute="_compute_taxes", store=True, help="The remaining amount without taxes."
     )
     fee_amount = StripeMonetary(
         "Fees",
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",
         store=True,
-        help="All that Stripe kept for this payment, also for disputes.",
+        help="All fees that Stripe charged for this payment, including dispute fees.",
     )
     returned_amount = StripeMonetary(
         "Returned",
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",
         store=True,
-        help="Refunds and lost disputes, as Stripe settled them.",
+        help="Refunds and lost disputes, as settled by Stripe.",
     )
     net_amount = StripeMonetary(
         "Net",
         currency_field="settlement_currency_id",
         compute="_compute_net_amount",
         store=True,
-        help="What Stripe credited, less fees, refunds and lost disputes.",
+        help="The amount that Stripe credited, less fees, refunds and lost disputes.",
     )
 
     # === COMPUTE METHODS === #

@@ -34,43 +34,49 @@ class CheckoutPayout(models.Model):
         related="gateway_id.company_id", store=True, index=True
     )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    amount = StripeMonetary(readonly=True, help="Just what arrives at the bank.")
+    amount = StripeMonetary(readonly=True, help="The amount that arrives at your bank.")
     state = fields.Selection(
         [*PAYOUT_STATES, UNKNOWN_STATE], required=True, readonly=True
     )
     unknown_status = fields.Char(
-        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+        "Stripe's Status",
+        readonly=True,
+        help="A status that this version doesn't support yet.",
     )
     stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
     created_at = fields.Datetime("Sent", readonly=True)
     arrival_date = fields.Date("Arrives", readonly=True)
     trace_id = fields.Char(
-        "Trace Id", readonly=True, help="What the bank finds the transfer by."
+        "Trace ID",
+        readonly=True,
+        help="The reference with which your bank can trace the transfer.",
     )
-    failure_message = fields.Char("Why It Failed", readonly=True)
+    failure_message = fields.Char("Failure Reason", readonly=True)
     is_automatic = fields.Boolean("Automatic", readonly=True)
     is_reconciled = fields.Boolean(
-        "Itemised", readonly=True, help="Stripe has said what the payout is made of."
+        "Reconciled",
+        readonly=True,
+        help="Stripe has listed the transactions of the payout.",
     )
     is_complete = fields.Boolean(
-        readonly=True, help="All that the payout is made of is listed here."
+        readonly=True, help="All transactions of the payout are listed here."
     )
     transaction_ids = fields.Json(readonly=True)
-    movement_ids = fields.One2many("checkout.movement", "payout_id", "Made Of")
-    items_amount = StripeMonetary("Listed", compute="_compute_items")
-    third_party_amount = StripeMonetary("Of Other Software", compute="_compute_items")
+    movement_ids = fields.One2many("checkout.movement", "payout_id", "Transactions")
+    items_amount = StripeMonetary("Listed Amount", compute="_compute_items")
+    third_party_amount = StripeMonetary("Third-Party Amount", compute="_compute_items")
     missing_amount = StripeMonetary(
-        "Not Listed",
+        "Unlisted Amount",
         compute="_compute_items",
-        help="Money from before the first sync, or of a payout sent by hand.",
+        help="Money from before the first sync or of a manual payout.",
     )
     move_ids = fields.Many2many(
         "account.move", string="Journal Entries", compute="_compute_move_ids"
     )
-    stripe_url = fields.Char("At Stripe", compute="_compute_stripe_url")
+    stripe_url = fields.Char("Stripe URL", compute="_compute_stripe_url")
 
     _stripe_uniq = models.Constraint(
-        "UNIQUE (gateway_id, stripe_id)", "This payout is here already."
+        "UNIQUE (gateway_id, stripe_id)", "This payout already exists."
     )
     _incomplete_idx = models.Index(
         "(gateway_id) WHERE is_reconciled AND is_complete IS NOT TRUE"

@@ -26,7 +26,7 @@ class CheckoutPoster(models.AbstractModel):
     """
 
     _name = "checkout.poster"
-    _description = "Stripe Movement Poster"
+    _description = "Stripe Transaction Poster"
 
     # === BUSINESS METHODS === #
 
@@ -199,7 +199,7 @@ class CheckoutPoster(models.AbstractModel):
         if not company.currency_id.is_zero(difference):
             raise UserError(
                 self.env._(
-                    "The entry would be off by %s. Nothing was booked.",
+                    "The entry is unbalanced by %s. Nothing was posted.",
                     company.currency_id.format(difference),
                 )
             )
@@ -221,7 +221,7 @@ class CheckoutPoster(models.AbstractModel):
         if not intact:
             raise UserError(
                 self.env._(
-                    "Odoo changed the entry while posting it. Nothing was booked."
+                    "Odoo changed the entry while posting it. Nothing was posted."
                 )
             )
 
@@ -312,9 +312,8 @@ class CheckoutPoster(models.AbstractModel):
         if movement.currency_id != gateway.currency_id:
             raise UserError(
                 self.env._(
-                    "Stripe settled this in %(settled)s, the journal is in "
-                    "%(journal)s. "
-                    "Add a gateway for %(settled)s.",
+                    "Stripe settled this in %(settled)s, but the journal is in "
+                    "%(journal)s. Add a gateway for %(settled)s.",
                     settled=movement.currency_id.name,
                     journal=gateway.currency_id.name,
                 )
@@ -334,7 +333,7 @@ class CheckoutPoster(models.AbstractModel):
         plain = journals - company.currency_exchange_journal_id
         plain -= company.tax_cash_basis_journal_id
         if not plain:
-            raise UserError(self.env._("There is no journal for general entries."))
+            raise UserError(self.env._("No miscellaneous journal was found."))
         return plain[0]
 
     # === DATES === #
@@ -352,7 +351,8 @@ class CheckoutPoster(models.AbstractModel):
         if record.date == date:
             return
         body = self.env._(
-            "It happened on %s; that period is closed.", format_date(self.env, date)
+            "The transaction took place on %s, but that period is closed.",
+            format_date(self.env, date),
         )
         movement.gateway_id._do_aside(
             lambda move: move.message_post(body=body), movement.move_id

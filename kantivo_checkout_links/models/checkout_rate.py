@@ -14,7 +14,7 @@ class CheckoutRate(models.AbstractModel):
     """
 
     _name = "checkout.rate"
-    _description = "Exchange Rate of Stripe Movements"
+    _description = "Exchange Rate of Stripe Transactions"
 
     @api.model
     def _convert(self, amount, currency, company, day):
@@ -31,8 +31,9 @@ class CheckoutRate(models.AbstractModel):
         if not self._find_rate_day(currency, company, day):
             raise UserError(
                 self.env._(
-                    "No rate for %(currency)s on or before %(day)s. Add one under "
-                    "Configuration › Currencies: what waits for it is then posted.",
+                    "There is no exchange rate for %(currency)s on or before %(day)s. "
+                    "Add one under Configuration › Currencies. Transactions that wait "
+                    "for it are then posted.",
                     currency=currency.name,
                     day=format_date(self.env, day),
                 )
@@ -74,8 +75,9 @@ class CheckoutRate(models.AbstractModel):
     @api.model
     def _describe_old(self, currency, rate_day):
         return self.env._(
-            "The last rate for %(currency)s is from %(day)s, and everything is posted "
-            "at that rate. Add a new one under Configuration › Currencies.",
+            "The last exchange rate for %(currency)s is from %(day)s, and later "
+            "transactions are posted at that rate. Add a new one under Configuration › "
+            "Currencies.",
             currency=currency.name,
             day=format_date(self.env, rate_day),
         )

@@ -144,7 +144,8 @@ class CheckoutReclassification(models.AbstractModel):
         if self._get_matched(lines):
             raise UserError(
                 self.env._(
-                    "%s is matched with other items. Undo that first, then reclassify.",
+                    "%s is reconciled with other items. Unreconcile it first, then "
+                    "reclassify.",
                     movement.move_id.name,
                 )
             )
@@ -155,7 +156,7 @@ class CheckoutReclassification(models.AbstractModel):
         if base.account_id == account and base.tax_ids == taxes:
             raise UserError(
                 self.env._(
-                    "This is how it is posted now. Choose another account or other "
+                    "It is already posted this way. Choose another account or other "
                     "taxes."
                 )
             )
@@ -176,9 +177,9 @@ class CheckoutReclassification(models.AbstractModel):
         if not movement.source_currency_id.is_zero(left):
             raise UserError(
                 self.env._(
-                    "Money of this payment is lost, and was taken back with the taxes "
-                    "that are posted. Keep these taxes here; to correct them, post a "
-                    "journal entry."
+                    "This payment was lost in a dispute and reversed with its posted "
+                    "taxes. Keep these taxes here. To correct them, post a journal "
+                    "entry."
                 )
             )
 
@@ -191,8 +192,8 @@ class CheckoutReclassification(models.AbstractModel):
         if len(taxes.country_id) > 1:
             raise UserError(
                 self.env._(
-                    "Odoo takes taxes of one country on an entry. Reclassify without "
-                    "taxes first, then once more with the new ones."
+                    "An entry can only have the taxes of one country. Reclassify "
+                    "without taxes first, then again with the new taxes."
                 )
             )
 

@@ -51,7 +51,9 @@ class CheckoutRefund(models.Model):
         readonly=True,
     )
     unknown_status = fields.Char(
-        "Stripe's Status", readonly=True, help="A status that isn't known here yet."
+        "Stripe's Status",
+        readonly=True,
+        help="A status that this version doesn't support yet.",
     )
     reason = fields.Selection(REFUND_REASONS, readonly=True)
     note = fields.Char(readonly=True)
@@ -60,19 +62,19 @@ class CheckoutRefund(models.Model):
     stripe_url = fields.Char(related="payment_id.stripe_url")
     refunded_at = fields.Datetime("Date", readonly=True)
     settled = fields.Boolean(
-        readonly=True, help="Stripe has moved the money, or never will."
+        readonly=True, help="No money will move for this refund anymore."
     )
     uuid = fields.Char(readonly=True, groups=fields.NO_ACCESS)
     idempotency_key = fields.Char(readonly=True)
-    user_id = fields.Many2one("res.users", "Asked For By", readonly=True)
+    user_id = fields.Many2one("res.users", "Requested By", readonly=True)
 
     _stripe_uniq = models.UniqueIndex(
         "(gateway_id, stripe_id) WHERE stripe_id IS NOT NULL",
-        "This refund is here already.",
+        "This refund already exists.",
     )
     _key_uniq = models.UniqueIndex(
         "(payment_id, idempotency_key) WHERE idempotency_key IS NOT NULL",
-        "This refund has been asked for already.",
+        "This refund was already requested.",
     )
     _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
@@ -92,7 +94,7 @@ class CheckoutRefund(models.Model):
         if not self.env.su and not self.env.user.has_group(
             "account.group_account_invoice"
         ):
-            raise AccessError(self.env._("You can't give money back."))
+            raise AccessError(self.env._("You are not allowed to refund payments."))
 
     @api.model
     def _request(self, payment, amount, options):
@@ -124,8 +126,8 @@ class CheckoutRefund(models.Model):
         if amount and differs(amount, self.amount):
             raise UserError(
                 self.env._(
-                    "This key is of a refund of %s already. Take another key for "
-                    "another refund.",
+                    "This idempotency key was already used for a refund of %s. Use "
+                    "another one.",
                     self.currency_id.format(self.amount),
                 )
             )
@@ -145,7 +147,7 @@ class CheckoutRefund(models.Model):
         if round_exact(amount - left) > 0:
             raise UserError(
                 self.env._(
-                    "Only %s is left to refund.", payment.currency_id.format(left)
+                    "Only %s can still be refunded.", payment.currency_id.format(left)
                 )
             )
         if differs(amount, left) and payment.currency_id._rounds_away(amount):
@@ -155,7 +157,7 @@ class CheckoutRefund(models.Model):
     @api.model
     def _check_minor(self, currency, amount):
         if amount <= 0:
-            raise UserError(self.env._("Enter an amount above zero."))
+            raise UserError(self.env._("Enter an amount greater than zero."))
         try:
             return from_minor(to_minor(amount, currency.name), currency.name)
         except InvalidAmount as error:
@@ -180,8 +182,8 @@ class CheckoutRefund(models.Model):
         if self.state == "failed":
             return self.env._("Stripe refused the refund: %s", error)
         return self.env._(
-            "Stripe didn't answer. The refund is kept and asked for again by itself; "
-            "the money goes back only once. (%s)",
+            "Stripe didn't respond. The refund is saved and requested again "
+            "automatically. The money is returned only once. (%s)",
             error,
         )
 

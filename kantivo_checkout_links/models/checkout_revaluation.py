@@ -69,8 +69,8 @@ class CheckoutRevaluation(models.AbstractModel):
         if any(movement._get_local_date() <= day for movement in waiting):
             raise UserError(
                 self.env._(
-                    "The revaluation of %s waits until all Stripe transactions until "
-                    "then are posted.",
+                    "The revaluation as of %s waits until all Stripe transactions up "
+                    "to that day are posted.",
                     format_date(self.env, day),
                 )
             )

@@ -30,7 +30,7 @@ class CheckoutSync(models.AbstractModel):
     """
 
     _name = "checkout.sync"
-    _description = "Stripe Synchronisation"
+    _description = "Stripe Synchronization"
 
     @api.model
     def _cron_sync(self):
@@ -45,6 +45,8 @@ class CheckoutSync(models.AbstractModel):
                 log_error(_logger, f"Gateway {gateway.id} can't sync", error)
                 _logger.warning("Gateway %s can't sync: %s", gateway.id, reason)
                 gateway._note_sync_error(reason)
+                if isinstance(error, StripeError) and error.reason == "auth":
+                    gateway._note_refused_key(reason)
 
     @api.model
     def _sync(self, gateway):
@@ -171,7 +173,7 @@ class CheckoutSync(models.AbstractModel):
             ),
         )
         return problem and self.env._(
-            "%(event)s can't be kept. %(why)s", event=event["id"], why=problem
+            "%(event)s could not be stored. %(why)s", event=event["id"], why=problem
         )
 
     @api.model

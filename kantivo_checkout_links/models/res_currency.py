@@ -27,13 +27,20 @@ class ResCurrency(models.Model):
             "params": {
                 "type": "success",
                 "message": self.env._(
-                    "%s has Stripe's decimals now. Reload the page to see them.",
+                    "%s now uses Stripe's decimals. Reload the page to see them.",
                     ", ".join(self.mapped("name")),
                 ),
             },
         }
 
     # === BUSINESS METHODS === #
+
+    def _format_price(self, amount):
+        """An amount as Stripe's pages show it: "$5.00" has no space after the sign."""
+        text = self.format(amount)
+        if self.position != "before" or self.symbol[-1:].isalpha():
+            return text
+        return text.replace(f"{self.symbol}\N{NO-BREAK SPACE}", self.symbol, 1)
 
     def _check_stripe_decimals(self):
         """:raise RedirectWarning: with a button that gives this currency Stripe's
@@ -62,9 +69,9 @@ class ResCurrency(models.Model):
 
     def _describe_coarse(self):
         return self.env._(
-            "Odoo rounds %(currency)s to %(rounding)s, and Stripe counts in %(unit)s. "
-            "Use Stripe's decimals, or set the rounding factor under Configuration › "
-            "Currencies: amounts that Odoo would round aren't posted until then.",
+            "Odoo rounds %(currency)s to %(rounding)s, but Stripe uses %(unit)s. Use "
+            "Stripe's decimals, or set the rounding factor under Configuration › "
+            "Currencies. Until then, amounts that Odoo would round are not posted.",
             currency=self.name,
             rounding=f"{self.rounding:g}",
             unit=f"{stripe_unit(self.name):g}",

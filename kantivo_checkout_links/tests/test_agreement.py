@@ -54,7 +54,7 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(self.check(), "red")
         self.assertEqual(self.gateway.agreement_difference, -5)
         notice = self.gateway.action_view_difference()["params"]
-        self.assertIn("Book it on another account", notice["message"])
+        self.assertIn("Post it to another account", notice["message"])
         self.assertEqual(notice["next"]["res_model"], "account.move")
         self.assertEqual(notice["next"]["res_id"], move.id)
 
@@ -87,7 +87,7 @@ class TestAgreement(CheckoutCommon):
         self.change_in_the_database(fee)
         self.assertEqual(self.check(), "red")
         notice = self.gateway.action_view_difference()["params"]
-        self.assertIn("another amount than Stripe", notice["message"])
+        self.assertIn("amount differs from Stripe", notice["message"])
         self.assertEqual(notice["next"]["res_model"], "checkout.movement")
         self.assertEqual(notice["next"]["res_id"], fee.id)
 
@@ -228,7 +228,7 @@ class TestAgreement(CheckoutCommon):
     def test_difference_never_asks_for_a_sync_that_cannot_help(self):
         self.sync()
         self.standin.create_balance_transaction(-500)
-        self.assertIn("check again", self.get_sentence())
+        self.assertIn("Check again", self.get_sentence())
         self.assertEqual(self.check(), "green")
         self.gateway.sudo().shared_account = "ask"
         self.standin.create_balance_transaction(-500)
@@ -315,7 +315,7 @@ class TestAgreement(CheckoutCommon):
         self.check()
         card = self.get_card()
         self.assertEqual(card["checkout_agreement"], "red")
-        self.assertEqual(card["checkout_agreement_text"], "Differs from Stripe")
+        self.assertEqual(card["checkout_agreement_text"], "Does not match Stripe")
 
     def test_cards_of_other_journals_say_nothing_of_stripe(self):
         bank = self.company_data["default_journal_bank"]

@@ -95,7 +95,7 @@ class TestAuditTrail(AuditTrailCommon):
         charge = self.get_movement(payment, "charge").move_id
         refund = self.get_movement(payment, "refund").move_id
         for move, other in ((charge, refund), (refund, charge)):
-            matching = (self.clerk.partner_id, f"Matched with {other.name}.")
+            matching = (self.clerk.partner_id, f"Reconciled with {other.name}.")
             self.assertIn(matching, self.read_trail(move))
 
     def test_reclassification_names_the_accountant(self):

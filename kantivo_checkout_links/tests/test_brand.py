@@ -5,7 +5,9 @@ from odoo.tests import BaseCase
 from ..colors import (
     DARK_GROUND,
     DEFAULT_ACCENT,
+    INK,
     LIGHT_GROUND,
+    VISIBLE,
     contrast,
     get_palette,
 )
@@ -23,17 +25,22 @@ class TestBrand(BaseCase):
             accent = "#" + "".join(channels)
             palette = get_palette(accent)
             for one, other in (
-                (palette["accent"], LIGHT_GROUND),
                 (palette["accent_contrast"], palette["accent"]),
                 (palette["accent_dark"], DARK_GROUND),
                 (palette["accent_dark_contrast"], palette["accent_dark"]),
             ):
                 with self.subTest(accent=accent, one=one, other=other):
                     self.assertGreaterEqual(contrast(one, other), READABLE)
+            self.assertGreaterEqual(contrast(palette["accent"], LIGHT_GROUND), VISIBLE)
 
     def test_readable_colour_is_left_as_it_is(self):
         self.assertEqual(get_palette("#7A1FA2")["accent"], "#7a1fa2")
         self.assertEqual(get_palette("#ffd54f")["accent_dark"], "#ffd54f")
+
+    def test_bright_color_stays_with_a_dark_text(self):
+        palette = get_palette("#ffe000")
+        self.assertEqual(palette["accent"], "#ffe000")
+        self.assertEqual(palette["accent_contrast"], INK)
 
     def test_contrast_is_that_of_the_standard(self):
         self.assertAlmostEqual(contrast("#000000", "#ffffff"), 21)

@@ -171,8 +171,8 @@ class TestClock(CheckoutHttpCommon):
     def test_wrong_clock_is_shown(self):
         self.set_stripe_ahead(hours=-5)
         self.gateway.action_test_connection()
-        self.assertIn("300 minutes off", self.gateway.connection_message)
-        self.assertIn("300 minutes off", self.gateway.health_message)
+        self.assertIn("by 300 minutes", self.gateway.connection_message)
+        self.assertIn("by 300 minutes", self.gateway.health_message)
         self.assertEqual(self.gateway.health_state, "warning")
         self.set_stripe_ahead(seconds=20)
         self.gateway.action_test_connection()

@@ -227,7 +227,7 @@ class TestCoarsePrice(DecimalsCommon):
 
     def test_what_the_payer_types_is_what_is_charged_and_posted(self):
         link = self.create_open_link(currency_id=self.chf.id)
-        with self.assertRaisesRegex(UserError, "steps of 0.05"):
+        with self.assertRaisesRegex(UserError, "multiples of 0.05"):
             link._get_amount_to_pay("10.03", self.english)
         self.assertEqual(link._get_amount_to_pay("10.05", self.english), 10.05)
         self.chf.action_use_stripe_decimals()

@@ -86,7 +86,7 @@ class TestDisputeTax(DisputeTaxCommon):
         for code in ("GB", "FR", "US", "JP"):
             gateway = self.propose(code)
             self.assertEqual(gateway.dispute_tax, "keep", code)
-            self.assertIn("ask your tax advisor", gateway.dispute_tax_hint)
+            self.assertIn("Ask your tax advisor", gateway.dispute_tax_hint)
 
     def test_choice_stays(self):
         gateway = self.propose("DE")
@@ -283,7 +283,7 @@ class TestDisputeTax(DisputeTaxCommon):
     def test_no_tax_to_take_back(self):
         payment = self.pay_and_post(119)
         dispute = self.dispute(payment)
-        with self.assertRaisesRegex(UserError, "no tax to take back"):
+        with self.assertRaisesRegex(UserError, "no tax to reclaim"):
             dispute.action_take_back_tax()
 
     # === A PART === #
@@ -475,7 +475,7 @@ class TestWonInPart(DisputeTaxCommon):
         payment = self.pay_and_post(110)
         dispute = self.win_in_part(payment)
         self.sync()
-        notes = payment.message_ids.filtered(lambda m: "won in part" in m.body)
+        notes = payment.message_ids.filtered(lambda m: "partially won" in m.body)
         self.assertEqual(len(notes), 1)
         self.assertIn("40.00 of", notes.body)
         self.assertIn("110.00", notes.body)

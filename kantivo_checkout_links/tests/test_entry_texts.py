@@ -68,10 +68,10 @@ class TestNumbers(CheckoutCommon):
     def test_checkout_without_money_says_what_it_is(self):
         link = self.create_link(110)
         payment = self.start_payment(link)
-        self.assertEqual(payment.display_name, "Open checkout")
+        self.assertEqual(payment.display_name, "Checkout opened")
         self.standin.expire(payment.stripe_checkout_session_id)
         self.deliver()
-        self.assertEqual(payment.display_name, "Expired checkout")
+        self.assertEqual(payment.display_name, "Checkout expired")
         paid = self.pay(link)
         self.deliver()
         self.assertEqual(paid.display_name, paid.name)

@@ -55,7 +55,7 @@ class TestGateway(CheckoutCommon):
 
     def test_restricted_key_with_all_permissions_is_good(self):
         self.restrict()
-        self.assertIn("may do all that is needed", self.get_findings())
+        self.assertIn("has all required permissions", self.get_findings())
         self.assertEqual(self.gateway.connection_state, "connected")
 
     def test_each_permission_is_missed_by_name_and_purpose(self):
@@ -120,7 +120,7 @@ class TestGateway(CheckoutCommon):
         )
         client._v1.webhook_endpoints.update(endpoint["id"], {"disabled": True})
         message = self.get_findings()
-        self.assertIn("switched the webhook off", message)
+        self.assertIn("disabled the webhook", message)
         self.assertIn("2020-08-27", message)
         self.assertIn(HANDLED_EVENTS[0], message)
         self.assertNotIn(HANDLED_EVENTS[1], message)
@@ -146,7 +146,7 @@ class TestGateway(CheckoutCommon):
     def test_second_gateway_by_another_key_is_refused_when_tested(self):
         self.gateway.action_test_connection()
         twin = self.create_gateway(name="Twin", secret_key="sk_test_other")
-        with self.assertRaisesRegex(ValidationError, "perhaps an archived one"):
+        with self.assertRaisesRegex(ValidationError, "may be archived"):
             twin.action_test_connection()
 
     def test_archived_gateway_still_keeps_its_place(self):
@@ -168,9 +168,9 @@ class TestGateway(CheckoutCommon):
     def test_new_key_of_another_account_is_refused_once_there_are_payments(self):
         self.gateway.action_test_connection()
         self.start_payment(self.create_link())
-        with self.assertRaisesRegex(ValidationError, "another Stripe account"):
+        with self.assertRaisesRegex(ValidationError, "different Stripe account"):
             self.gateway.secret_key = "sk_test_at_other"
-        with self.assertRaisesRegex(ValidationError, "another mode"):
+        with self.assertRaisesRegex(ValidationError, "the other mode"):
             self.gateway.secret_key = "sk_live_kit"
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
@@ -178,7 +178,7 @@ class TestGateway(CheckoutCommon):
     def test_account_that_was_never_learnt_is_told_by_its_newest_session(self):
         self.start_payment(self.create_link())
         self.start_without_session()
-        with self.assertRaisesRegex(ValidationError, "another Stripe account"):
+        with self.assertRaisesRegex(ValidationError, "different Stripe account"):
             self.gateway.secret_key = "sk_test_at_other"
         with self.assertRaisesRegex(UserError, "doesn't accept the key"):
             self.gateway.secret_key = "sk_test_invalid"
@@ -210,7 +210,7 @@ class TestGateway(CheckoutCommon):
         self.standin.api_fault("status", path, status=500, times=9)
         with self.assertRaises(UserError) as caught:
             self.gateway.secret_key = "sk_test_rolled"
-        self.assertNotIn("another Stripe account", str(caught.exception))
+        self.assertNotIn("different Stripe account", str(caught.exception))
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_kit")
 
     def test_gateway_whose_key_is_taken_out_stays_in_its_mode(self):
@@ -222,7 +222,7 @@ class TestGateway(CheckoutCommon):
             live.secret_key = key
             self.assertFalse(live.secret_key)
             self.assertTrue(live.livemode)
-        with self.assertRaisesRegex(ValidationError, "another mode"):
+        with self.assertRaisesRegex(ValidationError, "the other mode"):
             live.secret_key = "sk_test_kit"
         live.secret_key = "sk_live_new"
         self.assertEqual(live.secret_key, "sk_live_…_new")
@@ -353,7 +353,7 @@ class TestGateway(CheckoutCommon):
     def test_scheduled_sync_says_why_it_waits(self):
         self.gateway.sudo()._set_shared_account(True)
         self.env["checkout.sync"]._cron_sync()
-        self.assertIn("the sync waits for that", self.gateway.sync_error)
+        self.assertIn("The sync waits for your choice", self.gateway.sync_error)
 
     def test_same_account_is_known_by_any_of_its_keys(self):
         self.gateway.action_test_connection()

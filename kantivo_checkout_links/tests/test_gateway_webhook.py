@@ -123,15 +123,24 @@ class TestGatewayWebhook(CheckoutCommon):
     def test_host_that_leads_to_another_database_is_refused(self):
         with (
             patch.dict(config.options, {"dbfilter": "^another$"}),
-            self.assertRaisesRegex(UserError, "doesn't lead to the database"),
+            self.assertRaisesRegex(UserError, "doesn't serve the database"),
         ):
             self.gateway.action_create_webhook()
+
+    def test_the_button_explains_what_is_in_the_way_without_an_error(self):
+        self.set_base_url("http://shop.example.com")
+        notification = self.gateway.action_connect_webhook()
+        self.assertEqual(notification["params"]["type"], "warning")
+        self.assertIn("https://", notification["params"]["message"])
+        self.assertFalse(self.gateway.webhook_endpoint_id)
 
     def test_host_that_leads_to_several_databases_is_refused(self):
         everything = {"dbfilter": ".*"}
         with (
             patch.dict(config.options, everything),
-            self.assertRaisesRegex(UserError, "databases answer at shop.example.com"),
+            self.assertRaisesRegex(
+                UserError, "databases are served at shop.example.com"
+            ),
         ):
             self.gateway.action_create_webhook()
 
@@ -174,5 +183,5 @@ class TestWebhookBehindProxy(CheckoutHttpCommon):
         self.assertTrue(self.gateway.webhook_endpoint_id)
 
     def test_many_databases_are_too_many_without_a_proxy(self):
-        self.assertIn("databases answer", self.press_create_webhook())
+        self.assertIn("databases are served", self.press_create_webhook())
         self.assertFalse(self.gateway.webhook_endpoint_id)

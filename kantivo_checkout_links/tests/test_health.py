@@ -56,7 +56,7 @@ class TestHealth(CheckoutCommon):
         rows = self.fail_events()
         self.assertEqual(self.get_health(), "bad")
         self.assertEqual(self.gateway.events_failed, len(rows))
-        self.assertIn("Retry", self.gateway.health_message)
+        self.assertIn("then retry", self.gateway.health_message)
         self.gateway.action_retry_events()
         self.assertEqual(self.get_health(), "good")
         self.assertEqual(set(rows.mapped("state")), {"done"})
@@ -78,7 +78,7 @@ class TestHealth(CheckoutCommon):
         self.sync()
         activity = self.gateway._get_health_activities()
         self.assertEqual(activity.user_id, self.gateway.user_id)
-        self.assertIn("Retry", activity.note)
+        self.assertIn("then retry", activity.note)
         self.sync()
         self.assertEqual(self.gateway._get_health_activities(), activity)
         self.gateway.action_retry_events()
@@ -124,14 +124,14 @@ class TestHealth(CheckoutCommon):
     def test_endpoint_that_stripe_switched_off(self):
         self.change_endpoint(self.make_endpoint(), disabled=True)
         self.assertEqual(self.get_health(), "bad")
-        self.assertIn("switched the webhook off", self.gateway.health_message)
+        self.assertIn("disabled the webhook", self.gateway.health_message)
         self.assertTrue(self.gateway._get_health_activities())
 
     def test_endpoint_that_is_gone(self):
         endpoint_id = self.make_endpoint()
         self.gateway.sudo()._get_client().delete_webhook_endpoint(endpoint_id)
         self.sync()
-        self.assertIn("no webhook", self.gateway.health_message)
+        self.assertIn("no longer has a webhook", self.gateway.health_message)
 
     def test_endpoint_of_another_api_version(self):
         client = self.gateway.sudo()._get_client()

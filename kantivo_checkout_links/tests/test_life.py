@@ -429,7 +429,7 @@ class TestReturnPage(PayPageCase):
         payment.action_refund(33)
         answer = self.get_return(link, payment.stripe_checkout_session_id)
         self.assertIn('data-state="refunded"', answer.text)
-        self.assertIn(payment.currency_id.format(33), answer.text)
+        self.assertIn(payment.currency_id._format_price(33), answer.text)
 
     @mute_logger(CLIENT_LOGGER)
     def test_no_session_is_not_that_of_a_payment_without_one(self):
@@ -488,7 +488,7 @@ class TestReturnPage(PayPageCase):
             with freeze_time(now + timedelta(seconds=seconds), tick=True):
                 answer = self.get_return(link, payment.stripe_checkout_session_id)
             self.assertIn(f'data-state="{state}"', answer.text)
-            self.assertNotIn("not finished", answer.text)
+            self.assertNotIn("not completed", answer.text)
             self.assertNotIn("Try again", answer.text)
             self.assertNotIn("/checkout/", answer.text.partition("<main")[2])
         self.assertEqual(payment.state, "open")  # nothing has been processed yet

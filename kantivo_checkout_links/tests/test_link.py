@@ -22,8 +22,8 @@ class TestLinkAmounts(CheckoutCommon):
         return currency.id
 
     def test_nothing_and_less_is_no_amount(self):
-        self.assert_refused("above zero", amount=0)
-        self.assert_refused("above zero", amount=-5)
+        self.assert_refused("greater than zero", amount=0)
+        self.assert_refused("greater than zero", amount=-5)
 
     def test_more_than_stripe_takes_is_refused_with_the_most(self):
         self.assert_refused("999,999.99", amount=1_000_000)
@@ -44,10 +44,10 @@ class TestLinkAmounts(CheckoutCommon):
 
     def test_an_amount_finer_than_its_currency_is_refused_not_rounded(self):
         for code, amount, step in (
-            ("ISK", 1.5, "steps of 1"),
-            ("JPY", 100.4, "steps of 1"),
-            ("KWD", 1.005, "steps of 0.01"),
-            ("USD", 1.005, "steps of 0.01"),
+            ("ISK", 1.5, "multiples of 1"),
+            ("JPY", 100.4, "multiples of 1"),
+            ("KWD", 1.005, "multiples of 0.01"),
+            ("USD", 1.005, "multiples of 0.01"),
         ):
             with self.subTest(code=code):
                 self.assert_refused(
@@ -56,7 +56,7 @@ class TestLinkAmounts(CheckoutCommon):
 
     def test_a_finer_amount_is_refused_on_writing_too(self):
         link = self.create_link()
-        with self.assertRaisesRegex(ValidationError, "steps of 0.01"):
+        with self.assertRaisesRegex(ValidationError, "multiples of 0.01"):
             link.amount = 19.999
 
     def test_usual_amounts_are_kept_to_the_cent(self):
@@ -65,7 +65,7 @@ class TestLinkAmounts(CheckoutCommon):
 
     def test_a_coarser_currency_has_the_amount_looked_at_again(self):
         link = self.create_link(1.5)
-        with self.assertRaisesRegex(ValidationError, "steps of 1"):
+        with self.assertRaisesRegex(ValidationError, "multiples of 1"):
             link.currency_id = self.get_currency("ISK")
 
     def test_limits_are_checked_in_words(self):
@@ -73,7 +73,7 @@ class TestLinkAmounts(CheckoutCommon):
             ("can't be negative", {"minimum_amount": -1}),
             ("minimum is above", {"minimum_amount": 20, "maximum_amount": 10}),
             ("999,999.99", {"maximum_amount": 2_000_000}),
-            ("steps of 0.01", {"minimum_amount": 0.001}),
+            ("multiples of 0.01", {"minimum_amount": 0.001}),
         ):
             with self.subTest(vals=vals):
                 self.assert_refused(sentence, amount=0, amount_type="open", **vals)
@@ -171,9 +171,9 @@ class TestLinkForm(CheckoutCommon):
         )
         gateway = self.env["checkout.gateway"].create({"name": "Stripe in francs"})
         link = self.create_link(gateway_id=gateway.id)
-        for user, words in ((manager, "Paste one"), (self.merchant, manager.name)):
+        for user, words in ((manager, "Enter one"), (self.merchant, manager.name)):
             with Form(link.with_user(user)) as form:
-                self.assertIn("Nobody can pay", form.gateway_hint)
+                self.assertIn("Customers can't pay", form.gateway_hint)
                 self.assertIn(gateway.name, form.gateway_hint)
                 self.assertIn(words, form.gateway_hint)
                 form.gateway_id = self.gateway
@@ -244,7 +244,7 @@ class TestLinkLife(CheckoutCommon):
         self.pay(full)
         self.deliver()
         self.assertIn("has expired", expired.closed_hint)
-        self.assertIn("no further payment", full.closed_hint)
+        self.assertIn("maximum number of payments", full.closed_hint)
         full.action_deactivate()
         self.assertFalse(full.closed_hint)
 
@@ -272,6 +272,32 @@ class TestLinkLife(CheckoutCommon):
         link.action_deactivate()
         link.action_unarchive()
         self.assertEqual(link.deactivated_at, datetime(2026, 3, 1, 12))
+
+    def test_links_are_grouped_by_availability(self):
+        active, expired, archived = (self.create_link() for _link in range(3))
+        expired.expires_at = fields.Datetime.now()
+        archived.action_archive()
+        links = self.env["checkout.link"].with_context(active_test=False)
+        domain = [("id", "in", (active | expired | archived).ids)]
+        groups = links._read_group(domain, ["availability"], ["id:recordset"])
+        self.assertEqual(
+            dict(groups), {"active": active, "expired": expired, "inactive": archived}
+        )
+
+    def test_reactivating_an_archived_link_makes_it_payable(self):
+        link = self.create_link()
+        link.action_archive()
+        self.assertEqual(link.availability, "inactive")
+        link.action_activate()
+        self.assertEqual(link.availability, "active")
+
+    def test_a_link_says_that_stripe_refuses_its_gateways_key(self):
+        link = self.create_link()
+        self.gateway._note_sync_error("Stripe is busy.")
+        self.assertFalse(link.gateway_hint)
+        self.gateway._note_refused_key("Stripe doesn't accept the key.")
+        self.assertEqual(self.gateway.connection_state, "failed")
+        self.assertIn("no longer accepts the key", link.gateway_hint)
 
     def test_a_link_that_is_made_or_imported_inactive_is_closed_since_then(self):
         imported = self.env["checkout.link"].load(
@@ -422,7 +448,7 @@ class TestLinkLists(CheckoutCommon):
 
     def test_a_bad_row_of_a_table_is_told_in_words(self):
         result = self.env["checkout.link"].load(["name", "amount"], [["Gift", "-1"]])
-        self.assertIn("above zero", result["messages"][0]["message"])
+        self.assertIn("greater than zero", result["messages"][0]["message"])
 
     def test_addresses_can_be_exported(self):
         link = self.create_link()

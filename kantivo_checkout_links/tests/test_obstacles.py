@@ -198,7 +198,8 @@ class TestObstacles(CheckoutCommon):
         with patch.object(entries, "_prepare_items", prepare_too_much):
             payment = self.pay_with_obstacle()
         self.assert_waits(
-            self.get_movement(payment, "charge"), "off by $\N{NO-BREAK SPACE}5.00"
+            self.get_movement(payment, "charge"),
+            "unbalanced by $\N{NO-BREAK SPACE}5.00",
         )
         self.assertEqual(self.get_journal_balance(), 0)
         self.assert_posted_after_the_next_run(payment)

@@ -180,9 +180,9 @@ class TestOtherAccount(CheckoutCommon):
         self.gateway.action_test_connection()
         self.top_up(5000)
         self.sync()
-        with self.assertRaisesRegex(ValidationError, "booked movements"):
+        with self.assertRaisesRegex(ValidationError, "posted transactions"):
             self.gateway.secret_key = OTHER_KEY
-        with self.assertRaisesRegex(ValidationError, "another mode"):
+        with self.assertRaisesRegex(ValidationError, "the other mode"):
             self.gateway.secret_key = "sk_live_kit"
         account = self.gateway.stripe_account_id
         self.gateway.secret_key = "sk_test_rolled"
@@ -194,7 +194,7 @@ class TestOtherAccount(CheckoutCommon):
         self.top_up(5000)
         self.sync()
         self.gateway.sudo().secret_key_value = OTHER_KEY
-        with self.assertRaisesRegex(UserError, "booked movements"):
+        with self.assertRaisesRegex(UserError, "posted transactions"):
             self.gateway.action_test_connection()
 
     def test_payment_of_another_gateway_that_settled_here_keeps_the_account(self):
@@ -204,5 +204,5 @@ class TestOtherAccount(CheckoutCommon):
         other = self.create_gateway(name="Other", secret_key="sk_test_at_second")
         other.action_test_connection()
         payment.movement_ids.sudo().gateway_id = other
-        with self.assertRaisesRegex(ValidationError, "another Stripe account"):
+        with self.assertRaisesRegex(ValidationError, "different Stripe account"):
             other.secret_key = OTHER_KEY

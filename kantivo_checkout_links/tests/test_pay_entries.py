@@ -96,7 +96,7 @@ class TestEntries(PayPageCase):
         link = self.create_open_link()
         answer = self.enter(link, "1.250")
         self.assert_refused_kindly(answer)
-        self.assertIn("Do you mean 1250 or 1.25?", answer.text)
+        self.assertIn("Did you mean 1250 or 1.25?", answer.text)
         self.assertIn('value="1.250"', answer.text)
         for typed, minor in (("1250", 125000), ("1.25", 125)):
             self.assert_to_stripe(self.enter(link, typed))

@@ -149,6 +149,15 @@ class TestPayPage(PayPageCase):
         self.assertNotIn("<b>bold", page.text)
         self.assertIn("&lt;b&gt;bold", page.text)
 
+    def test_addresses_in_the_description_are_links(self):
+        link = self.create_link(
+            description='https://example.com/a?b=1&c="x" <i>Ask</i> kim@example.com!'
+        )
+        page = self.get_page(link)
+        self.assertIn('href="https://example.com/a?b=1&amp;c="', page.text)
+        self.assertIn(">kim@example.com</a>!", page.text)
+        self.assertIn("&lt;i&gt;Ask&lt;/i&gt;", page.text)
+
     def test_inactive_link_says_so_in_the_merchants_words(self):
         link = self.create_link()
         link.action_deactivate()
@@ -324,7 +333,7 @@ class TestAmounts(PayPageCase):
         link = self.create_open_link(minimum_amount=5)
         answer = self.send(link, amount="4.99")
         self.assertIn("4.99", answer.text)
-        self.assertIn("The least is", answer.text)
+        self.assertIn("The minimum is", answer.text)
 
     def test_open_amount_at_the_limits_is_taken(self):
         link = self.create_open_link(minimum_amount=5, maximum_amount=100)
@@ -351,7 +360,7 @@ class TestAmounts(PayPageCase):
         link = self.create_open_link(currency_id=self.env.ref("base.JPY").id)
         answer = self.send(link, amount="100.5")
         self.assert_refused_kindly(answer)
-        self.assertIn("steps of 1", answer.text)
+        self.assertIn("multiples of 1", answer.text)
 
     def test_another_amount_from_the_same_form_is_another_payment(self):
         link = self.create_open_link()
@@ -392,7 +401,7 @@ class TestStripeTrouble(PayPageCase):
         link = self.create_link()
         self.standin.api_fault("status", "/v1/checkout", status=409, times=2)
         answer = self.send(link)
-        self.assertNotIn("tell the merchant", answer.text)
+        self.assertNotIn("contact the merchant", answer.text)
         self.assert_retry_pays_once(link, answer)
         self.assertEqual(len(link.payment_ids), 1)
 
@@ -456,7 +465,7 @@ class TestStripeTrouble(PayPageCase):
         link = self.create_link()
         answer = self.send(link)
         self.assertEqual(answer.status_code, 503)
-        self.assertIn("tell the merchant", answer.text)
+        self.assertIn("contact the merchant", answer.text)
         self.assertNotIn("sk_test", answer.text)
         self.assertEqual(link.payment_ids.state, "failed")
         self.assertIn("API", link.payment_ids.failure_message)

@@ -195,7 +195,7 @@ class TestPayout(CheckoutCommon):
         self.assertFalse(payout._get_unfinished(self.gateway))
         form = etree.fromstring(payout.get_view(view_type="form")["arch"])
         (notice,) = form.xpath("//div[@invisible='is_automatic']")
-        self.assertIn("Stripe doesn't say", " ".join(notice.text.split()))
+        self.assertIn("Stripe doesn't list", " ".join(notice.text.split()))
 
     def test_events_in_reverse_order_lead_to_the_same(self):
         self.pay_and_post(110)

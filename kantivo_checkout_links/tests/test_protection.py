@@ -202,11 +202,11 @@ class TestProtection(CheckoutCommon):
         ):
             with (
                 self.subTest(vals=vals),
-                self.assertRaisesRegex(UserError, "make a new gateway"),
+                self.assertRaisesRegex(UserError, "create a new gateway"),
                 self.env.cr.savepoint(),
             ):
                 journal.write(vals)
-        with self.assertRaisesRegex(UserError, "make a new gateway"):
+        with self.assertRaisesRegex(UserError, "create a new gateway"):
             journal.unlink()
         self.assert_untouched()
 
@@ -230,7 +230,7 @@ class TestProtection(CheckoutCommon):
 
     def test_gateway_that_books_keeps_its_currency(self):
         euro = self.setup_other_currency("EUR")
-        with self.assertRaisesRegex(UserError, "currency stay"):
+        with self.assertRaisesRegex(UserError, "currency can't be changed"):
             self.gateway.currency_id = euro
 
     def test_statement_leaves_its_lines(self):

@@ -53,7 +53,7 @@ class RateCommon(CheckoutCommon):
 
     def describe_missing(self, currency):
         day = format_date(self.env, self.today)
-        return f"No rate for {currency.name} on or before {day}"
+        return f"no exchange rate for {currency.name} on or before {day}"
 
     def assert_waits_for_rate(self, movements):
         self.assertTrue(movements)
@@ -237,19 +237,21 @@ class TestRateWarnings(RateCommon):
 
     def test_rate_of_more_than_35_days_warns(self):
         rate = self.add_rate(self.gbp, 1.25, days_ago=36)
-        old = f"The last rate for GBP is from {format_date(self.env, rate.name)}"
+        old = (
+            f"The last exchange rate for GBP is from {format_date(self.env, rate.name)}"
+        )
         self.assertEqual(self.read_warnings().count(old), 2)
         self.assertEqual(self.pounds.health_state, "warning")
 
     def test_rate_of_35_days_does_not_warn(self):
         self.add_rate(self.gbp, 1.25, days_ago=35)
-        self.assertNotIn("The last rate", self.read_warnings())
+        self.assertNotIn("The last exchange rate", self.read_warnings())
         self.assertEqual(self.pounds.health_state, "good")
 
     def test_newer_rate_of_all_companies_does_not_count_beside_the_company_s_own(self):
         self.add_rate(self.gbp, 1.3, days_ago=0).company_id = False
         self.add_rate(self.gbp, 1.25, days_ago=36)
-        self.assertIn("The last rate", self.read_warnings())
+        self.assertIn("The last exchange rate", self.read_warnings())
 
     def test_health_says_nothing_of_rates_where_nothing_is_posted(self):
         self.pounds.post_entries = False

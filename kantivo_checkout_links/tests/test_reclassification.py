@@ -202,7 +202,7 @@ class TestReclassification(CheckoutCommon):
         receivable = self.company_data["default_account_receivable"]
         other_tax = self.create_tax(25)
         for account, taxes in ((self.income, other_tax), (receivable, None)):
-            with self.assertRaisesRegex(UserError, "Money of this payment is lost"):
+            with self.assertRaisesRegex(UserError, "was lost in a dispute"):
                 self.charge.action_reclassify(account, taxes)
         self.charge.action_reclassify(self.other_income, self.tax)
         result = self.get_result()
@@ -300,7 +300,7 @@ class TestReclassification(CheckoutCommon):
             lambda line: line.account_type == "asset_receivable"
         )
         owed.reconcile()
-        with self.assertRaisesRegex(UserError, "matched"):
+        with self.assertRaisesRegex(UserError, "reconciled with"):
             charge.action_reclassify(self.income)
 
     def test_other_companys_account_is_refused(self):
@@ -323,7 +323,7 @@ class TestReclassification(CheckoutCommon):
         self.assertFalse(self.charge.reclassification_move_ids)
 
     def test_account_of_a_stripe_journal_is_refused(self):
-        with self.assertRaisesRegex(UserError, "holds what is at Stripe"):
+        with self.assertRaisesRegex(UserError, "holds the Stripe balance"):
             self.charge.action_reclassify(self.gateway.journal_id.default_account_id)
         self.assertFalse(self.charge.reclassification_move_ids)
 
@@ -501,15 +501,15 @@ class TestReclassifyDialog(CheckoutCommon):
 
     def test_says_at_once_what_is_in_the_way(self):
         with self.open_dialog() as dialog:
-            self.assertIn("posted now", dialog.obstacle)
+            self.assertIn("already posted this way", dialog.obstacle)
             self.assertFalse(dialog.preview)
             dialog.account_id = self.other_income
             self.assertFalse(dialog.obstacle)
             dialog.account_id = self.gateway.journal_id.default_account_id
-            self.assertIn("holds what is at Stripe", dialog.obstacle)
+            self.assertIn("holds the Stripe balance", dialog.obstacle)
 
     def test_the_same_again_is_refused(self):
-        with self.assertRaisesRegex(UserError, "posted now"):
+        with self.assertRaisesRegex(UserError, "already posted this way"):
             self.charge.action_reclassify(self.income, self.vat)
         self.assertFalse(self.charge.reclassification_move_ids)
 

@@ -149,7 +149,8 @@ class TestRevaluation(StatementsCommon):
         self.eur.rate_ids.filtered(lambda r: r.name <= self.JANUARY).unlink()
         self.check_on(2026, 3, 4)
         self.assertFalse(self.get_entries())
-        sentence = f"No rate for EUR on or before {format_date(self.env, self.JANUARY)}"
+        day = format_date(self.env, self.JANUARY)
+        sentence = f"no exchange rate for EUR on or before {day}"
         self.assertIn(sentence, self.gateway.revaluation_error)
         self.assertIn(sentence, self.gateway.health_message)
         self.assert_in_step()

@@ -14,7 +14,7 @@ class TestLimitsOfALink(CheckoutCommon):
 
     def test_fixed_amount_below_the_minimum_is_saved_with_a_warning(self):
         link = self.create_link(0.3)
-        self.assertIn("$\xa00.50", link.minimum_hint)
+        self.assertIn("$0.50", link.minimum_hint)
         link.amount = 0.5
         self.assertFalse(link.minimum_hint)
 
@@ -97,14 +97,14 @@ class TestRefusals(CheckoutHttpCommon):
         link = self.create_open_link()
         answer = self.send(link, amount="0.10")
         self.assertEqual(answer.status_code, 422)
-        self.assertIn("The minimum is $\xa00.50.", answer.text)
+        self.assertIn("The minimum is $0.50.", answer.text)
         self.assertIn('value="0.10"', answer.text)
         self.assertEqual(self.send(link, amount="0.50").status_code, 303)
 
     def test_minimum_that_stripe_states_counts_where_ours_is_too_low(self):
         self.gateway.minimum_amount = 0.01
         link = self.create_open_link()
-        self.assertIn("$\xa00.50", self.send(link, amount="0.10").text)
+        self.assertIn("$0.50", self.send(link, amount="0.10").text)
         self.assertEqual(link.stripe_minimum, 0.5)
         self.assertIn("0.50", link.minimum_hint)
 
@@ -113,7 +113,7 @@ class TestRefusals(CheckoutHttpCommon):
         answer = self.send(link)
         self.assertEqual(answer.status_code, 503)
         self.assertNotIn("<form", answer.text)
-        self.assertIn("Please tell the merchant", answer.text)
+        self.assertIn("Please contact the merchant", answer.text)
 
     def test_merchant_reads_on_the_link_why_stripe_refused(self):
         link = self.create_link(0.3)

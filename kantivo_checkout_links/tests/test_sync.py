@@ -42,7 +42,7 @@ class TestSync(CheckoutCommon):
         found = self.gateway.action_sync()["params"]["message"]
         self.assertIn("1 × Charge, 1 × Fee", found)
         found = self.gateway.action_sync()["params"]["message"]
-        self.assertIn("nothing new", found)
+        self.assertIn("Nothing new", found)
 
     def test_syncing_again_changes_nothing(self):
         payment = self.pay(self.create_link(110))
@@ -167,7 +167,7 @@ class TestSync(CheckoutCommon):
         self.sync()
         self.assertEqual(self.find_movements("opening").amount, 50)
         for other in (begin - timedelta(days=1), begin + timedelta(days=1), False):
-            with self.assertRaisesRegex(UserError, "opening entry"):
+            with self.assertRaisesRegex(UserError, "opening balance is posted"):
                 self.gateway.sync_from = other
         self.gateway.write({"sync_from": fields.Datetime.to_string(begin)})
         self.assertEqual(self.gateway.sync_from, begin)
@@ -181,7 +181,7 @@ class TestSync(CheckoutCommon):
         self.sync()
         self.assertEqual(self.env["account.move"].search_count([]), moves)
         self.assert_agrees()
-        with self.assertRaisesRegex(UserError, "opening entry"):
+        with self.assertRaisesRegex(UserError, "opening balance is posted"):
             self.gateway.sync_from += timedelta(days=1)
 
     def test_money_that_came_and_went_before_the_begin_can_be_read_later(self):
@@ -346,7 +346,7 @@ class TestSync(CheckoutCommon):
         self.sync()
         self.assertEqual(self.describe_books(), before)
         self.assertEqual(self.env["account.move"].search_count([]), moves)
-        self.assertIn("nothing new", self.gateway.action_sync()["params"]["message"])
+        self.assertIn("Nothing new", self.gateway.action_sync()["params"]["message"])
 
     def test_month_read_into_an_empty_database_is_the_same(self):
         self.live_a_month()

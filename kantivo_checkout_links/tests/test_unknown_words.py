@@ -237,14 +237,14 @@ class TestUnknownWords(CheckoutCommon):
     def test_note_of_a_paid_payment_ends_one_day(self):
         payment = self.pay_in_words(payment_status="z")
         self.sync()
-        self.assertIn("doesn't know: z", self.gateway.health_message)
+        self.assertIn("doesn't support: z", self.gateway.health_message)
         self.env.flush_all()
         self.cr.execute(
             "UPDATE checkout_payment SET create_date = %s WHERE id = %s",
             [fields.Datetime.now() - timedelta(days=91), payment.id],
         )
         self.env.invalidate_all()
-        self.assertNotIn("doesn't know", self.gateway.health_message or "")
+        self.assertNotIn("doesn't support", self.gateway.health_message or "")
 
     # === OBJECTS THAT LAG BEHIND THE BALANCE === #
 

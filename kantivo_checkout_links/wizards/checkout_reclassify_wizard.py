@@ -17,7 +17,9 @@ class CheckoutReclassifyWizard(models.TransientModel):
     _description = "Reclassify a Stripe Transaction"
     _check_company_auto = True
 
-    movement_id = fields.Many2one("checkout.movement", required=True, readonly=True)
+    movement_id = fields.Many2one(
+        "checkout.movement", "Stripe Transaction", required=True, readonly=True
+    )
     company_id = fields.Many2one(related="movement_id.company_id", related_sudo=False)
     currency_id = fields.Many2one(related="movement_id.currency_id", related_sudo=False)
     amount = fields.Monetary(related="movement_id.amount", related_sudo=False)

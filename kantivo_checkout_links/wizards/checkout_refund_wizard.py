@@ -28,14 +28,14 @@ class CheckoutRefundWizard(models.TransientModel):
         readonly=False,
         precompute=True,
     )
-    amount_left = StripeMonetary("Can Be Refunded", compute="_compute_amount_left")
+    amount_left = StripeMonetary("Refundable Amount", compute="_compute_amount_left")
     fee_amount = StripeMonetary(
         related="payment_id.fee_amount",
         related_sudo=False,
         currency_field="settlement_currency_id",
     )
     reason = fields.Selection(REFUND_REASONS)
-    note = fields.Char(help="For your own records; the customer doesn't see it.")
+    note = fields.Char(help="For your own records. The customer doesn't see it.")
     idempotency_key = fields.Char(default=lambda self: str(uuid4()), readonly=True)
 
     @api.depends("payment_id")
