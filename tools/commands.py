@@ -1,6 +1,8 @@
 """The commands of ``python3 -m tools``: each takes its arguments, returns a status."""
 
 import sys
+import time
+from collections.abc import Callable
 
 from tools import account_tests as accounting
 from tools import (
@@ -44,13 +46,17 @@ def lint(arguments: list[str]) -> int:
 
 def ci(arguments: list[str]) -> int:
     """Run lint, wheel, a fresh installation by Odoo's own runner, compat and tests."""
-    clean_code = linters.run()
     with ground.ready() as odoo:
-        packs = wheel.run(odoo)
-        installs = fresh_install.run(odoo)
-        is_compatible = compatibility.run(odoo, [])
-        passes = suites.run(odoo, [])
-    return 0 if all([clean_code, packs, installs, is_compatible, passes]) else 1
+        checks = {
+            "lint": linters.run,
+            "translations": lambda: translations.is_current(odoo),
+            "wheel": lambda: wheel.run(odoo),
+            "fresh installation": lambda: fresh_install.run(odoo),
+            "compat": lambda: compatibility.run(odoo, []),
+            "suites": lambda: suites.run(odoo, []),
+        }
+        results = [_timed(name, check) for name, check in checks.items()]
+    return 0 if all(results) else 1
 
 
 def compat(arguments: list[str]) -> int:
@@ -158,6 +164,14 @@ COMMANDS = {
     "ci": ci,
     "clean": clean,
 }
+
+
+def _timed(name: str, check: Callable[[], bool]) -> bool:
+    start = time.monotonic()
+    passes = check()
+    word = "passed" if passes else "FAILED"
+    say(f"CI: {name} {word} in {time.monotonic() - start:.0f} s")
+    return passes
 
 
 def _usage() -> str:

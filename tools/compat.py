@@ -30,10 +30,7 @@ NEIGHBOURS = (
 )
 DATABASE_VARIABLE = "COMPAT_DATABASE"
 # Those of the addon's tests that meet pages, requests and entries of Odoo's own.
-_ADDON_TESTS = tuple(
-    f"{project.ADDON}/tests/test_{name}.py"
-    for name in ("pay_page", "webhook", "charge_entry", "protection", "life")
-)
+_ADDON_TESTS = "pay_page webhook charge_entry protection life".split()
 _FOLDER = "compat"
 _PINNED = Path(__file__).parent / "requirements-compat.txt"
 _OURS = re.compile(r"kantivo_checkout_links|checkout[._]|/checkout")
@@ -103,7 +100,8 @@ def _judge(log: Path) -> bool:
 def _test_addon(odoo: Odoo, name: str, arguments: list[str]) -> Result:
     title = "The addon's own tests beside its neighbours"
     with step(title), suites.inside_odoo(odoo, name) as options:
-        return suites.run_pytest(odoo, [*options, *arguments, *_ADDON_TESTS])
+        tests = map(str, project.addon_test_files(_ADDON_TESTS))
+        return suites.run_pytest(odoo, [*options, *arguments, *tests])
 
 
 def _test_neighbours(odoo: Odoo, name: str, arguments: list[str]) -> Result:

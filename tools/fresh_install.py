@@ -1,8 +1,12 @@
-"""A fresh installation by Odoo's own test runner: every test, and a clean log.
+"""A fresh installation by Odoo's own test runner, and a clean log.
 
-pytest runs the tests on a database that is ready; Odoo's runner also runs them while
-modules are being installed, and with all modules that Odoo installs by itself. Its
-log must hold nothing worse than information, and nothing may be printed beside it.
+pytest runs all tests, on a database that is ready, and judges their log too. Here are
+the few that may end otherwise where Odoo's runner runs them, in a database that
+holds all modules that Odoo installs by itself: tests that run while modules are being
+installed (colors, money), what users may read and do (access, rights), screens with the
+views of those modules (views), pages and requests (pay_page, webhook), and entries of a
+company whose chart of accounts is loaded for the test (charge_entry). The log must
+hold nothing worse than information, and nothing may be printed beside it.
 """
 
 import re
@@ -13,6 +17,7 @@ from tools.console import Problem, say, step, tail
 from tools.database import drop
 from tools.ground import Odoo
 
+_TESTS = "access brand charge_entry money pay_page rights views webhook".split()
 _TESTS_RUN = re.compile(r"odoo\.tests\.result: (\d+) failed, (\d+) error\(s\) of (\d+)")
 
 
@@ -36,11 +41,16 @@ def _install(odoo: Odoo, name: str, log: Path) -> int:
         f"--database={name}",
         f"--db-filter=^{name}$",
         f"--init={project.ADDON}",
-        f"--test-tags=/{project.ADDON}",
+        f"--test-tags={','.join(_tags())}",
         f"--http-port={server.free_port()}",
         "--stop-after-init",
         env=odoo.environment(),
     )
+
+
+def _tags() -> list[str]:
+    files = project.addon_test_files(_TESTS)
+    return [f"/{path.relative_to(project.ROOT)}" for path in files]
 
 
 def _judge(log: Path, status: int) -> bool:

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools.console import Problem
+
 ROOT = Path(__file__).resolve().parent.parent
 ADDON = "kantivo_checkout_links"
 ADDON_FOLDER = ROOT / ADDON
@@ -51,6 +53,18 @@ def addon_files() -> list[Path]:
         for path in ADDON_FOLDER.rglob("*")
         if path.is_file() and _NOT_INSTALLED.isdisjoint(path.parts)
     )
+
+
+def addon_test_files(names: Iterable[str]) -> list[Path]:
+    """The addon's test modules of those names, without ``test_``.
+
+    :raise Problem: if one of them does not exist.
+    """
+    paths = [ADDON_FOLDER / f"tests/test_{name}.py" for name in names]
+    missing = [str(path.relative_to(ROOT)) for path in paths if not path.exists()]
+    if missing:
+        raise Problem(f"There are no tests {', '.join(missing)}: were they renamed?")
+    return paths
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

@@ -1,7 +1,8 @@
 """``make test``: the test suites, with one honest verdict.
 
 A skipped test counts as a failed one: Odoo's browser tests, for example, skip
-themselves silently where no server or no browser is found.
+themselves silently where no server or no browser is found. So does each warning that
+Odoo logs while its tests run.
 """
 
 import os
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stripe_standin.control_client import Standin
-from tools import database, project
+from tools import cache, database, odoo_log, project
 from tools.console import Problem, say
 from tools.ground import Odoo, call
 
@@ -153,9 +154,8 @@ def _part_of(suite: Suite, path: str) -> str | None:
 
 def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
     begin = time.monotonic()
-    processes = _PROCESSES if suite.folder in arguments else 1
-    with _database_options(odoo, suite, processes) as options:
-        result = run_pytest(odoo, [*options, *arguments])
+    run_suite = _run_inside_odoo if suite.inside_odoo else _run_without_odoo
+    result = run_suite(odoo, suite, arguments)
     seconds = time.monotonic() - begin
     say(
         f"Suite {suite.name}: {result.passed} passed, {result.failed} failed,"
@@ -164,25 +164,39 @@ def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
     return result
 
 
-@contextmanager
-def _database_options(odoo: Odoo, suite: Suite, processes: int) -> Iterator[list[str]]:
-    if not suite.inside_odoo:
-        # Without this, pytest-odoo would load Odoo into tests that must do without.
-        yield ["-p", "no:odoo"]
-        return
+def _run_without_odoo(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
+    # Without this, pytest-odoo would load Odoo into tests that must do without.
+    return run_pytest(odoo, ["-p", "no:odoo", *arguments])
+
+
+def _run_inside_odoo(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
+    processes = _PROCESSES if suite.folder in arguments else 1
     with (
         database.passing_for_tests(odoo, suite.name) as name,
         inside_odoo(odoo, name, processes) as options,
     ):
-        if processes > 1:
-            options += [
-                f"--numprocesses={processes}",
-                *(
-                    "--dist=loadfile",
-                    "--no-loadscope-reorder",
-                ),  # the longest is no last
-            ]
-        yield options
+        log = cache.log_file(name)
+        # Python's warnings go to the log, instead of pytest's summary.
+        logged = ["--odoo-log-level=warn", f"--odoo-extra=logfile={log}"]
+        options += ["-p", "no:warnings", *logged, *_shared(processes)]
+        return run_pytest(odoo, [*options, *arguments]) + _judge(log)
+
+
+def _shared(processes: int) -> list[str]:
+    if processes == 1:
+        return []
+    # In our order, the longest file is not the last.
+    order = ("--dist=loadfile", "--no-loadscope-reorder")
+    return [f"--numprocesses={processes}", *order]
+
+
+def _judge(log: Path) -> Result:
+    """Warnings in Odoo's log, to which both processes append, as failed tests."""
+    bad = odoo_log.warnings(log)
+    print("\n".join(bad), end="\n" if bad else "")
+    if bad:
+        say(f"Odoo logged {len(bad)} warnings, which count as failed; log: {log}")
+    return Result(failed=len(bad))
 
 
 @contextmanager

@@ -1,12 +1,14 @@
-"""``make pot``: the addon's translation template."""
+"""The addon's translation template: ``make pot`` writes it, CI compares it."""
 
 import re
+from pathlib import Path
 
 from tools import cache, database, project
 from tools.console import say
 from tools.ground import Odoo
 
 _TEMPLATE = project.ADDON_FOLDER / f"i18n/{project.ADDON}.pot"
+_NAME = _TEMPLATE.relative_to(project.ROOT)
 _DATE = re.compile(r'^"(?:POT-Creation|PO-Revision)-Date: .*\n', re.MULTILINE)
 
 
@@ -15,24 +17,47 @@ def write_template(odoo: Odoo) -> None:
 
     :raise Problem: if Odoo fails.
     """
-    before = _TEMPLATE.read_text() if _TEMPLATE.exists() else ""
-    _export(odoo)
-    name = _TEMPLATE.relative_to(project.ROOT)
-    if without_dates(before) != without_dates(_TEMPLATE.read_text()):
-        say(f"Translations: {name} has changed")
+    text = _export(odoo)
+    if _is_template(text):
+        say(f"Translations: {_NAME} is up to date")
         return
-    _TEMPLATE.write_text(before)
-    say(f"Translations: {name} is up to date")
+    _TEMPLATE.write_text(text)
+    say(f"Translations: {_NAME} has changed")
 
 
-def _export(odoo: Odoo) -> None:
-    """Odoo writes into the addon's own folder."""
+def is_current(odoo: Odoo) -> bool:
+    """Whether the template has the words of the code, and say so.
+
+    :raise Problem: if Odoo fails.
+    """
+    current = _is_template(_export(odoo))
+    say(
+        f"Translations: {_NAME} {'is up to date' if current else 'FAILED: run make pot'}"
+    )
+    return current
+
+
+def _is_template(text: str) -> bool:
+    before = _TEMPLATE.read_text() if _TEMPLATE.exists() else ""
+    return without_dates(before) == without_dates(text)
+
+
+def _export(odoo: Odoo) -> str:
     with database.passing(odoo, "pot") as name:
+        log = cache.log_file(name)
+        output = log.with_suffix(".pot")
         odoo.run(
             *("i18n", "export", f"--database={name}", "--languages=pot"),
-            project.ADDON,
-            log=cache.log_file(name),
+            *(f"--output={output}", project.ADDON),
+            log=log,
         )
+    return _take(output)
+
+
+def _take(path: Path) -> str:
+    text = path.read_text()
+    path.unlink()
+    return text
 
 
 def without_dates(template: str) -> str:
