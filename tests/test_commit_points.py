@@ -87,6 +87,8 @@ def assert_day_is_posted(shop, day: Day) -> None:
     )
     assert (payout["state"], movement["state"]) == ("paid", "posted")
     assert movement["amount"] == -payout["amount"]
+    uncalled = [("link_id", "=", day.link.id), ("on_paid_due_at", "!=", False)]
+    assert not shop.admin.rows("checkout.payment", uncalled, ["id"])
     assert_agrees(shop)
 
 
