@@ -31,9 +31,7 @@ def is_current(odoo: Odoo) -> bool:
     :raise Problem: if Odoo fails.
     """
     current = _is_template(_export(odoo))
-    say(
-        f"Translations: {_NAME} {'is up to date' if current else 'FAILED: run make pot'}"
-    )
+    say(f"Translations: {_NAME} {'passed' if current else 'FAILED: run make pot'}")
     return current
 
 
