@@ -109,7 +109,7 @@ def test_each_page_and_picture_exists(path):
 def test_each_name_that_programs_rely_on_exists(name):
     literals = read(project.ROOT / f"docs/{name}.rst").findall(nodes.literal)
     words = " ".join(node.astext() for node in literals)
-    names = set(re.findall(r"\b_?[a-z]+(?:_[a-z]+)+\b", words))
+    names = set(re.findall(r"\b_?[a-z]+(?:_[a-z]+)+\b|\b[a-z]+(?=\()", words))
     assert len(names) > 10
     unknown = {word for word in names if not re.search(rf"\b{word}\b", code())}
     assert not unknown
@@ -122,6 +122,18 @@ def code():
     paths = [path for folder in folders for path in folder.rglob("*.*")]
     texts = [path.read_text() for path in paths if path.suffix in (".py", ".xml")]
     return "\n".join([*texts, *(path.parent.name for path in paths)])
+
+
+def test_each_file_that_contributors_are_sent_to_exists():
+    text = (project.ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?:kantivo|tests|docs)\w*/[\w./]+)`", text)
+    assert len(named) > 20
+    assert not [name for name in named if not (project.ROOT / name).exists()]
+    methods = set(re.findall(r"`(\w+)\(\)`", text))
+    assert methods
+    standin = (project.ROOT / "stripe_standin/control_client.py").read_text()
+    known = code() + standin
+    assert not {name for name in methods if f"def {name}(" not in known}
 
 
 def test_description_for_the_store_has_labels_that_exist():
