@@ -1,4 +1,4 @@
-"""A merchant's colour, made readable. Plain Python without Odoo."""
+"""A merchant's color, made readable. Plain Python without Odoo."""
 
 DEFAULT_ACCENT = "#2f54d6"
 INK, PAPER = "#14171f", "#ffffff"
@@ -10,7 +10,7 @@ VISIBLE = 1.25
 
 
 def get_palette(accent):
-    """The four colours that the pay page takes from the merchant.
+    """The four colors that the pay page takes from the merchant.
 
     :param str accent: `#rrggbb`, or anything else for our own.
     :return: `accent` and `accent_dark` for the light and the dark ground, and with
@@ -34,7 +34,7 @@ def pick_text(ground):
 
 
 def contrast(one, other):
-    """Contrast ratio of two `#rrggbb` colours, 1 to 21 (WCAG 2.2)."""
+    """Contrast ratio of two `#rrggbb` colors, 1 to 21 (WCAG 2.2)."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

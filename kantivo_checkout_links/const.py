@@ -149,7 +149,7 @@ PRUNE_BATCH = 10_000
 ANNOUNCEMENT_HOURS = 24
 
 # Event types we act on. Each makes us read again the object that it is about. Left out
-# are those which tell nothing more (charge.refunded, charge.refund.updated).
+# are those that add nothing (charge.refunded, charge.refund.updated).
 # https://docs.stripe.com/api/events/types
 HANDLED_EVENTS = (
     "checkout.session.completed",
@@ -272,7 +272,7 @@ class Permission(NamedTuple):
     operation: str
     title: str  # as on Stripe's page of restricted keys, where it isn't translated
     purpose: LazyGettext
-    needed: bool  # without it payments can't be taken and booked
+    needed: bool  # without it payments can't be taken and posted
 
 
 # https://docs.stripe.com/keys/restricted-api-keys
@@ -351,7 +351,7 @@ RETRY_MINUTES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 960)
 ADVISORY_LOCK = 1262703691
 LOCK_TIMEOUT = "30s"
 
-# How often a batch is begun anew when a request changed one of its rows meanwhile.
+# How often a batch is started again when a request changed one of its rows meanwhile.
 WORK_ATTEMPTS = 5
 EVENT_BATCH = 100
 POST_BATCH = 50

@@ -46,7 +46,7 @@ def stripe_decimals(currency_code: str) -> int:
     return 2
 
 
-def to_minor(amount, currency_code: str) -> int:
+def to_minor(amount: float | Decimal, currency_code: str) -> int:
     """An amount in major units as Stripe's integer.
 
     :raise InvalidAmount: if Stripe has no integer for it (half a yen, 1.5 króna).
@@ -118,7 +118,7 @@ _GROUPING_SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’]")
 _ALIKE = str.maketrans({"٫": ".", "٬": "'", "．": ".", "，": ",", "＄": "$", "￥": "¥"})
 # "15,-" and "15.–" have no cents.
 _NO_CENTS = re.compile(r"(?<=\d)[.,][-–—]{1,2}$")
-# Decimal sign and grouping of the whole world; of a lone sign only the place tells.
+# Decimal sign and grouping of the whole world; of a lone sign only the place decides.
 _CONVENTIONS = ((".", ","), (",", "."), (".", "'"), (",", "'"))
 
 

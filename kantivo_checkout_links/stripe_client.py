@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from operator import attrgetter
 
@@ -26,7 +27,7 @@ from .const import (
 from .texts import clean, to_line
 
 _logger = logging.getLogger(__name__)
-# The package logs whole requests at INFO; ours tells what matters, without bodies.
+# The package logs whole requests at INFO; ours has what matters, without bodies.
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
 # Everything of a payment in one call. Four levels are what Stripe expands.
@@ -67,7 +68,7 @@ class StripeError(Exception):
 
     @property
     def is_passing(self):
-        """Whether the same may go well a little later, with nobody mending anything."""
+        """Whether the same call may succeed a little later, with nothing fixed."""
         return self.reason in ("unreachable", "clash", "broken", "busy")
 
 
@@ -81,7 +82,7 @@ def is_live_key(key):
 
 
 def is_restricted_key(key):
-    """Whether the key may do only what somebody ticked for it."""
+    """Whether the key has only the permissions that were chosen for it."""
     return key.startswith("rk_")
 
 
@@ -105,6 +106,7 @@ class StripeClient:
     """
 
     def __init__(self, secret_key):
+        """:raise StripeError: if a live key would be sent elsewhere than to Stripe."""
         base = os.environ.get("STRIPE_API_BASE")
         if base and is_live_key(secret_key):
             raise StripeError(
@@ -122,7 +124,7 @@ class StripeClient:
 
     # === ACCOUNT === #
 
-    def retrieve_account(self):
+    def retrieve_account(self) -> dict:
         """The account the key belongs to.
 
         Just its `id` for a restricted key that may not read it: the refusal names it.
@@ -135,7 +137,7 @@ class StripeClient:
                 raise
             return {"id": named[0]}
 
-    def has_permission(self, resource, operation):
+    def ask_permission(self, resource, operation):
         """Whether the key may do something.
 
         A `list` or `retrieve` asks for one row. A `create` is sent with a parameter
@@ -155,13 +157,13 @@ class StripeClient:
             return error.reason != "permission"
         return True
 
-    def retrieve_balance(self):
+    def retrieve_balance(self) -> dict:
         """`available` and `pending` amounts by currency."""
         return self._call(self._v1.balance.retrieve)
 
     # === CHECKOUT === #
 
-    def create_session(self, params, idempotency_key):
+    def create_session(self, params: dict, idempotency_key) -> dict:
         """Make a Checkout Session; the same key and params give the same session."""
         return self._call(
             self._v1.checkout.sessions.create,
@@ -169,13 +171,13 @@ class StripeClient:
             {"idempotency_key": idempotency_key},
         )
 
-    def retrieve_session(self, session_id):
+    def retrieve_session(self, session_id) -> dict:
         """A session with its intent, charge and balance transaction."""
         return self._call(
             self._v1.checkout.sessions.retrieve, session_id, {"expand": SESSION_EXPAND}
         )
 
-    def list_sessions_of_intent(self, payment_intent_id):
+    def list_sessions_of_intent(self, payment_intent_id) -> list[dict]:
         """The sessions of an intent (one, or none if it isn't Checkout's)."""
         params = {
             "payment_intent": payment_intent_id,
@@ -183,21 +185,21 @@ class StripeClient:
         }
         return self._call(self._v1.checkout.sessions.list, params)["data"]
 
-    def expire_session(self, session_id):
-        """Close an open session, so that nobody can pay it any more; as retrieved."""
+    def expire_session(self, session_id) -> dict:
+        """Close an open session, so that it can't be paid; as retrieved."""
         return self._call(
             self._v1.checkout.sessions.expire, session_id, {"expand": SESSION_EXPAND}
         )
 
     # === MONEY === #
 
-    def retrieve_charge(self, charge_id):
+    def retrieve_charge(self, charge_id) -> dict:
         """A charge with its intent and balance transaction."""
         return self._call(
             self._v1.charges.retrieve, charge_id, {"expand": CHARGE_EXPAND}
         )
 
-    def create_refund(self, params, idempotency_key):
+    def create_refund(self, params: dict, idempotency_key) -> dict:
         """Give money back; the same key and params are one and the same refund."""
         return self._call(
             self._v1.refunds.create,
@@ -205,41 +207,41 @@ class StripeClient:
             {"idempotency_key": idempotency_key},
         )
 
-    def retrieve_refund(self, refund_id):
+    def retrieve_refund(self, refund_id) -> dict:
         """A refund with its balance transactions."""
         return self._call(
             self._v1.refunds.retrieve, refund_id, {"expand": MONEY_EXPAND}
         )
 
-    def list_refunds(self, charge_id):
+    def list_refunds(self, charge_id) -> list[dict]:
         """All refunds of a charge, with their balance transactions."""
         expand = [f"data.{path}" for path in MONEY_EXPAND]
         params = {"charge": charge_id, "limit": STRIPE_PAGE, "expand": expand}
         return list(self._iterate(self._v1.refunds.list, params))
 
-    def retrieve_dispute(self, dispute_id):
+    def retrieve_dispute(self, dispute_id) -> dict:
         """A dispute; its balance transactions are part of it."""
         return self._call(self._v1.disputes.retrieve, dispute_id)
 
-    def list_disputes(self, charge_id):
+    def list_disputes(self, charge_id) -> list[dict]:
         """All disputes about a charge."""
         params = {"charge": charge_id, "limit": STRIPE_PAGE}
         return list(self._iterate(self._v1.disputes.list, params))
 
-    def retrieve_payout(self, payout_id):
+    def retrieve_payout(self, payout_id) -> dict:
         """A payout with its balance transactions."""
         return self._call(
             self._v1.payouts.retrieve, payout_id, {"expand": MONEY_EXPAND}
         )
 
-    def iter_balance_transactions(self, **params):
+    def iter_balance_transactions(self, **params) -> Iterator[dict]:
         """Balance transactions, newest first, page by page, with their sources."""
         params = {"limit": STRIPE_PAGE, "expand": ["data.source"], **params}
         return self._iterate(self._v1.balance_transactions.list, params)
 
     # === EVENTS === #
 
-    def iter_events(self, types, created_from):
+    def iter_events(self, types, created_from) -> Iterator[dict]:
         """Events of some types since a time, newest first, page by page."""
         params = {
             "limit": STRIPE_PAGE,
@@ -250,23 +252,23 @@ class StripeClient:
 
     # === WEBHOOK ENDPOINTS === #
 
-    def iter_webhook_endpoints(self):
-        """The addresses that this account tells its events to, page by page."""
+    def iter_webhook_endpoints(self) -> Iterator[dict]:
+        """The addresses that this account's events are delivered to, page by page."""
         return self._iterate(self._v1.webhook_endpoints.list, {"limit": STRIPE_PAGE})
 
-    def create_webhook_endpoint(self, params):
+    def create_webhook_endpoint(self, params: dict) -> dict:
         """A new endpoint in our API version. Only this answer has its `secret`."""
         return self._call(
             self._v1.webhook_endpoints.create, {"api_version": API_VERSION, **params}
         )
 
-    def delete_webhook_endpoint(self, endpoint_id):
-        """Have Stripe deliver to an endpoint no more."""
+    def delete_webhook_endpoint(self, endpoint_id) -> dict:
+        """Have Stripe stop delivering to an endpoint."""
         return self._call(self._v1.webhook_endpoints.delete, endpoint_id)
 
     # === HELPERS === #
 
-    def _iterate(self, method, params):
+    def _iterate(self, method, params: dict) -> Iterator[dict]:
         last = None
         while True:
             page = self._call(
@@ -277,7 +279,12 @@ class StripeClient:
                 return
             last = page["data"][-1]["id"]
 
-    def _call(self, method, *args):
+    def _call(self, method, *args) -> dict:
+        """Call a method of the package, and log how long it took.
+
+        :return: Stripe's answer as plain dictionaries with clean text.
+        :raise StripeError: if it failed.
+        """
         started = time.monotonic()
         try:
             answer = method(*args)
@@ -303,11 +310,11 @@ class StripeClient:
             return  # an answer without a date, such as a proxy's
         self.clock_offset = round(date.timestamp() - time.time())
 
-    def _translate(self, error, call):
+    def _translate(self, error, call) -> StripeError:
         """One of Stripe's errors as ours; the log gets what its support asks for.
 
-        Stripe's own trouble is a warning. A refusal is an answer, and told to whoever
-        asked for it.
+        Stripe's own trouble is a warning. A refusal is an answer, and shown to the user
+        who asked for it.
         """
         translated = StripeError(
             to_line(error.user_message or str(error)) or type(error).__name__,
@@ -327,7 +334,8 @@ class StripeClient:
         return translated
 
     @staticmethod
-    def _get_reason(error):
+    def _get_reason(error) -> str:
+        """The `reason` of a :class:`StripeError`, by Stripe's error."""
         reasons = [
             (stripe.AuthenticationError, "auth"),
             (stripe.PermissionError, "permission"),
@@ -346,7 +354,7 @@ class StripeClient:
         return "broken" if error.http_status >= 500 else "refused"
 
 
-def verify_event(body, header, secrets, now=None, clock_offset=0):
+def verify_event(body, header, secrets, now=None, clock_offset=0) -> dict:
     """The event in a signed delivery, as Stripe sent it.
 
     :param bytes body: The request's raw body.
@@ -388,7 +396,7 @@ def _check_freshness(header, *moments):
         raise SignatureError("stale")
 
 
-def _parse_event(body):
+def _parse_event(body) -> dict:
     """A signed event may still hold anything: text that nothing can keep, numbers that
     are none, or more levels than can be read.
     """
@@ -405,7 +413,7 @@ def _refuse_constant(name):
     raise ValueError(f"{name} is no number")
 
 
-def _widen(event):
+def _widen(event: dict) -> dict:
     """A thin event in the shape of a snapshot event; its object is just a reference.
 
     https://docs.stripe.com/event-destinations#thin-events

@@ -39,7 +39,7 @@ def clean_text(text: str) -> str:
 
 
 def to_line(text, length=LINE_LENGTH):
-    """What somebody typed, or Stripe says, as a short plain line; False if nothing is
+    """What was typed, or what Stripe says, as a short plain line; False if nothing is
     left of it.
     """
     if not isinstance(text, str):
@@ -56,7 +56,7 @@ def to_ref(text):
 
 def to_email(text):
     """An address as it was typed; False for what can be none, so that part of it never
-    stands for somebody else's.
+    stands for another person's.
     """
     text = clean_text(text).strip() if isinstance(text, str) else ""
     is_formula = text.startswith(tuple(FORMULA_SIGNS))

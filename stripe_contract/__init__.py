@@ -8,7 +8,7 @@ Beliefs that only real Stripe can prove, that is, where the stand-in was written
 the documentation and agrees with it by construction. This suite proves:
 
 * A create with an unknown parameter is refused for its key first (403) and only then
-  for the parameter (400), and makes nothing: ``has_permission`` stands on it.
+  for the parameter (400), and makes nothing: ``ask_permission`` stands on it.
   https://docs.stripe.com/keys/restricted-api-keys names the 403, no page the order.
   Needs STRIPE_RESTRICTED_KEY, a key with no permission at all.
 * The refusal of ``GET /v1/account`` names the account: ``retrieve_account`` reads it

@@ -30,18 +30,18 @@ def test_the_balance_has_whole_amounts_by_currency(client):
 @pytest.mark.parametrize("permission", const.PERMISSIONS, ids=lambda p: p.title)
 class TestPermissions:
     def test_a_secret_key_may_do_it(self, client, permission):
-        assert client.has_permission(permission.resource, permission.operation)
+        assert client.ask_permission(permission.resource, permission.operation)
 
     def test_a_restricted_key_is_refused_even_what_makes_no_sense(
         self, restricted, permission
     ):
-        allowed = restricted.has_permission(permission.resource, permission.operation)
+        allowed = restricted.ask_permission(permission.resource, permission.operation)
         assert allowed is False
 
 
 def test_asking_for_permission_makes_nothing(client):
     before = [endpoint["id"] for endpoint in client.iter_webhook_endpoints()]
-    client.has_permission("webhook_endpoints", "create")
+    client.ask_permission("webhook_endpoints", "create")
     after = [endpoint["id"] for endpoint in client.iter_webhook_endpoints()]
     assert after == before
 

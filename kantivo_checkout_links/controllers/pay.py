@@ -2,7 +2,7 @@ from odoo import http
 from odoo.exceptions import UserError
 
 from ..utils import as_text
-from .pay_page import PayPage
+from .pay_page import PayForm, PayPage
 
 
 class CheckoutPay(http.Controller):
@@ -31,20 +31,19 @@ class CheckoutPay(http.Controller):
         csrf=False,  # the signed nonce takes its place: payers may have no cookies
         save_session=False,
     )
-    def pay(self, token, nonce="", amount="", **_kwargs):
+    def pay(self, token, **kwargs):
         """Start a payment and send the payer to Stripe with a 303."""
-        page = PayPage(token)
-        nonce, amount = as_text(nonce), as_text(amount)
+        page = PayPage(token, PayForm.read(kwargs))
         if not page.link_sudo:
             return page.render_not_found()
-        if not (form_uuid := page.read_nonce(nonce)):
+        if not (form_uuid := page.read_nonce(page.form.nonce)):
             error = page.env._("Please check your entry and try again.")
-            return page.render_form(None, amount, error)
+            return page.render_form(None, error)
         try:
-            payment_sudo = page.start_payment(form_uuid, amount)
+            payment_sudo = page.start_payment(form_uuid)
         except UserError as error:
-            return page.render_form(form_uuid, amount, str(error))
-        return page.send_to_stripe(payment_sudo, nonce, amount)
+            return page.render_form(form_uuid, str(error))
+        return page.send_to_stripe(payment_sudo)
 
     @http.route(
         "/checkout/<string:token>/return",

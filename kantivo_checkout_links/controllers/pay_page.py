@@ -3,6 +3,7 @@ import secrets
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -23,30 +24,46 @@ VERSION = hashlib.sha256(
     b"".join((STATIC / name).read_bytes() for name in ("pay.css", "pay.js"))
 ).hexdigest()[:12]
 
-# Nothing from elsewhere, nothing in a frame, no script or style of anybody else.
+# Nothing from another host, nothing in a frame, no foreign script or style.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-%s'; "
     "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 )
 
-# States of a payment whose money came in, all told as the good news they are.
 # A description of more characters fills a phone, so that the button is below it.
 LONG_DESCRIPTION = 500
+# States of a payment whose money came in: the page shows each of them as a success.
 RETURN_STATES = {
     "partially_refunded": "refunded",
     "disputed": "paid",
 }
 
 
+class PayForm(NamedTuple):
+    """What a payer sends with the form of the pay page, as text. A field of the form is
+    a field here; each is empty if it is missing or isn't text.
+    """
+
+    nonce: str = ""
+    amount: str = ""
+
+    @classmethod
+    def read(cls, params: dict) -> "PayForm":
+        """The form in the parameters of a request, which may hold anything."""
+        return cls(*(as_text(params.get(name)) for name in cls._fields))
+
+
 class PayPage:
     """One request for a link's public page: its link, its language, its answers.
 
+    :ivar form: What the payer has sent; empty before.
     :ivar link_sudo: The link of the address, as superuser since payers have no rights;
         empty if there is none.
     """
 
-    def __init__(self, token):
+    def __init__(self, token, form=PayForm()):  # noqa: B008
         self.token = as_text(token)
+        self.form = form
         self.link_sudo = request.env["checkout.link"]._find_by_token(self.token)
         self.path = f"/checkout/{self.link_sudo.access_token or self.token}"
         self.installed = request.env["res.lang"].sudo().search([])  # payers can't
@@ -70,21 +87,20 @@ class PayPage:
         """The form's number in a nonce of this link; nothing if forged or old."""
         return self.link_sudo._read_nonce(scope, nonce)
 
-    def start_payment(self, form_uuid, typed_amount):
+    def start_payment(self, form_uuid):
         """The committed payment of a form; empty if the link takes none now.
 
         :param str form_uuid: The form's own number.
-        :param str typed_amount: What the payer typed.
-        :raise UserError: if that is no good.
+        :raise UserError: if the typed amount can't be paid.
         """
         langs = self.payer_lang | self.lang
-        amount = self.link_sudo._get_amount_to_pay(typed_amount, langs)
+        amount = self.link_sudo._get_amount_to_pay(self.form.amount, langs)
         payment_sudo = self._start_and_commit(form_uuid, amount)
         if payment_sudo or not self.link_sudo._free_places():
             return payment_sudo
         return self._start_and_commit(form_uuid, amount)
 
-    def _start_and_commit(self, form_uuid, amount):
+    def _start_and_commit(self, form_uuid, amount: float):
         payment_sudo = self.link_sudo._start_payment(
             form_uuid, amount, self.payer_lang.code
         )
@@ -93,17 +109,17 @@ class PayPage:
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return payment_sudo
 
-    def send_to_stripe(self, payment_sudo, nonce, typed_amount):
+    def send_to_stripe(self, payment_sudo):
         """The 303 to Stripe's page, or a page that says why not."""
         if not payment_sudo:
             return self.render_closed()
         try:
             url = payment_sudo._open_session()
         except StripeError as error:
-            return self.render_failure(error, nonce, typed_amount)
+            return self.render_failure(error)
         if not url:
             over = self.env._("This checkout has expired. Please start again.")
-            return self.render_form(None, typed_amount, over)
+            return self.render_form(None, over)
         return self._secure(request.redirect(url, code=303, local=False))
 
     def find_payment(self, session_id):
@@ -128,7 +144,7 @@ class PayPage:
         self.resume_state = "taken" if is_own else "refused"
         return self.render_form(form_uuid)
 
-    def render_form(self, form_uuid, typed_amount="", error=False):
+    def render_form(self, form_uuid, error=False):
         """The pay page; with 422 if what was sent needs another look.
 
         :param str form_uuid: The number of the payer's form before, if any: it may
@@ -144,7 +160,7 @@ class PayPage:
         number = form_uuid if is_own else str(uuid.uuid4())
         values = {
             **self._get_link_values(),
-            "amount_input": typed_amount or self._format_typed(open_sudo),
+            "amount_input": self.form.amount or self._format_typed(open_sudo),
             "error": error,
             "nonce": self.make_nonce(number),
             "resume_nonce": self.make_nonce(number, RESUME_SCOPE),
@@ -156,7 +172,7 @@ class PayPage:
         )
 
     def render_closed(self):
-        """The link takes no payment now: for good, or until a place is free."""
+        """The link takes no payment now: permanently, or until a place is free."""
         link_sudo = self.link_sudo
         crowd, _until = link_sudo._get_crowds().get(link_sudo, ("held", False))
         if crowd == "held" and link_sudo._is_payable():
@@ -164,7 +180,7 @@ class PayPage:
         return self._render_unavailable()
 
     def _render_held(self):
-        """Somebody else is paying: from when on there may be a place."""
+        """Someone else is paying: the page says when a place may be free again."""
         link_sudo = self.link_sudo
         moment, zone = link_sudo._get_retry_moment(), link_sudo.gateway_id.tz
         clock = Markup("<time datetime='%sZ'>%s</time>") % (
@@ -196,16 +212,15 @@ class PayPage:
         }
         return self._render("message_page", link_sudo.company_id, values, 410)
 
-    def render_failure(self, error, nonce, typed_amount):
+    def render_failure(self, error):
         """Stripe made no session: what the payer can do about it, if anything."""
         link_sudo = self.link_sudo
         if error.code == TOO_SMALL and link_sudo.amount_type == "open":
-            too_small = link_sudo._describe_too_small()
-            return self.render_form(None, typed_amount, too_small)
+            return self.render_form(None, link_sudo._describe_too_small())
         retry = error.is_passing and {
             "action": self.path,
-            "nonce": nonce if error.may_have_acted else self.make_new_nonce(),
-            "amount_input": typed_amount,
+            "nonce": self.form.nonce if error.may_have_acted else self.make_new_nonce(),
+            "amount_input": self.form.amount,
         }
         values = {
             "page_state": "retry",
@@ -227,17 +242,16 @@ class PayPage:
         return self._render("message_page", self.env["res.company"], values, 404)
 
     def render_return(self, payment_sudo):
-        """What Stripe says of a payment, and nobody's data."""
+        """What Stripe says of a payment, without personal data."""
         self._speak_for(payment_sudo.company_id)
         state = payment_sudo._refresh_for_return()
-        link_sudo = payment_sudo.link_id
+        link_sudo, refunded = payment_sudo.link_id, payment_sudo.amount_refunded
+        currency = payment_sudo.currency_id
         values = {
             "state": RETURN_STATES.get(state, state),
             "title": payment_sudo.link_name,
-            "amount_display": payment_sudo.currency_id._format_price(
-                payment_sudo.amount
-            ),
-            "refunded_display": self._format_refunded(payment_sudo),
+            "amount_display": currency._format_price(payment_sudo.amount),
+            "refunded_display": refunded and currency._format_price(refunded),
             "message": link_sudo.success_message,
             "success_url": link_sudo.success_url,
             "retry_url": link_sudo._is_payable()
@@ -261,8 +275,10 @@ class PayPage:
         )
 
     def _get_link_values(self):
+        """What the pay page shows of its link: texts, and amounts as they are read."""
         link_sudo = self.link_sudo
         currency = link_sudo.currency_id
+        minimum, maximum = link_sudo.minimum_amount, link_sudo.maximum_amount
         return {
             "title": link_sudo.name,
             "description": linkify(link_sudo.description or ""),
@@ -272,20 +288,10 @@ class PayPage:
             "currency_symbol": currency.symbol,
             "currency_code": currency.name,
             "symbol_before": currency.position == "before",
-            "minimum_display": self._format_limit(link_sudo.minimum_amount),
-            "maximum_display": self._format_limit(link_sudo.maximum_amount),
-            "amount_placeholder": self._get_placeholder(),
+            "minimum_display": minimum and link_sudo._format(minimum),
+            "maximum_display": maximum and link_sudo._format(maximum),
+            "amount_placeholder": self._format_plain(0),
         }
-
-    def _format_limit(self, limit):
-        return self.link_sudo._format(limit) if limit else False
-
-    def _format_refunded(self, payment_sudo):
-        refunded = payment_sudo.amount_refunded
-        return refunded and payment_sudo.currency_id._format_price(refunded)
-
-    def _get_placeholder(self):
-        return self._format_plain(0)
 
     def _format_typed(self, payment_sudo):
         """The amount that a payer chose before, as they could have typed it."""
@@ -293,7 +299,7 @@ class PayPage:
             return ""
         return self._format_plain(payment_sudo.amount)
 
-    def _format_plain(self, amount):
+    def _format_plain(self, amount: float):
         digits = self.link_sudo.currency_id.decimal_places
         return self.lang.format(f"%.{digits}f", amount)
 
@@ -352,6 +358,7 @@ class PayPage:
         return self._secure(request.make_response(body, status=status))
 
     def _get_page_values(self, company_sudo):
+        """What every public page needs: language, colors, and whose page it is."""
         # Without a company nothing may show that the link exists.
         link_sudo = self.link_sudo if company_sudo else self.link_sudo.browse()
         gateway_sudo = link_sudo.gateway_id

@@ -69,7 +69,7 @@ class CheckoutWebhook(http.Controller):
             return None
         return self._check_event(gateway_sudo, event)
 
-    def _check_event(self, gateway_sudo, event):
+    def _check_event(self, gateway_sudo, event: dict):
         """The event, if it is complete and of the gateway's mode."""
         complete = (
             self._is_short(event.get("id"))
@@ -84,14 +84,18 @@ class CheckoutWebhook(http.Controller):
         """Whether it can be an id or a type of Stripe's, and is found by an index."""
         return isinstance(text, str) and len(text) <= MAX_ID_LENGTH
 
-    def _keep(self, gateway_sudo, event):
+    def _keep(self, gateway_sudo, event: dict):
+        """Store a delivery in the inbox.
+
+        :return: 200; 503 where the database failed, so that Stripe delivers it again.
+        """
         try:
             gateway_sudo.env["checkout.event"]._receive(gateway_sudo, event)
             request.env.cr.flush()
         except SerializationFailure:
             raise  # the same event at once, elsewhere: Odoo tries again
         except psycopg2.Error as error:
-            # Just the class: the database's own words may quote what Stripe told.
+            # Just the class: the database's message may quote what Stripe sent.
             error_class = type(error).__name__
             _logger.error(
                 "A delivery to gateway %s wasn't kept: %s", gateway_sudo.id, error_class

@@ -11,7 +11,7 @@ class AccountBankStatementLine(models.Model):
     _inherit = "account.bank.statement.line"
 
     def write(self, vals):
-        """Override of `account`: a line that books a Stripe movement stays as it is."""
+        """Override of `account`: the line of a Stripe transaction stays as it is."""
         if vals.keys() & PROTECTED_FIELDS:
             self.move_id._check_no_checkout_movement()
         return super().write(vals)

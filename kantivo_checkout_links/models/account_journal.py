@@ -11,8 +11,8 @@ class AccountJournal(models.Model):
     # === CRUD METHODS === #
 
     def write(self, vals):
-        """Override of `account`: a journal that books Stripe's movements goes on as it
-        began, since its account's balance is the balance at Stripe.
+        """Override of `account`: the journal of a Stripe account stays as it
+        is, since its account's balance is the balance at Stripe.
         """
         changed = self.filtered(lambda journal: journal._is_changed_by(vals))
         changed._check_no_checkout_movement()
@@ -53,7 +53,7 @@ class AccountJournal(models.Model):
     def _get_checkout_gateways_sudo(self):
         """The gateways whose journals these are.
 
-        As superuser: whoever sees a journal's card may see its state, and no more.
+        As superuser: who sees a journal's card may see its state, and nothing else.
         """
         gateways_sudo = self.env["checkout.gateway"].sudo()
         return gateways_sudo._search_served([("journal_id", "in", self.ids)])
@@ -67,8 +67,8 @@ class AccountJournal(models.Model):
         )
 
     def _check_no_checkout_movement(self):
-        """:raise UserError: if movements of a Stripe balance are booked here."""
-        movements_sudo = self.env["checkout.movement"].sudo()  # whoever may see them
+        """:raise UserError: if Stripe transactions are posted here."""
+        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
         movement_sudo = movements_sudo.search(
             [
                 ("gateway_id.journal_id", "in", self.ids),

@@ -6,9 +6,6 @@ from odoo.tools.sql import column_exists, create_column
 
 from .audit_trail import get_requester, with_audit_trail
 
-# In the context of our own code only: no remote call can carry an object like this.
-UNPROTECTED = object()
-
 # Others may see entries too, such as salespeople their invoices.
 VIEWERS = "account.group_account_invoice,account.group_account_readonly"
 
@@ -126,7 +123,7 @@ class AccountMove(models.Model):
 
     def _compute_fiscal_position_id(self):
         """Override of `account`: an entry of ours keeps the position that it was posted
-        with, whoever its contact is by then.
+        with, also if its contact has changed since.
         """
         entries = self.filtered(lambda move: move.move_type == "entry")
         is_new = self.env.context.get("checkout_entry")
@@ -150,7 +147,7 @@ class AccountMove(models.Model):
         return moves.with_env(self.env)
 
     def write(self, vals):
-        """Override of `account`: what happened at Stripe stays as it is booked."""
+        """Override of `account`: what happened at Stripe stays as it is posted."""
         if vals.keys() & PROTECTED_FIELDS or vals.get("state") in ("draft", "cancel"):
             self._check_no_checkout_movement()
         return super(AccountMove, with_audit_trail(self)).write(vals)
@@ -172,7 +169,7 @@ class AccountMove(models.Model):
         return super().button_cancel()
 
     def action_view_checkout_payments(self):
-        """The checkout payments that this entry books."""
+        """The checkout payments that are posted in this entry."""
         return self.checkout_payment_ids._get_records_action(
             name=self.env._("Checkout Payments")
         )
@@ -202,7 +199,7 @@ class AccountMove(models.Model):
         return bool(self.inalterable_hash or closed)
 
     def _message_compute_author(self, author_id=None, email_from=None):
-        """Override of `mail`: what our code does was asked for by somebody."""
+        """Override of `mail`: names the user who asked for what our code does."""
         requester = get_requester(self.env)
         if requester and author_id is None and not email_from:
             author_id = requester.partner_id
@@ -219,14 +216,8 @@ class AccountMove(models.Model):
             }
         )
 
-    def _unprotected(self):
-        """These entries for our own code, which may correct what others may not."""
-        return self.with_context(checkout_protection=UNPROTECTED)
-
     def _check_no_checkout_movement(self):
-        """:raise UserError: if an entry books a movement of a Stripe balance."""
-        if self.env.context.get("checkout_protection") is UNPROTECTED:
-            return
+        """:raise UserError: if an entry posts a Stripe transaction."""
         movement_sudo = self._find_checkout_movements()[:1]
         if movement_sudo:
             raise UserError(
@@ -241,7 +232,7 @@ class AccountMove(models.Model):
             )
 
     def _find_checkout_movements(self):
-        """The movements that these entries book, or book anew, whoever looks."""
+        """The movements that these entries post or reclassify, of any company."""
         posted = self.filtered(lambda move: move.state == "posted")
         movements_sudo = self.env["checkout.movement"].sudo()
         # Who may not see a movement must not undo it either.
@@ -255,5 +246,5 @@ class AccountMove(models.Model):
 
     def _filter_checkout(self):
         movements_sudo = self._find_checkout_movements()
-        booking = movements_sudo.move_id | movements_sudo.reclassification_move_ids
-        return self.filtered(lambda move: move.id in booking.ids)
+        posting = movements_sudo.move_id | movements_sudo.reclassification_move_ids
+        return self.filtered(lambda move: move.id in posting.ids)

@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 from .audit_trail import is_logged, with_audit_trail
 
-# What an item books, and what Odoo works it out anew from. Reconciling, analytics and
+# What an item posts, and what Odoo computes it from again. Reconciling, analytics and
 # texts stay free.
 PROTECTED_FIELDS = frozenset(
     "account_id amount_currency balance company_id credit currency_id date debit "
@@ -30,7 +30,7 @@ class AccountMoveLine(models.Model):
         return lines.with_env(self.env)
 
     def write(self, vals):
-        """Override of `account`: items of a Stripe movement keep what they book."""
+        """Override of `account`: items of a Stripe transaction keep what they post."""
         if vals.keys() & PROTECTED_FIELDS:
             self.move_id._check_no_checkout_movement()
         return super(AccountMoveLine, with_audit_trail(self)).write(vals)

@@ -7,7 +7,7 @@ class AccountTax(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_checkout(self):
-        """What was sold with a tax must not be booked without it."""
+        """What was sold with a tax must not be posted without it."""
         for model in ("checkout.payment", "checkout.link", "checkout.gateway"):
             records_sudo = self.env[model].sudo()  # of any company
             used_sudo = records_sudo.with_context(active_test=False).search(

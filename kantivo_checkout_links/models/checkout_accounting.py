@@ -151,13 +151,13 @@ class CheckoutAccounting(models.AbstractModel):
 
     @api.model
     def _prepare_journal_vals(self, gateway):
-        foreign = gateway.currency_id != gateway.company_id.currency_id
+        is_foreign_currency = gateway.currency_id != gateway.company_id.currency_id
         return {
             "name": gateway.name,
             "type": "bank",
             "code": self._get_free_journal_code(gateway.company_id),
             "company_id": gateway.company_id.id,
-            "currency_id": foreign and gateway.currency_id.id,
+            "currency_id": is_foreign_currency and gateway.currency_id.id,
         }
 
     @api.model

@@ -1,10 +1,7 @@
-import logging
-
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools.misc import format_datetime
 
-from ..aside import log_error
 from ..kinds import EARLY_KINDS
 from ..money import differs, from_minor, round_exact
 from ..utils import to_timestamp
@@ -13,11 +10,9 @@ from ..utils import to_timestamp
 STEADY_ATTEMPTS = 3
 ALARM = "kantivo_checkout_links.mail_activity_agreement"
 
-_logger = logging.getLogger(__name__)
-
 
 class CheckoutAgreement(models.AbstractModel):
-    """Whether the books say what Stripe says.
+    """Whether the ledger matches Stripe.
 
     Stripe's balance is the sum of its balance transactions; the journal's balance is
     that of our entries. They differ by named items only: charges that Stripe hasn't
@@ -30,20 +25,13 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _cron_check(self):
         """Check all gateways; one that fails says so on itself and stops no other."""
-        for gateway in self.env["checkout.gateway"]._search_served([]):
-            if not gateway.secret_key or gateway._is_replaced():
-                continue
-            try:
-                gateway._check_agreement()
-            except Exception as error:
-                reason = self.env["checkout.sync"]._describe(gateway, error)
-                log_error(_logger, f"Gateway {gateway.id} can't be compared", error)
-                _logger.warning("Gateway %s can't be compared: %s", gateway.id, reason)
-                gateway._note_sync_error(reason)
+        self.env["checkout.gateway"]._for_each_with_key(
+            lambda gateway: gateway._check_agreement(), "be compared"
+        )
 
     @api.model
     def _check_fully(self, gateway):
-        """Close the months that are over, count the past anew, and compare.
+        """Close the months that are over, count the past again, and compare.
 
         :return: The state that it is in now.
         :raise StripeError: if Stripe can't be read.
@@ -116,6 +104,13 @@ class CheckoutAgreement(models.AbstractModel):
 
     @api.model
     def _prepare_result(self, gateway):
+        """Compare both balances now.
+
+        :return: Values for the gateway, in its currency. The difference is what Stripe
+            has more than the journal, less what is explained: transactions that wait or
+            are ignored (more at Stripe), and those in transit (more in the journal).
+        :raise StripeError: if Stripe can't be read.
+        """
         currency = gateway.currency_id
         balance = gateway._read_balance(gateway._get_client())
         at_stripe = from_minor(balance, currency.name)
@@ -144,7 +139,7 @@ class CheckoutAgreement(models.AbstractModel):
         return "amber" if any(named.values()) else "green"
 
     @api.model
-    def _get_journal_balance(self, gateway):
+    def _get_journal_balance(self, gateway) -> float:
         """The balance of the Stripe journal's account, in the journal's currency."""
         until = gateway.closed_until
         recent = self._sum_items(gateway, [("date", ">", until)] if until else [])
@@ -163,7 +158,7 @@ class CheckoutAgreement(models.AbstractModel):
         return groups[0][0] or 0
 
     @api.model
-    def _get_named_amounts(self, gateway):
+    def _get_named_amounts(self, gateway) -> dict[str, float]:
         """Sums of what rightly stands in one of the two balances only."""
         known = Domain("balance_transaction_id", "!=", False)
         posted = Domain("state", "in", ("posted", "to_review"))
@@ -183,7 +178,7 @@ class CheckoutAgreement(models.AbstractModel):
         }
 
     @api.model
-    def _sum_movements(self, gateway, domain):
+    def _sum_movements(self, gateway, domain) -> float:
         groups = self.env["checkout.movement"]._read_group(domain, [], ["amount:sum"])
         return round_exact(groups[0][0] or 0)
 
@@ -200,7 +195,7 @@ class CheckoutAgreement(models.AbstractModel):
 
     @api.model
     def _update_alarm(self, gateway):
-        """Tell the responsible user of a difference, once until it is gone."""
+        """Notify the responsible user of a difference, once until it is gone."""
         if gateway.agreement_state == "red":
             gateway.activity_schedule(
                 ALARM,
@@ -242,7 +237,7 @@ class CheckoutAgreement(models.AbstractModel):
 
     @api.model
     def _find_strange_item(self, gateway):
-        """Somebody booked on the Stripe account by hand."""
+        """Someone posted on the Stripe account by hand."""
         items = self.env["account.move.line"].search(
             [
                 ("account_id", "=", gateway.journal_id.default_account_id.id),
@@ -263,6 +258,7 @@ class CheckoutAgreement(models.AbstractModel):
 
     @api.model
     def _find_changed_entry(self, gateway):
+        """The first movement whose entry has another amount, and why; or None."""
         account = gateway.journal_id.default_account_id
         movements = self.env["checkout.movement"].search(
             [("gateway_id", "=", gateway.id), ("statement_line_id", "!=", False)],
@@ -272,14 +268,14 @@ class CheckoutAgreement(models.AbstractModel):
             lines = movement.move_id.line_ids.filtered(
                 lambda line: line.account_id == account
             )
-            booked = sum(lines.mapped("amount_currency"))
-            if differs(booked, movement.amount):
+            posted = sum(lines.mapped("amount_currency"))
+            if differs(posted, movement.amount):
                 return movement, self.env._("The entry's amount differs from Stripe's.")
         return None
 
     @api.model
     def _find_unposted(self, gateway):
-        """What Stripe lists and no movement says, or otherwise."""
+        """What Stripe lists and no movement has, or has with another amount."""
         amounts = dict(
             self.env["checkout.movement"]._read_group(
                 [("gateway_id", "=", gateway.id)],
@@ -291,13 +287,20 @@ class CheckoutAgreement(models.AbstractModel):
         rows = gateway._list_transactions(gateway._get_client(), {"gte": since})
         for row in reversed(rows):
             net = from_minor(row["net"], gateway.currency_id.name)
-            booked = amounts.get(row["id"], 0)
-            if differs(net, booked):
-                return self._describe_unposted(gateway, row, net, booked)
+            posted = amounts.get(row["id"], 0)
+            if differs(net, posted):
+                return self._describe_unposted(gateway, row, net, posted)
         return None
 
     @api.model
-    def _describe_unposted(self, gateway, row, net, posted):
+    def _describe_unposted(self, gateway, row: dict, net: float, posted: float):
+        """What to do about a balance transaction that isn't in the ledger as it is.
+
+        :param dict row: The balance transaction.
+        :param float net: Its net amount, in the gateway's currency.
+        :param float posted: What is posted of it.
+        :return: The movement, if there is one, and a sentence.
+        """
         movement = self.env["checkout.movement"].search(
             [("balance_transaction_id", "=", row["id"])], limit=1
         )
@@ -314,7 +317,7 @@ class CheckoutAgreement(models.AbstractModel):
         return None, sentence
 
     @api.model
-    def _describe_rounded(self, gateway, row, net, posted):
+    def _describe_rounded(self, gateway, row: dict, net: float, posted: float):
         """What to do about an amount that was rounded when it was posted."""
         currency = gateway.currency_id
         return self.env._(
@@ -328,7 +331,7 @@ class CheckoutAgreement(models.AbstractModel):
         )
 
     @api.model
-    def _explain_unposted(self, gateway, row):
+    def _explain_unposted(self, gateway, row: dict):
         """Why a balance transaction isn't posted."""
         if not gateway._may_sync():
             return self.env._("It waits for your choice about the shared account.")

@@ -16,7 +16,7 @@ class CheckoutBase(models.AbstractModel):
     _description = "Copy of a Stripe Object"
 
     def _write_changes(self, vals):
-        """Write only what differs: news that bring nothing new leave no trace."""
+        """Write only what differs: an update without changes leaves no trace."""
         changed = {
             name: value
             for name, value in vals.items()
@@ -38,7 +38,7 @@ class CheckoutBase(models.AbstractModel):
         return {"state": UNKNOWN, "unknown_status": to_line(str(word or "null"))}
 
     def _prepare_reference(self):
-        """The least of Stripe's object that the inbox needs to have it read."""
+        """The part of Stripe's object that the inbox needs to have it read."""
         object_type = self._name.rpartition(".")[2]
         return {
             "id": self.stripe_id,
@@ -117,6 +117,7 @@ class CheckoutGuarded(models.AbstractModel):
         }.difference(models.MAGIC_COLUMNS, self._set_by_users)
 
     def _check_guarded(self, vals):
+        """:raise AccessError: if a user sets a field that only our code sets."""
         names = self._get_guarded_fields() & vals.keys()
         if not names or self.env.su:
             return

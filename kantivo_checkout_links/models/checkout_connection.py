@@ -3,7 +3,7 @@ from odoo import api, models
 from ..const import API_VERSION, HANDLED_EVENTS, PERMISSIONS
 from ..stripe_client import StripeError, is_restricted_key
 
-# How a finding begins in the record of the last test.
+# How a finding starts in the record of the last test.
 SIGNS = {"good": "✓", "warning": "!", "problem": "✗"}
 
 
@@ -11,7 +11,7 @@ class CheckoutConnection(models.AbstractModel):
     """Asks Stripe what a gateway's key opens, and says it in plain words.
 
     A finding is a level (a key of `SIGNS`) and a sentence. With a problem, payments
-    can't be taken or booked; a warning is for the merchant to judge. Runs as superuser.
+    can't be taken or posted; a warning is for the merchant to judge. Runs as superuser.
     """
 
     _name = "checkout.connection"
@@ -52,13 +52,18 @@ class CheckoutConnection(models.AbstractModel):
     # === ACCOUNT === #
 
     @api.model
-    def _examine_account(self, gateway, account):
-        yield (
-            "good",
-            self.env._("Stripe accepts the key: %s.", self._describe_mode(gateway)),
+    def _examine_account(self, gateway, account: dict):
+        """Findings about the key, its account, and whether that may take payments."""
+        mode = (
+            self.env._("live mode, real money")
+            if gateway.livemode
+            else self.env._("test mode, no real money")
         )
+        yield "good", self.env._("Stripe accepts the key: %s.", mode)
         if account:
-            yield "good", self.env._("Account: %s.", self._describe_account(account))
+            name = (account.get("business_profile") or {}).get("name")
+            owner = f"{name} ({account['id']})" if name else account["id"]
+            yield "good", self.env._("Account: %s.", owner)
         if account.get("charges_enabled") is False:
             yield (
                 "warning",
@@ -69,18 +74,8 @@ class CheckoutConnection(models.AbstractModel):
             )
 
     @api.model
-    def _describe_mode(self, gateway):
-        if gateway.livemode:
-            return self.env._("live mode, real money")
-        return self.env._("test mode, no real money")
-
-    @api.model
-    def _describe_account(self, account):
-        name = (account.get("business_profile") or {}).get("name")
-        return f"{name} ({account['id']})" if name else account["id"]
-
-    @api.model
     def _examine_currencies(self, gateway, client):
+        """Findings about the currencies that the account settles in."""
         balance = self._read(client.retrieve_balance)
         if not balance:
             return
@@ -125,12 +120,13 @@ class CheckoutConnection(models.AbstractModel):
 
     @api.model
     def _examine_permissions(self, gateway, client):
+        """Findings about a restricted key: one for each missing permission."""
         if not is_restricted_key(gateway.secret_key_value):
             return
         lacking = [
             permission
             for permission in PERMISSIONS
-            if not client.has_permission(permission.resource, permission.operation)
+            if not client.ask_permission(permission.resource, permission.operation)
         ]
         if not lacking:
             yield "good", self.env._("The restricted key has all required permissions.")
@@ -152,6 +148,7 @@ class CheckoutConnection(models.AbstractModel):
 
     @api.model
     def _examine_endpoint(self, gateway, client):
+        """Findings about the gateway's webhook at Stripe."""
         if not gateway.webhook_secret_value:
             yield (
                 "warning",
@@ -172,7 +169,11 @@ class CheckoutConnection(models.AbstractModel):
             yield from self._examine_one_endpoint(endpoint)
 
     @api.model
-    def _examine_one_endpoint(self, endpoint):
+    def _examine_one_endpoint(self, endpoint: dict):
+        """What is wrong with a webhook endpoint.
+
+        :param dict endpoint: As Stripe lists it.
+        """
         if endpoint["status"] == "disabled":
             yield (
                 "warning",
@@ -201,7 +202,7 @@ class CheckoutConnection(models.AbstractModel):
             )
 
     @api.model
-    def _get_missing_event_types(self, endpoint):
+    def _get_missing_event_types(self, endpoint: dict):
         """The event types that we handle and an endpoint isn't subscribed to."""
         subscribed = set(endpoint["enabled_events"])
         return set() if "*" in subscribed else set(HANDLED_EVENTS) - subscribed
@@ -210,7 +211,7 @@ class CheckoutConnection(models.AbstractModel):
 
     @api.model
     def _examine_provider(self, gateway):
-        """Odoo's own payment provider books its payments itself: so would we."""
+        """Odoo's own payment provider posts its payments itself, and so would we."""
         provider = self._find_same_account(gateway)
         gateway._set_shared_account(bool(provider))
         if not provider:
@@ -249,6 +250,6 @@ class CheckoutConnection(models.AbstractModel):
     @api.model
     def _find_same_account(self, gateway):
         for provider in self._get_providers([("state", "!=", "disabled")]):
-            if gateway._has_same_account(provider.stripe_secret_key):
+            if gateway._ask_if_same_account(provider.stripe_secret_key):
                 return provider
         return None

@@ -22,7 +22,7 @@ OPEN_STATES = (
 class CheckoutDispute(models.Model):
     """A customer's bank takes money back, or asks about it.
 
-    The state is Stripe's word; what is booked follows the balance transactions, since
+    The state is Stripe's word; what is posted follows the balance transactions, since
     money may be given back before a dispute is won.
     """
 
@@ -83,7 +83,7 @@ class CheckoutDispute(models.Model):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _apply_dispute(self, payment, dispute):
+    def _apply_dispute(self, payment, dispute: dict):
         """Bring a dispute to what it is at Stripe now.
 
         :param checkout.payment payment: Whose charge is disputed.
@@ -107,7 +107,8 @@ class CheckoutDispute(models.Model):
         )
 
     @api.model
-    def _prepare_dispute_vals(self, payment, dispute):
+    def _prepare_dispute_vals(self, payment, dispute: dict):
+        """A dispute's fields, by Stripe's `dispute` object."""
         due_by = (dispute["evidence_details"] or {}).get("due_by")
         currency = payment._get_currency(dispute["currency"])
         return {
@@ -120,7 +121,7 @@ class CheckoutDispute(models.Model):
             "evidence_due_at": due_by and to_datetime(due_by),
         }
 
-    def _ensure_movements(self, dispute):
+    def _ensure_movements(self, dispute: dict):
         movements = self.env["checkout.movement"]
         for transaction in dispute["balance_transactions"]:
             movements._ensure_transaction(
@@ -130,7 +131,7 @@ class CheckoutDispute(models.Model):
         self._set_lost_amount()
 
     def _set_lost_amount(self):
-        """Keep what is lost for good; a person reads it of a dispute that was won."""
+        """Keep what is lost; of a dispute that was won, say it in the chatter."""
         lost = self._get_lost_in_source_currency()
         is_new = lost and differs(lost, self.lost_amount)
         if self.state == "won" and is_new:
@@ -151,8 +152,8 @@ class CheckoutDispute(models.Model):
             return bool(self._get_withheld_amount())
         return self.state in CONTESTED_STATES or bool(self._get_lost_amount())
 
-    def _get_lost_amount(self):
-        """What was withheld for good, in the balance's currency."""
+    def _get_lost_amount(self) -> float:
+        """What was withheld finally, in the balance's currency."""
         return max(self._get_withheld_amount(), 0) if self._is_settled() else 0
 
     def _is_settled(self):
@@ -168,7 +169,7 @@ class CheckoutDispute(models.Model):
         last = self._find_movements().filtered("amount")[-1:]
         return last.kind == "dispute_reversal"
 
-    def _get_withheld_amount(self):
+    def _get_withheld_amount(self) -> float:
         """What was withheld and hasn't come back, in the balance's currency."""
         withheld = 0
         for movement in self._find_movements():
@@ -176,7 +177,7 @@ class CheckoutDispute(models.Model):
             withheld = 0 if returned else withheld - movement.amount
         return round_exact(withheld)
 
-    def _get_lost_in_source_currency(self):
+    def _get_lost_in_source_currency(self) -> float:
         """In another currency than the balance's, all or nothing is lost."""
         lost = self._get_lost_amount()
         is_cross_currency = self._find_movements().currency_id - self.currency_id
@@ -186,7 +187,7 @@ class CheckoutDispute(models.Model):
         return self.env["checkout.movement"]._find_of_dispute(self)
 
     def _update_activity(self):
-        """Tell the responsible user that evidence is wanted, or isn't any more."""
+        """Remind the responsible user of evidence, or end the reminder."""
         summary = self.env._("Dispute %s: respond in Stripe", self.stripe_id)
         if self.state in RESPONSE_STATES:
             self.payment_id.activity_schedule(

@@ -5,7 +5,7 @@ from .checkout_dispute import OPEN_STATES
 
 
 class CheckoutDispute(models.Model):
-    """The tax in what a dispute lost: paid for good, or taken back."""
+    """The tax in what a dispute lost: kept, or taken back."""
 
     _inherit = "checkout.dispute"
 

@@ -18,7 +18,7 @@ class CheckoutEndpoint(models.AbstractModel):
 
     @api.model
     def _connect(self, gateway):
-        """Have Stripe tell a gateway its events, in place of whatever told it before.
+        """Have Stripe deliver a gateway's events, in place of an older endpoint.
 
         Stripe says the new secret only once, so it is kept before anything else may go
         wrong; the old endpoint and its secret are good until then.
@@ -49,7 +49,7 @@ class CheckoutEndpoint(models.AbstractModel):
 
     @api.model
     def _find_problem(self, gateway, client):
-        """Why Stripe doesn't tell a gateway its events as it should; False if it does.
+        """Why Stripe doesn't deliver a gateway's events as it should; False if it does.
 
         Only of endpoints that the key may see: not all that deliver are.
         """
@@ -107,7 +107,7 @@ class CheckoutEndpoint(models.AbstractModel):
 
     @api.model
     def _is_private(self, host):
-        """Whether a host's name says that it is nobody's but ours."""
+        """Whether a host's name shows that it can't be reached from the internet."""
         try:
             return not ipaddress.ip_address(host).is_global
         except ValueError:

@@ -31,14 +31,17 @@ class CheckoutEntry(models.AbstractModel):
         self._check_settled(movement)
         self._check_exact(movement)
         value = self._get_company_value(movement)
-        others = self._prepare_other_items(movement, value)
+        # One of `_prepare_charge_items`, `_prepare_fee_items` … `test_kinds` sees to it
+        # that there is one for each kind.
+        name = "review" if self._is_for_review(movement) else movement.kind
+        others = getattr(self, f"_prepare_{name}_items")(movement, value)
         if not movement.amount:
             return others
         return [self._prepare_liquidity_item(movement, value), *others]
 
     @api.model
     def _is_for_review(self, movement):
-        """Whether only a person can tell what a movement is about."""
+        """Whether only a person can say what a movement is about."""
         return movement.is_third_party or KINDS[movement.kind].for_review
 
     @api.model
@@ -86,7 +89,7 @@ class CheckoutEntry(models.AbstractModel):
                 raise UserError(currency._describe_coarse())
 
     @api.model
-    def _get_company_value(self, movement):
+    def _get_company_value(self, movement) -> float:
         """What a movement is worth; just its price where that is in company currency,
         since Stripe has said what that price settled for.
 
@@ -104,7 +107,7 @@ class CheckoutEntry(models.AbstractModel):
         )
 
     @api.model
-    def _prepare_liquidity_item(self, movement, value):
+    def _prepare_liquidity_item(self, movement, value: float):
         return {
             "name": movement._get_label(),
             "account_id": movement.gateway_id.journal_id.default_account_id.id,
@@ -114,18 +117,10 @@ class CheckoutEntry(models.AbstractModel):
             "balance": value,
         }
 
-    @api.model
-    def _prepare_other_items(self, movement, value):
-        if self._is_for_review(movement):
-            return self._prepare_review_items(movement, value)
-        # One of `_prepare_charge_items`, `_prepare_fee_items` … `test_kinds` sees to it
-        # that there is one for each kind.
-        return getattr(self, f"_prepare_{movement.kind}_items")(movement, value)
-
     # === CHARGES === #
 
     @api.model
-    def _prepare_charge_items(self, movement, value):
+    def _prepare_charge_items(self, movement, value: float):
         """Revenue and tax, or the customer's account: by what was frozen."""
         payment = movement.payment_id
         if payment.state == "processing":
@@ -157,7 +152,11 @@ class CheckoutEntry(models.AbstractModel):
         )
 
     @api.model
-    def _prepare_receivable_item(self, movement, value):
+    def _prepare_receivable_item(self, movement, value: float):
+        """What the customer paid, as a credit on their account.
+
+        :raise UserError: if there is no account for it.
+        """
         payment = movement.payment_id
         account = self._get_receivable_account(payment)
         if not account:
@@ -192,7 +191,7 @@ class CheckoutEntry(models.AbstractModel):
     # === FEES === #
 
     @api.model
-    def _prepare_fee_items(self, movement, value):
+    def _prepare_fee_items(self, movement, value: float):
         """The fee, an expense, with the gateway's taxes in it."""
         gateway = movement.gateway_id
         if not gateway.fee_account_id:
@@ -219,23 +218,23 @@ class CheckoutEntry(models.AbstractModel):
         return {"analytic_distribution": distribution}
 
     @api.model
-    def _prepare_dispute_fee_items(self, movement, value):
+    def _prepare_dispute_fee_items(self, movement, value: float):
         return self._prepare_fee_items(movement, value)
 
     # === MONEY GOING BACK === #
 
     @api.model
-    def _prepare_refund_items(self, movement, value):
+    def _prepare_refund_items(self, movement, value: float):
         return self.env["checkout.entry.reversal"]._prepare_items(
             movement, -movement.source_amount, value
         )
 
     @api.model
-    def _prepare_charge_failure_items(self, movement, value):
+    def _prepare_charge_failure_items(self, movement, value: float):
         return self._prepare_refund_items(movement, value)
 
     @api.model
-    def _prepare_refund_failure_items(self, movement, value):
+    def _prepare_refund_failure_items(self, movement, value: float):
         return self.env["checkout.entry.reversal"]._prepare_failure_items(
             movement, value
         )
@@ -243,7 +242,7 @@ class CheckoutEntry(models.AbstractModel):
     # === DISPUTES === #
 
     @api.model
-    def _prepare_dispute_items(self, movement, value):
+    def _prepare_dispute_items(self, movement, value: float):
         """What Stripe withholds waits until the dispute is decided."""
         account = movement.gateway_id.dispute_account_id
         if not account:
@@ -256,7 +255,7 @@ class CheckoutEntry(models.AbstractModel):
         return [dispute._prepare_item(movement, account, -movement.amount, -value)]
 
     @api.model
-    def _prepare_dispute_reversal_items(self, movement, value):
+    def _prepare_dispute_reversal_items(self, movement, value: float):
         return self.env["checkout.entry.dispute"]._prepare_reversal_items(
             movement, value
         )
@@ -268,7 +267,7 @@ class CheckoutEntry(models.AbstractModel):
     # === PAYOUTS === #
 
     @api.model
-    def _prepare_payout_items(self, movement, value):
+    def _prepare_payout_items(self, movement, value: float):
         """On its way between Stripe and the bank, for just what arrives there."""
         account = movement.gateway_id.transfer_account_id
         if not account:
@@ -278,7 +277,7 @@ class CheckoutEntry(models.AbstractModel):
         return [self._prepare_settled_item(movement, value, account)]
 
     @api.model
-    def _prepare_payout_failure_items(self, movement, value):
+    def _prepare_payout_failure_items(self, movement, value: float):
         """Back from where it was on its way."""
         sent = movement._get_same_source().filtered(lambda m: m.kind == "payout")
         account = sent._get_posted_lines().account_id[:1]
@@ -289,7 +288,7 @@ class CheckoutEntry(models.AbstractModel):
     # === REVIEW === #
 
     @api.model
-    def _prepare_review_items(self, movement, value):
+    def _prepare_review_items(self, movement, value: float):
         account = movement.gateway_id.review_account_id
         if not account:
             raise UserError(
@@ -313,7 +312,7 @@ class CheckoutEntry(models.AbstractModel):
         return movement.payment_id.customer_name
 
     @api.model
-    def _prepare_source_item(self, movement, value):
+    def _prepare_source_item(self, movement, value: float):
         """One item against the liquidity item, in the currency that was paid in."""
         return {
             "name": movement._get_label(),
@@ -323,7 +322,7 @@ class CheckoutEntry(models.AbstractModel):
         }
 
     @api.model
-    def _prepare_settled_item(self, movement, value, account):
+    def _prepare_settled_item(self, movement, value: float, account):
         """One item against the liquidity item, in the currency of the balance."""
         return {
             "name": movement._get_label(),

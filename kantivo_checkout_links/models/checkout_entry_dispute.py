@@ -18,11 +18,11 @@ class CheckoutEntryDispute(models.AbstractModel):
     # === BUSINESS METHODS === #
 
     @api.model
-    def _prepare_reversal_items(self, movement, value):
+    def _prepare_reversal_items(self, movement, value: float):
         """Money comes back: out of what is withheld or, if that is lost, of the loss.
 
         :param float value: What comes back in company currency: positive.
-        :raise UserError: if not all that was withheld is booked yet.
+        :raise UserError: if not all that was withheld is posted yet.
         """
         self._check_posted(movement, ("dispute",))
         held = self._get_held_lines(movement)
@@ -40,7 +40,7 @@ class CheckoutEntryDispute(models.AbstractModel):
     def _prepare_loss_items(self, movement):
         """What is withheld is lost.
 
-        :raise UserError: if not all that was withheld is booked yet, or more is lost
+        :raise UserError: if not all that was withheld is posted yet, or more is lost
             than is left of the sale.
         """
         self._check_posted(movement, ("dispute", "dispute_reversal"))
@@ -69,7 +69,7 @@ class CheckoutEntryDispute(models.AbstractModel):
     # === MONEY THAT IS LOST === #
 
     @api.model
-    def _prepare_lost_items(self, movement, amount, value):
+    def _prepare_lost_items(self, movement, amount: float, value: float):
         """A loss, with the tax in it or without, or the sale taken back like a refund.
 
         What was credited to the customer is owed again: writing it off is a decision.
@@ -91,7 +91,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         return [loss]
 
     @api.model
-    def _prepare_net_items(self, movement, account, amount, value):
+    def _prepare_net_items(self, movement, account, amount: float, value: float):
         """The net amount is the loss, the tax is taken back; what goes beyond the sale,
         since a bank overlooked refunds, had no tax.
 
@@ -159,10 +159,10 @@ class CheckoutEntryDispute(models.AbstractModel):
     # === MONEY THAT COMES BACK === #
 
     @api.model
-    def _prepare_recovered_items(self, movement, value, lost):
+    def _prepare_recovered_items(self, movement, value: float, lost):
         """A loss, or the sale that was taken back, turned around.
 
-        In another currency than the customer's only rates can tell how much of a loss
+        In another currency than the customer's only rates can say how much of a loss
         came back, so it is all.
         """
         total, share = sum(lost.mapped("amount_currency")), 1
@@ -173,11 +173,11 @@ class CheckoutEntryDispute(models.AbstractModel):
         return [*items, *self._prepare_rest(movement, value, items)]
 
     @api.model
-    def _prepare_rest(self, movement, value, items):
+    def _prepare_rest(self, movement, value: float, items):
         """What the items leave of what came back, as a difference of rates."""
-        booked = sum(item["balance"] for item in items)
+        posted = sum(item["balance"] for item in items)
         reversal = self.env["checkout.entry.reversal"]
-        return reversal._prepare_exchange_items(movement, -value - booked)
+        return reversal._prepare_exchange_items(movement, -value - posted)
 
     # === WHAT IS HELD === #
 
@@ -197,8 +197,8 @@ class CheckoutEntryDispute(models.AbstractModel):
         others = self._get_earlier(movement)
         withheld = others.filtered(lambda m: m.kind == "dispute")
         accounts = withheld._get_posted_lines().account_id
-        booked = others.filtered(lambda m: m.kind in DISPUTE_KINDS)._get_posted_lines()
-        return booked.filtered(lambda line: line.account_id in accounts)
+        posted = others.filtered(lambda m: m.kind in DISPUTE_KINDS)._get_posted_lines()
+        return posted.filtered(lambda line: line.account_id in accounts)
 
     @api.model
     def _get_earlier(self, movement):
@@ -232,7 +232,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         return movement.source_currency_id != movement.currency_id
 
     @api.model
-    def _prepare_item(self, movement, account, amount, value):
+    def _prepare_item(self, movement, account, amount: float, value: float):
         """:param float amount: In the balance's currency, a debit being positive.
         :param float value: The same in company currency.
         """

@@ -21,7 +21,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     _description = "Stripe Transaction Reversal"
 
     @api.model
-    def _prepare_items(self, movement, amount, value, account=None):
+    def _prepare_items(self, movement, amount: float, value: float, account=None):
         """Items that take back a part of a sale.
 
         What is taken back in all is rounded, not each part: so the last part leaves
@@ -32,7 +32,7 @@ class CheckoutEntryReversal(models.AbstractModel):
             negative if it comes from there after all.
         :param float value: What the Stripe balance changes by, in company currency.
         :param account.account account: Takes the net amount; the sale's by default.
-        :raise UserError: if the sale isn't booked yet, or less of it is left.
+        :raise UserError: if the sale isn't posted yet, or less of it is left.
         """
         sale = self._get_sale_lines(movement)
         earlier = self._get_earlier_lines(movement, sale)
@@ -50,13 +50,13 @@ class CheckoutEntryReversal(models.AbstractModel):
         ]
 
     @api.model
-    def _prepare_failure_items(self, movement, value):
+    def _prepare_failure_items(self, movement, value: float):
         """Items that undo a refund which failed: less of the sale is taken back now.
 
-        If it was booked on other accounts than the sale's, those are turned around.
+        If it was posted on other accounts than the sale's, those are turned around.
 
         :param float value: What comes back in company currency: positive.
-        :raise UserError: if the refund isn't booked yet.
+        :raise UserError: if the refund isn't posted yet.
         """
         refunds = movement._get_same_source().filtered(lambda m: m.kind == "refund")
         if not refunds._get_posted_lines():
@@ -66,7 +66,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         return self._prepare_items(movement, -movement.source_amount, value)
 
     @api.model
-    def _prepare_mirror(self, movement, refunds, value):
+    def _prepare_mirror(self, movement, refunds, value: float):
         sale = self._get_sale_lines(movement)
         accounts = (sale | refunds.reclassified_line_ids).account_id
         lines = refunds._get_posted_lines().filtered(
@@ -77,7 +77,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         return [*items, *self._prepare_exchange_items(movement, -value - given_back)]
 
     @api.model
-    def _prepare_part_mirror(self, lines, share):
+    def _prepare_part_mirror(self, lines, share: float):
         """Items that turn a part of others around; their base takes the odd cent.
 
         :param account.move.line lines: Base and taxes. What they have turned around
@@ -165,7 +165,7 @@ class CheckoutEntryReversal(models.AbstractModel):
 
     @api.model
     def _get_earlier_lines(self, movement, sale):
-        """What was taken back of the sale until now, also where it was booked before a
+        """What was taken back of the sale until now, also where it was posted before a
         reclassification, or is the net amount of a loss.
         """
         others = movement.payment_id.movement_ids.filtered(
@@ -179,7 +179,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         return back | disputes._get_posted_lines().filtered(is_taxed)
 
     @api.model
-    def _get_amount_left(self, movement, sale):
+    def _get_amount_left(self, movement, sale) -> float:
         """What isn't taken back of a sale yet, in the currency that was paid in."""
         lines = sale | self._get_earlier_lines(movement, sale)
         return -sum(lines.mapped("amount_currency"))
@@ -193,7 +193,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         )
 
     @api.model
-    def _get_share(self, movement, amount, sale, earlier):
+    def _get_share(self, movement, amount: float, sale, earlier) -> float:
         """How much of the sale is taken back with this one, of 1.
 
         More than 1 for a moment, where a refund becomes known late that fails later:
@@ -215,7 +215,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         return 1.0 if not currency.compare_amounts(back, paid) else back / paid
 
     @api.model
-    def _get_part(self, lines, earlier, share):
+    def _get_part(self, lines, earlier, share: float) -> dict[str, float]:
         """What of some items is to be taken back now.
 
         :return: `amount_currency` and `balance`.
@@ -239,7 +239,13 @@ class CheckoutEntryReversal(models.AbstractModel):
     # === ITEMS === #
 
     @api.model
-    def _prepare_tax_items(self, sale, earlier, share):
+    def _prepare_tax_items(self, sale, earlier, share: float):
+        """The tax items that are taken back now, those of nothing left out.
+
+        :param account.move.line sale: The items of the sale.
+        :param account.move.line earlier: What was taken back of them before.
+        :param float share: How much of the sale is taken back with this one, of 1.
+        """
         items = []
         for line in sale.filtered("tax_repartition_line_id"):
             repartition = self._get_refund_repartition(line.tax_repartition_line_id)
@@ -254,7 +260,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         return items
 
     @api.model
-    def _get_base_part(self, line, earlier, share):
+    def _get_base_part(self, line, earlier, share: float):
         """What of a tax item's base is taken back now, for reports that read it there.
 
         The base of what was taken back comes with the other sign.
@@ -316,6 +322,7 @@ class CheckoutEntryReversal(models.AbstractModel):
 
     @api.model
     def _prepare_mirror_item(self, line):
+        """An item that turns another one around, its taxes and tags included."""
         return {
             **self._prepare_copied_vals(line),
             "display_type": line.display_type,
@@ -340,7 +347,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         )
 
     @api.model
-    def _prepare_exchange_items(self, movement, difference):
+    def _prepare_exchange_items(self, movement, difference: float):
         """:param float difference: In company currency; positive: a loss."""
         company = movement.company_id
         if company.currency_id.is_zero(difference):
@@ -349,7 +356,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         return [self._prepare_exchange_item(company, label, difference)]
 
     @api.model
-    def _prepare_exchange_item(self, company, label, difference):
+    def _prepare_exchange_item(self, company, label, difference: float):
         """:param float difference: In company currency; positive: a loss.
         :raise UserError: if the company has no account for it.
         """

@@ -5,7 +5,7 @@ from ..kinds import SALE_KINDS
 from .checkout_entry import has_analytics
 
 AMOUNTS = ("amount_currency", "balance")
-# The engine rounds the tax of a small fee away; of this many times the fee it tells the
+# The engine rounds the tax of a small fee away; of this many times the fee it gives the
 # proportions.
 LARGE = 10**6
 
@@ -131,7 +131,7 @@ class CheckoutEntryTax(models.AbstractModel):
     @api.model
     def _is_neutral(self, taxes):
         """Whether taxes are nothing together, as in a reverse charge: then none of them
-        is what Stripe states. Amounts don't tell: small ones may be rounded away.
+        is what Stripe states. Amounts can't decide: small ones may be rounded away.
         """
         lines = taxes.flatten_taxes_hierarchy().invoice_repartition_line_ids
         shares = lines.filtered(lambda line: line.repartition_type == "tax")
@@ -184,6 +184,10 @@ class CheckoutEntryTax(models.AbstractModel):
 
     @api.model
     def _prepare_base_line(self, item, taxes, direction):
+        """An item as the input of Odoo's tax computation, taxes included.
+
+        :param dict direction: What distinguishes a sale from a purchase or a refund.
+        """
         amount, value = item["amount_currency"], item["balance"]
         return self.env["account.tax"]._prepare_base_line_for_taxes_computation(
             {},

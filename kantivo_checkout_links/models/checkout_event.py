@@ -1,6 +1,7 @@
 import json
 import logging
 from datetime import timedelta
+from typing import NamedTuple
 
 from dateutil.parser import isoparse
 from psycopg2 import OperationalError
@@ -14,7 +15,7 @@ from ..utils import to_datetime
 
 _logger = logging.getLogger(__name__)
 
-# What the inbox keeps of an object, beside its metadata that begins like ours.
+# What the inbox keeps of an object, besides its metadata that starts like ours.
 KEPT_MEMBERS = ("id", "object", "charge", "payment_intent", "currency")
 OWN_METADATA = "checkout_"
 
@@ -37,6 +38,13 @@ INSERT_EVENT = """
             next_attempt_at = excluded.next_attempt_at
         WHERE checkout_event.stripe_event_id LIKE 'sync:%%'
 """
+
+
+class Outcome(NamedTuple):
+    """What came of applying an object: whether it is ours, and why it failed, if so."""
+
+    is_ours: bool
+    problem: str = ""
 
 
 class CheckoutEvent(models.Model):
@@ -110,7 +118,7 @@ class CheckoutEvent(models.Model):
     # === BUSINESS METHODS - RECEIVING === #
 
     @api.model
-    def _receive(self, gateway, event):
+    def _receive(self, gateway, event: dict):
         """Keep a delivered event and have it processed at once.
 
         :param checkout.gateway gateway: The gateway it was delivered to, as superuser.
@@ -118,30 +126,32 @@ class CheckoutEvent(models.Model):
         """
         if self._take(gateway, event):
             self._trigger_processing()
+        else:
+            self._insert_event(gateway, event, "ignored", None)
 
     @api.model
-    def _take(self, gateway, event):
-        """Keep an event; without its content if it's none of ours.
+    def _take(self, gateway, event: dict):
+        """Keep an event that we handle, to be processed.
 
-        :return: Whether there is anything to do about it.
+        :return: Whether it is one.
         """
         stripe_object = self._reduce(event["data"]["object"])
-        event = {**event, "data": {"object": stripe_object}}
-        is_handled = self._is_handled(gateway, event)
-        if is_handled:
-            gateway = self._get_gateway_for(gateway, stripe_object)
-        self._insert(
-            gateway,
-            event["id"],
-            event["type"],
-            "pending" if is_handled else "ignored",
-            stripe_object if is_handled else None,
-            self._get_created_at(event),
+        handler = self._find_handler(
+            gateway, {**event, "data": {"object": stripe_object}}
         )
-        return is_handled
+        if handler:
+            self._insert_event(handler, event, "pending", stripe_object)
+        return bool(handler)
 
     @api.model
-    def _reduce(self, stripe_object):
+    def _insert_event(self, gateway, event: dict, state, stripe_object: dict):
+        created_at = self._get_created_at(event)
+        self._insert(
+            gateway, event["id"], event["type"], state, stripe_object, created_at
+        )
+
+    @api.model
+    def _reduce(self, stripe_object: dict) -> dict:
         """Of an object, what finds it and its payment again: no names, no addresses.
 
         A member stays where it is there at all, since a reference has none of them; an
@@ -155,7 +165,7 @@ class CheckoutEvent(models.Model):
         return {name: reduced[name] for name in reduced if name in stripe_object}
 
     @api.model
-    def _get_own_metadata(self, stripe_object):
+    def _get_own_metadata(self, stripe_object: dict) -> dict:
         metadata = self._get_metadata(stripe_object).items()
         return {
             name: value
@@ -168,7 +178,7 @@ class CheckoutEvent(models.Model):
         """Those of some events that no gateway of the account has in its inbox."""
         rows = self.search(
             [
-                ("gateway_id", "in", gateway._get_siblings().ids),
+                ("gateway_id", "in", gateway._get_account_gateways().ids),
                 ("stripe_event_id", "in", [event["id"] for event in events]),
             ]
         )
@@ -176,7 +186,7 @@ class CheckoutEvent(models.Model):
         return [event for event in events if event["id"] not in known]
 
     @api.model
-    def _get_created_at(self, event):
+    def _get_created_at(self, event: dict):
         """When it happened: Unix seconds in snapshot events, ISO 8601 in thin ones."""
         created = event.get("created")
         try:
@@ -187,10 +197,10 @@ class CheckoutEvent(models.Model):
             return None  # a signed event may still hold anything
 
     @api.model
-    def _receive_object(self, gateway, stripe_object):
-        """Have an object read and applied, as if Stripe had told of it.
+    def _receive_object(self, gateway, stripe_object: dict):
+        """Have an object read and applied, as if Stripe had sent an event about it.
 
-        Its id makes the event's: asked for again, the same row is worked off anew.
+        Its id makes the event's: asked for again, the same row is processed again.
 
         :param dict stripe_object: With its `id` and `object` at least.
         """
@@ -213,7 +223,7 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _get_asked_at(self, payment):
-        """When somebody last had a payment's session read; False if never."""
+        """When a payment's session was last asked for; False if never."""
         session_id = payment.stripe_checkout_session_id
         return self.search(
             [
@@ -224,12 +234,12 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _insert(
-        self, gateway, event_id, event_type, state, stripe_object, created=None
+        self, gateway, event_id, event_type, state, stripe_object: dict, created=None
     ):
         """One statement, so that of two deliveries at once one is just not inserted.
 
-        A `sync:` row comes again whenever somebody asks, so that one waits anew. Of a
-        query that fails the log gets nothing, since its values are what Stripe told.
+        A `sync:` row is asked for repeatedly, so it waits again. Of a
+        query that fails the log gets nothing, since its values are what Stripe sent.
         """
         payload = {"data": {"object": stripe_object}}
         values = {
@@ -247,83 +257,63 @@ class CheckoutEvent(models.Model):
         self.invalidate_model()
 
     @api.model
-    def _is_handled(self, gateway, event):
-        """Whether an event is of a type we act on and of an object this database made,
-        or of the account's own money.
+    def _find_handler(self, gateway, event: dict):
+        """The gateway that handles an event, among those of the account: one of a type
+        we act on, and of an object this database made or of the account's own money.
+        Empty if none does.
         """
-        if event["type"] not in HANDLED_EVENTS:
-            return False
-        if self._is_of_connected_account(gateway, event):
-            return False
         stripe_object = event["data"]["object"]
         object_type = stripe_object.get("object")
+        if event["type"] not in HANDLED_EVENTS:
+            return gateway.browse()
+        if self._is_of_connected_account(gateway, event):
+            return gateway.browse()
         if object_type == "payout" or self._is_reference(stripe_object):
-            return True
-        return object_type in PAYMENT_OBJECTS and bool(
-            self._find_maker(gateway, stripe_object)
-        )
+            return self._get_gateway_for(gateway, stripe_object)
+        if object_type in PAYMENT_OBJECTS:
+            return self._find_maker(gateway, stripe_object)
+        return gateway.browse()
 
     @api.model
-    def _is_of_connected_account(self, gateway, event):
+    def _is_of_connected_account(self, gateway, event: dict):
         """Whether an event is of another account, one that ours is a platform of.
 
         https://docs.stripe.com/connect/webhooks
         """
-        # Thin events name it in their context, after the organisation if there is one.
+        # Thin events name it in their context, after the organization if there is one.
         named = event.get("account") or event.get("context")
         account = named.rpartition("/")[2] if isinstance(named, str) else False
         known = gateway.stripe_account_id
         return bool(account) and bool(known) and account != known
 
     @api.model
-    def _is_reference(self, stripe_object):
-        """Whether only reading it tells whose it is: that of a thin event."""
+    def _is_reference(self, stripe_object: dict):
+        """Whether it must be read to know whose it is, as with a thin event."""
         object_type, stripe_id = stripe_object.get("object"), stripe_object.get("id")
         known = object_type in PAYMENT_OBJECTS and isinstance(stripe_id, str)
         return known and stripe_object.keys() == {"id", "object"}
 
     @api.model
-    def _find_maker(self, gateway, stripe_object):
+    def _find_maker(self, gateway, stripe_object: dict):
         """The gateway that an object says it belongs to, among those of the account;
         empty if it is third-party. What becomes of it is decided once Stripe was asked.
         """
         metadata = self._get_metadata(stripe_object)
         payments = self.env["checkout.payment"]
-        payment = self._find_payment(gateway, stripe_object) or payments._find_named(
-            gateway, metadata
-        )
+        payment = payments._find_by_object(
+            gateway, stripe_object
+        ) or payments._find_named(gateway, metadata)
         return payment.gateway_id or gateway._find_signer(metadata)
 
     @api.model
-    def _get_metadata(self, stripe_object):
+    def _get_metadata(self, stripe_object: dict) -> dict:
         """An object's metadata; a signed event may still hold anything."""
         metadata = stripe_object.get("metadata")
         return metadata if isinstance(metadata, dict) else {}
 
     @api.model
-    def _find_payment(self, gateway, stripe_object):
-        """The payment that an object is about, by the ids that Stripe gave its session,
-        charge or intent; not by its metadata, which may be a copy.
-
-        :param dict stripe_object: A session, charge, refund or dispute.
-        """
-        own_id = stripe_object.get("id")
-        ids = {
-            "stripe_checkout_session_id": own_id,
-            "stripe_charge_id": stripe_object.get("charge") or own_id,
-            "stripe_payment_intent_id": stripe_object.get("payment_intent"),
-        }
-        ids = {name: value for name, value in ids.items() if isinstance(value, str)}
-        any_id = Domain.OR(Domain(name, "=", value) for name, value in ids.items())
-        payments = self.env["checkout.payment"]
-        found = payments.search(payments._get_readable(gateway) & any_id)
-        return found.sorted(
-            lambda payment: [payment[name] != value for name, value in ids.items()]
-        )[:1]
-
-    @api.model
-    def _get_gateway_for(self, gateway, stripe_object):
-        """The gateway that an object is to be worked off by, of those of an account."""
+    def _get_gateway_for(self, gateway, stripe_object: dict):
+        """The gateway that is to process an object, among those of an account."""
         if stripe_object["object"] == "payout" and stripe_object.get("currency"):
             currency = self.env["checkout.payment"]._get_currency(
                 stripe_object["currency"]
@@ -332,10 +322,10 @@ class CheckoutEvent(models.Model):
         return self._find_maker(gateway, stripe_object) or gateway
 
     @api.model
-    def _find_waiting(self, gateway, source):
+    def _find_waiting(self, gateway, source: dict | None):
         """The event of the object behind a balance transaction, if it has an error."""
         domain = [
-            ("gateway_id", "in", gateway._get_siblings().ids),
+            ("gateway_id", "in", gateway._get_account_gateways().ids),
             ("stripe_event_id", "=", f"sync:{(source or {}).get('id')}"),
             ("error", "!=", False),
         ]
@@ -350,7 +340,7 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _cron_process(self):
-        """Work off the inbox, gateway by gateway, and do what the payments wait for."""
+        """Process the inbox, gateway by gateway, and do what the payments wait for."""
         for gateway in self._get_busy_gateways():
             try:
                 gateway._work_exclusively(self._process_gateway)
@@ -387,13 +377,13 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _process_gateway(self, gateway):
-        """Work off what a gateway has to do. Under its lock, as superuser."""
+        """Process all that waits at a gateway. Under its lock, as superuser."""
         self = self.with_env(gateway.env)
         gateway._ensure_settlement()
         while events := self._search_due(gateway):
             events._work_off()
         gateway._expire_requested_sessions()
-        self.env["checkout.payout"]._itemise_waiting(gateway)
+        self.env["checkout.payout"]._itemize_waiting(gateway)
         self.env["checkout.poster"]._post_waiting(gateway)
         self.env["checkout.announcement"]._announce_waiting(gateway)
         self.env["checkout.payment"]._call_on_paid_waiting(gateway)
@@ -413,7 +403,7 @@ class CheckoutEvent(models.Model):
     def _work_off(self):
         """Process events of one gateway: first ask Stripe, then act on what is true.
 
-        Between the two a new transaction begins, since a payer's row may have been
+        Between the two a new transaction starts, since a payer's row may have been
         committed while we asked. Each object is read and applied once, however many
         events speak of it.
         """
@@ -422,44 +412,47 @@ class CheckoutEvent(models.Model):
         gateway._commit()
         outcomes = {}
         for event in self:
-            event._act_on(answers[event], outcomes)
+            stripe_objects, error = answers[event]
+            if error:
+                event._set_unreadable(error)
+            else:
+                event._act_on(stripe_objects, outcomes)
         gateway._commit()
 
-    def _act_on(self, answer, outcomes):
-        """:param answer: The objects to apply, in this order, or the error instead.
-        :param dict outcomes: What came of the objects that were applied until now.
+    def _act_on(self, stripe_objects, outcomes):
+        """Apply what was read for an event, and keep what came of it.
+
+        :param list stripe_objects: In the order in which they are to be applied.
+        :param dict outcomes: The `Outcome` of each object that was applied before, by
+            its id.
         """
-        if isinstance(answer, Exception):
-            self._set_unreadable(answer)
-            return
-        for stripe_object in answer:
+        for stripe_object in stripe_objects:
             if stripe_object["id"] not in outcomes:
                 outcomes[stripe_object["id"]] = self._apply(stripe_object)
-        found = [outcomes[stripe_object["id"]] for stripe_object in answer]
-        problems = [outcome for outcome in found if isinstance(outcome, str)]
+        found = [outcomes[stripe_object["id"]] for stripe_object in stripe_objects]
+        problems = [outcome.problem for outcome in found if outcome.problem]
         if problems:
             self._set_waiting(problems[0])
-        elif any(found):
+        elif any(outcome.is_ours for outcome in found):
             self._set_done()
         else:
             self._set_ignored()
 
-    def _apply(self, stripe_object):
-        """Act on an object; what fails leaves nothing behind but the reason.
-
-        :return: Whether the object is ours; a text if it couldn't be applied.
-        """
+    def _apply(self, stripe_object: dict) -> Outcome:
+        """Act on an object; what fails leaves nothing behind but the reason."""
+        # One of `_on_checkout_session`, `_on_refund`, `_on_dispute` and `_on_payout`.
         handler = f"_on_{stripe_object['object'].replace('.', '_')}"
         try:
             with self.env.cr.savepoint():
-                return getattr(self, handler)(stripe_object)
+                return Outcome(getattr(self, handler)(stripe_object))
         except OperationalError:
-            raise  # nobody's fault: the whole transaction is tried again
+            raise  # a conflict: the whole transaction is tried again
         except Exception as error:
             log_error(_logger, f"{stripe_object['id']} can't be applied", error)
-            return describe_error(self.env, error)
+            return Outcome(True, describe_error(self.env, error))
 
-    def _on_checkout_session(self, session):
+    def _on_checkout_session(self, session: dict):
+        """:return: Whether the object is ours, as with all handlers."""
         payments = self.env["checkout.payment"]
         payment = payments._find_by_session(
             self.gateway_id, session
@@ -468,19 +461,19 @@ class CheckoutEvent(models.Model):
             payment._apply_session(session)
         return bool(payment)
 
-    def _on_refund(self, refund):
-        payment = self._find_payment(self.gateway_id, refund)
+    def _on_refund(self, refund: dict):
+        payment = self.env["checkout.payment"]._find_by_object(self.gateway_id, refund)
         if payment:
             self.env["checkout.refund"]._apply_refund(payment, refund)
         return bool(payment)
 
-    def _on_dispute(self, dispute):
-        payment = self._find_payment(self.gateway_id, dispute)
+    def _on_dispute(self, dispute: dict):
+        payment = self.env["checkout.payment"]._find_by_object(self.gateway_id, dispute)
         if payment:
             self.env["checkout.dispute"]._apply_dispute(payment, dispute)
         return bool(payment)
 
-    def _on_payout(self, payout):
+    def _on_payout(self, payout: dict):
         gateway = self._get_gateway_for(self.gateway_id, payout)
         ours = gateway.currency_id.name == payout["currency"].upper()
         if ours:
@@ -488,7 +481,7 @@ class CheckoutEvent(models.Model):
         return ours
 
     def _get_lag(self):
-        """Seconds from what happened until we were told; 0 if Stripe didn't say."""
+        """Seconds from when it happened until its delivery; 0 if that is unknown."""
         if not self.created_at:
             return 0
         lag = self.received_at - self.created_at
@@ -524,7 +517,7 @@ class CheckoutEvent(models.Model):
 
     def _set_unreadable(self, error):
         """Try again later. What Stripe doesn't have, even after the last try, is gone,
-        and nobody can mend that.
+        and no retry can fix that.
         """
         is_missing = getattr(error, "reason", False) == "missing"
         if is_missing and self.attempts >= len(RETRY_MINUTES):
@@ -533,7 +526,7 @@ class CheckoutEvent(models.Model):
             self._set_waiting(describe_error(self.env, error))
 
     def _set_waiting(self, reason):
-        """Try again later, ever more seldom; in the end it has failed, for a person."""
+        """Try again later, with growing pauses; in the end it has failed."""
         attempts = self.attempts + 1
         if attempts > len(RETRY_MINUTES):
             self.write({"state": "failed", "attempts": attempts, "error": reason})

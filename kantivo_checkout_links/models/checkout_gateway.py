@@ -14,6 +14,8 @@ from ..aside import log_error
 from ..const import MINIMUM_AMOUNTS
 from .checkout_base import WITH_ARCHIVED
 
+GATEWAY_MAKERS = "account.group_account_manager"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -270,7 +272,7 @@ class CheckoutGateway(models.Model):
 
     @api.depends("journal_id")
     def _compute_journal_warning(self):
-        """Nothing tells other money from money at Stripe once both are in there."""
+        """Once other money is in the journal, it can't be separated any more."""
         for gateway in self:
             journal = gateway.journal_id
             gateway.journal_warning = (
@@ -377,7 +379,7 @@ class CheckoutGateway(models.Model):
 
     @api.constrains("stripe_account_id", "livemode", "journal_id", "currency_id")
     def _check_account_free(self):
-        """Two gateways for the same money would book it twice."""
+        """Two gateways for the same money would post it twice."""
         for gateway in self:
             gateway._check_no_twin(gateway.stripe_account_id)
 
@@ -418,10 +420,10 @@ class CheckoutGateway(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        """A change of mode sets posting anew, unless the same call says otherwise.
+        """A change of mode resets posting, unless the same call sets it.
         Archiving ends the checkouts that are open.
 
-        :raise UserError: if journal, company or currency of booked payments are
+        :raise UserError: if journal, company or currency of posted payments are
             changed, or the start of a gateway that has its opening balance.
         :raise AccessError: if it is given to a company that the user isn't in.
         """
@@ -451,8 +453,8 @@ class CheckoutGateway(models.Model):
             )
         )
         movements_sudo = self.env["checkout.movement"].sudo()  # of any company
-        booked = [("gateway_id", "in", changed.ids), ("move_id", "!=", False)]
-        if changed and movements_sudo.search_count(booked, limit=1):
+        posted = [("gateway_id", "in", changed.ids), ("move_id", "!=", False)]
+        if changed and movements_sudo.search_count(posted, limit=1):
             raise UserError(
                 self.env._(
                     "Payments are already posted here, so the journal, company and "
@@ -468,7 +470,7 @@ class CheckoutGateway(models.Model):
         return self.filtered(lambda g: g.opening_done and g.sync_from != sync_from)
 
     def _check_sync_from(self, sync_from):
-        """The opening balance is that of one moment; another would book money twice or
+        """The opening balance is that of one moment; another would post money twice or
         never. Where it was nothing, so was all that moved before: it may be read too.
 
         :raise UserError: if that moment has to stay.
@@ -500,7 +502,7 @@ class CheckoutGateway(models.Model):
     # === ACTION METHODS === #
 
     def action_sync(self):
-        """Read from Stripe what no webhook told, and book it.
+        """Read from Stripe what no webhook delivered, and post it.
 
         :raise UserError: if Stripe can't be reached or refuses the key.
         """
@@ -515,7 +517,7 @@ class CheckoutGateway(models.Model):
         return bool(payments_sudo.search_count(domain, limit=1))
 
     def _is_used(self):
-        """Whether payments or booked movements are here: those are of one account.
+        """Whether payments or posted movements are here: those are of one account.
 
         So are another gateway's payments that settled in this one's currency.
         """
@@ -530,12 +532,21 @@ class CheckoutGateway(models.Model):
 
     @api.model
     def _search_served(self, domain):
-        """Gateways among those whose money is booked: also archived ones, whose
+        """Gateways among those whose money is posted: also archived ones, whose
         refunds, disputes and payouts still come.
 
         It is asked for here and not by the context, which all further work would get.
         """
         return self.search(Domain("active", "in", (True, False)) & Domain(domain))
+
+    @api.model
+    def _get_gateway_makers(self):
+        """Whom to ask for a gateway: at most three people."""
+        group_sudo = self.env.ref(GATEWAY_MAKERS).sudo()
+        makers = group_sudo.all_user_ids.filtered(
+            lambda user: user.active and self.env.company in user.company_ids
+        )
+        return makers[:3] or self.env.ref("base.user_admin")
 
     def _get_client(self):
         """The client with this gateway's key. To be called as superuser.
@@ -550,7 +561,7 @@ class CheckoutGateway(models.Model):
         return stripe_client.StripeClient(self.secret_key_value)
 
     def _describe_failure(self, error):
-        """A failed call in words for the person who can mend it."""
+        """A failed call in words for the person who can fix it."""
         sentences = {
             "auth": self.env._(
                 "Stripe doesn't accept the key. Copy it again from Developers › API "
@@ -571,13 +582,13 @@ class CheckoutGateway(models.Model):
         )
 
     def _describe_sync(self, found):
-        news = ", ".join(filter(None, found))
-        if not news:
+        found_names = ", ".join(filter(None, found))
+        if not found_names:
             return self.env._("Up to date with Stripe. Nothing new.")
-        return self.env._("Up to date with Stripe. New: %s.", news)
+        return self.env._("Up to date with Stripe. New: %s.", found_names)
 
     def _may_sync(self):
-        """Not while it is open whose books other payments belong in."""
+        """Not before the merchant has decided about third-party transactions."""
         return self.shared_account != "ask"
 
     def _check_may_sync(self):
@@ -620,12 +631,12 @@ class CheckoutGateway(models.Model):
             self._commit()
 
     def _expire_one(self, payment):
-        """One that can't be ended keeps nobody else waiting."""
+        """One that can't be ended doesn't keep the others waiting."""
         try:
             with self.env.cr.savepoint():
                 payment._expire_at_stripe()
         except OperationalError:
-            raise  # nobody's fault: the whole transaction is tried again
+            raise  # a conflict: the whole transaction is tried again
         except stripe_client.StripeError as error:
             _logger.warning("Payment %s can't be ended: %s", payment.id, error)
         except Exception as error:

@@ -37,6 +37,7 @@ class CheckoutGateway(models.Model):
             gateway.dispute_tax_hint = gateway._describe_dispute_tax()
 
     def _describe_dispute_tax(self):
+        """What the law of the company's country says about tax in lost disputes."""
         country = self._get_fiscal_country()
         if country.code in TAKE_BACK_LAWS:
             return self.env._(

@@ -3,8 +3,9 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 
-from ..aside import describe_error, do_aside
+from ..aside import describe_error, do_aside, log_error
 from ..const import LATE_EVENT_SECONDS, PAYLOAD_DAYS
+from ..stripe_client import StripeError
 
 _logger = logging.getLogger(__name__)
 
@@ -15,12 +16,12 @@ STATED_MODELS = (
     "checkout.dispute",
     "checkout.payout",
 )
-# A payment that is paid is read no more, so a word on it stays.
+# A payment that is paid isn't read again, so an unknown status on it stays.
 UNKNOWN_DAYS = 90
 
 
 class CheckoutGateway(models.Model):
-    """Whether news from Stripe come in and are worked off, and what to do if not."""
+    """Whether events from Stripe arrive and are processed, and what to do if not."""
 
     _inherit = "checkout.gateway"
 
@@ -253,7 +254,7 @@ class CheckoutGateway(models.Model):
         )
         events.action_process()
         for gateway_sudo in self.sudo():  # activities of a gateway are the manager's
-            # Apart, since this transaction goes on seeing what had failed before.
+            # In a new transaction, since this one still sees what had failed before.
             gateway_sudo._work_exclusively(lambda g: g._update_health_activity())
 
     # === BUSINESS METHODS === #
@@ -293,9 +294,9 @@ class CheckoutGateway(models.Model):
         )
 
     def _examine_health(self, client, found):
-        """Keep what a sync learns about the webhook. As superuser.
+        """Keep what a sync found out about the webhook. As superuser.
 
-        :param int found: How many payments it found paid that nobody had told of.
+        :param int found: How many paid payments it found that no event had reported.
         """
         self.write(
             {
@@ -308,8 +309,34 @@ class CheckoutGateway(models.Model):
         )
         self._update_health_activity()
 
+    @api.model
+    def _for_each_with_key(self, work, what):
+        """Do something for each gateway that can ask Stripe; one that fails says so on
+        itself and stops no other.
+
+        :param callable work: Takes the gateway.
+        :param str what: For the log, what a gateway can't do if it fails.
+        """
+        for gateway in self._search_served([]):
+            if not gateway.secret_key or gateway._is_replaced():
+                continue
+            try:
+                work(gateway)
+            except Exception as error:
+                reason = gateway._describe_any_failure(error)
+                log_error(_logger, f"Gateway {gateway.id} can't {what}", error)
+                _logger.warning("Gateway %s can't %s: %s", gateway.id, what, reason)
+                gateway._note_sync_error(reason)
+                if isinstance(error, StripeError) and error.reason == "auth":
+                    gateway._note_refused_key(reason)
+
+    def _describe_any_failure(self, error):
+        if isinstance(error, StripeError):
+            return self._describe_failure(error)
+        return describe_error(self.env, error)
+
     def _note_sync_error(self, reason):
-        """Show why Stripe couldn't be read, and have somebody see to it, in a
+        """Show why Stripe couldn't be read, and notify the responsible user, in a
         transaction that sees what is now. Nothing may leave this method: other gateways
         come after this one.
         """
@@ -344,15 +371,15 @@ class CheckoutGateway(models.Model):
             self.notice_problem = problem
 
     def _get_responsible(self):
-        """Whom to tell: the responsible user or, once that one has left, somebody who
+        """Whom to notify: the responsible user or, once that one has left, someone who
         may set the gateway up.
         """
         if self.user_id.active:
             return self.user_id
-        return self.env["checkout.link"]._get_gateway_makers()[:1]
+        return self._get_gateway_makers()[:1]
 
     def _update_health_activity(self):
-        """Tell the responsible user what needs a person, once until it is mended."""
+        """Notify the responsible user of a problem, once until it is fixed."""
         for gateway in self:
             activities = gateway._get_health_activities()
             if gateway.health_state != "bad" and activities:

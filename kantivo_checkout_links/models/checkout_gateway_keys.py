@@ -116,7 +116,7 @@ class CheckoutGateway(models.Model):
 
     @api.model
     def _mask(self, secret):
-        """Enough of a secret to tell it from another, and no more."""
+        """Just enough of a secret to recognize it."""
         if not secret:
             return False
         return f"{secret[:8]}…{secret[-4:]}"
@@ -125,7 +125,7 @@ class CheckoutGateway(models.Model):
         """Take a new key; the masked one, written back by a form, changes nothing.
 
         :raise ValidationError: if it is no server-side key, or belongs to another
-            account or mode while this gateway has payments or booked movements.
+            account or mode while this gateway has payments or posted movements.
         """
         self_sudo = self.sudo()  # the value is out of everybody's reach
         if "…" in key or key == (self_sudo.secret_key_value or ""):
@@ -139,7 +139,7 @@ class CheckoutGateway(models.Model):
                 )
             )
         self_sudo._check_same_account(key)
-        same = self_sudo._is_used() or bool(key and self_sudo._has_same_account(key))
+        same = self_sudo._is_used() or bool(key and self_sudo._ask_if_same_account(key))
         if key and not same:
             self_sudo._start_over()
         self_sudo._write_secrets(self_sudo._prepare_new_key_vals(key, same))
@@ -154,7 +154,7 @@ class CheckoutGateway(models.Model):
         }
 
     def _check_same_account(self, key):
-        """Payments, and what is booked, stay with the account that they are of."""
+        """Payments, and what is posted, stay with the account that they are of."""
         if not key or not self._is_used():
             return
         if stripe_client.is_live_key(key) != self.livemode:
@@ -165,7 +165,7 @@ class CheckoutGateway(models.Model):
                     "money separate."
                 )
             )
-        if not self._fits_account(key):
+        if not self._ask_if_fitting(key):
             raise ValidationError(
                 self.env._(
                     "This key belongs to a different Stripe account than this "
@@ -174,18 +174,18 @@ class CheckoutGateway(models.Model):
                 )
             )
 
-    def _fits_account(self, key):
+    def _ask_if_fitting(self, key):
         """Whether a key may be of the account that this gateway's money is in.
 
         :raise UserError: if the key is no good or Stripe can't be asked.
         """
         if not self.stripe_account_id:
-            return self._shows_last_session(key)
+            return self._ask_for_last_session(key)
         return self._get_account_id(key) in (False, self.stripe_account_id)
 
-    def _shows_last_session(self, key):
+    def _ask_for_last_session(self, key):
         """Whether Stripe shows a key the newest session here, as only its own account
-        sees it. What can't be told is taken for good.
+        sees it. Where that can't be known, the key is accepted.
         """
         session_id = self._get_last_session_id()
         try:
@@ -207,7 +207,7 @@ class CheckoutGateway(models.Model):
         return last.stripe_checkout_session_id
 
     def _get_account_id(self, key):
-        """The account of a key, False where Stripe doesn't tell.
+        """The account of a key, False where Stripe doesn't say.
 
         :raise UserError: if the key is no good or Stripe can't be asked.
         """
@@ -244,13 +244,13 @@ class CheckoutGateway(models.Model):
         )
 
     def _remove_webhook_secret(self, secret):
-        """Believe a secret no more. As superuser."""
+        """Stop accepting a secret. As superuser."""
         kept = [known for known in self._get_webhook_secrets() if known != secret]
         self._write_secrets({"webhook_secret_value": "\n".join(kept)})
 
     def _write_secrets(self, vals):
         """Write secrets so that their query can't fail: Odoo logs those that do, with
-        all values. What else is to be written goes first, and nobody writes meanwhile.
+        all values. Other changes are written first, and no one else writes meanwhile.
         """
         self.flush_recordset()
         lock = SQL("SELECT FROM checkout_gateway WHERE id IN %s FOR UPDATE", self._ids)

@@ -1,9 +1,8 @@
 import logging
-from contextlib import contextmanager
 from datetime import timezone
 from zoneinfo import ZoneInfo
 
-from odoo import api, fields, models, modules
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
@@ -43,7 +42,7 @@ SYNC_DEFAULTS = {
 
 
 class CheckoutGateway(models.Model):
-    """What the books need to know of a gateway."""
+    """What the ledger needs to know of a gateway."""
 
     _inherit = "checkout.gateway"
 
@@ -151,7 +150,7 @@ class CheckoutGateway(models.Model):
     # === ACTION METHODS === #
 
     def action_check_agreement(self):
-        """Compare the journal with Stripe now; what differs is read and booked first.
+        """Compare the journal with Stripe now; what differs is read and posted first.
 
         :raise UserError: if Stripe can't be read.
         """
@@ -210,7 +209,7 @@ class CheckoutGateway(models.Model):
 
     def _start_over(self):
         """Forget what was read of one account, since another one's key comes. Nothing
-        of it is paid or booked here. As superuser.
+        of it is paid or posted here. As superuser.
 
         What another account held until now is its opening balance.
 
@@ -227,7 +226,7 @@ class CheckoutGateway(models.Model):
         if self._get_health_activities():  # none is made while it is created
             self._update_health_activity()
 
-    def _get_siblings(self):
+    def _get_account_gateways(self):
         """The company's gateways of the same account and mode, this one first, with
         archived ones: a currency's money goes to its gateway, whether in use or not.
         """
@@ -243,8 +242,8 @@ class CheckoutGateway(models.Model):
         )
 
     def _is_replaced(self):
-        """Whether this gateway is archived and another one books the same balance now,
-        as far as keys and accounts tell.
+        """Whether this gateway is archived and another one posts the same balance now,
+        as far as keys and accounts show.
         """
         self_sudo = self.sudo()  # the key is out of reach
         same = Domain("secret_key_value", "=", self_sudo.secret_key_value)
@@ -265,7 +264,7 @@ class CheckoutGateway(models.Model):
         if currency == self.currency_id:
             return self
         return (
-            self._get_siblings()
+            self._get_account_gateways()
             .filtered(lambda g: g.currency_id == currency)
             .sorted("active", reverse=True)[:1]
             or self
@@ -275,7 +274,7 @@ class CheckoutGateway(models.Model):
         """Take over what waits at the account's other gateways for this one's journal,
         since this one was added later.
         """
-        siblings = self._get_siblings() - self
+        siblings = self._get_account_gateways() - self
         waiting = self.env["checkout.movement"].search(
             [
                 ("gateway_id", "in", siblings.ids),
@@ -287,38 +286,26 @@ class CheckoutGateway(models.Model):
             lambda movement: movement.gateway_id.currency_id != self.currency_id
         ).gateway_id = self
 
-    @contextmanager
-    def _in_new_transaction(self):
-        """This gateway as superuser in a transaction of its own, without the lock.
-
-        For what must be kept whatever becomes of the caller's transaction. A test has
-        a single one.
-        """
-        self.ensure_one()
-        if modules.module.current_test:
-            yield self._as_superuser(self.env)
-            return
-        with self.env.registry.cursor() as cr:
-            yield self._as_superuser(self.env(cr=cr))
-
     def _is_revalued(self):
         """Whether the journal's account is revalued at each month's end."""
         is_cross_currency = self.currency_id != self.company_id.currency_id
         return is_cross_currency and self.revalue_month_end
 
-    def _is_before(self, transaction):
+    def _is_before(self, transaction: dict):
         """Whether a balance transaction is part of the opening balance."""
         return to_datetime(transaction["created"]) < self.sync_from
 
-    def _read_balance(self, client):
-        """Stripe's balance in the journal's currency, in minor units, all of it."""
+    def _read_balance(self, client) -> int:
+        """Stripe's balance in the journal's currency, in minor units, all of it. What
+        it says about settlement currencies is kept.
+        """
         balance = client.retrieve_balance()
         self._set_settlement(balance)
         code = self.currency_id.name.lower()
         rows = [*balance["available"], *balance["pending"]]
         return sum(row["amount"] for row in rows if row["currency"] == code)
 
-    def _list_transactions(self, client, created):
+    def _list_transactions(self, client, created) -> list[dict]:
         """The balance transactions in the journal's currency, newest first.
 
         Not those of other balances of the account, such as that of cards it issues; one
@@ -331,7 +318,7 @@ class CheckoutGateway(models.Model):
         )
         return [row for row in rows if row["balance_type"] in (PAYMENTS_BALANCE, None)]
 
-    def _set_settlement(self, balance):
+    def _set_settlement(self, balance: dict):
         """Keep in which currencies the account settles, as its balance shows them.
 
         :param dict balance: Stripe's `balance` object.
@@ -344,7 +331,7 @@ class CheckoutGateway(models.Model):
         return codes
 
     def _ensure_settlement(self):
-        """Have Stripe say what the account settles in, before anything is booked."""
+        """Have Stripe say what the account settles in, before anything is posted."""
         if self.settlement_codes:
             return
         try:
@@ -355,7 +342,7 @@ class CheckoutGateway(models.Model):
     def _settles(self, currency):
         """Whether a charge in a currency is worth its face in the journal.
 
-        While that isn't known, no charge is: its balance transaction will tell.
+        While that isn't known, no charge is: its balance transaction will say.
         """
         codes = (self.settlement_codes or "").split()
         return currency == self.currency_id and currency.name in codes

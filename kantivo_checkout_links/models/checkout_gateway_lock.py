@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CheckoutGateway(models.Model):
-    """Who may write to a gateway's books: one at a time, as superuser, in company."""
+    """Who may write to a gateway's ledger: one at a time, as superuser, in company."""
 
     _inherit = "checkout.gateway"
 
@@ -21,7 +21,7 @@ class CheckoutGateway(models.Model):
 
     @contextmanager
     def _exclusive(self):
-        """This gateway as superuser in a transaction that starts once nobody else
+        """This gateway as superuser in a transaction that starts once no one else
         writes.
 
         The lock is taken in a cursor of its own, *before* the working cursor's
@@ -29,7 +29,7 @@ class CheckoutGateway(models.Model):
         before the lock. Everything is committed at the end, and by :meth:`_commit` on
         the way. A test has a single transaction, so there it is the caller's own.
 
-        :raise UserError: if somebody else holds the lock for too long.
+        :raise UserError: if the lock isn't free in time.
         """
         self.ensure_one()
         if modules.module.current_test:
@@ -40,15 +40,29 @@ class CheckoutGateway(models.Model):
             with self.env.registry.cursor() as cr:
                 yield self._as_superuser(self.env(cr=cr))
 
+    @contextmanager
+    def _in_new_transaction(self):
+        """This gateway as superuser in a transaction of its own, without the lock.
+
+        For what must be kept even if the caller's transaction fails. A test has
+        a single one.
+        """
+        self.ensure_one()
+        if modules.module.current_test:
+            yield self._as_superuser(self.env)
+            return
+        with self.env.registry.cursor() as cr:
+            yield self._as_superuser(self.env(cr=cr))
+
     def _work_exclusively(self, work):
-        """Have something done while nobody else writes; see :meth:`_exclusive`.
+        """Do something while no one else writes; see :meth:`_exclusive`.
 
         Where a payer's request changed one of its rows meanwhile, it is done again.
 
         :param callable work: Takes this gateway as superuser.
         :return: What `work` returned. It should say all that the caller wants to know,
             since the caller's transaction goes on seeing what was true before.
-        :raise UserError: if somebody else goes on writing.
+        :raise UserError: if others go on writing.
         """
         for _attempt in range(WORK_ATTEMPTS):
             try:

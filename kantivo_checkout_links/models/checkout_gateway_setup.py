@@ -135,7 +135,7 @@ class CheckoutGateway(models.Model):
         return self._notify_findings(findings)
 
     def action_create_webhook(self):
-        """Have Stripe tell this database what happens, in place of an old webhook.
+        """Have Stripe deliver events to this database, in place of an old webhook.
 
         :return: A notification for the web client.
         :raise UserError: with the reasons, if Stripe can't reach us or refuses.
@@ -203,7 +203,7 @@ class CheckoutGateway(models.Model):
         self.secret_key = provider.stripe_secret_key
 
     def action_post_third_party(self):
-        """Book what other software moves on the account, for review."""
+        """Post what other software moves on the account, for review."""
         self._decide_on_third_party("book")
 
     def action_ignore_third_party(self):
@@ -245,7 +245,7 @@ class CheckoutGateway(models.Model):
                 _logger.info("Gateway %s: no account yet: %s", gateway.id, error)
 
     def _ensure_account(self, client):
-        """Find out whose the key is where nobody has tested it, so that the gateways of
+        """Find out whose the key is where it was never tested, so that the gateways of
         an account know of each other. Not where that would make two for one balance.
 
         :raise StripeError: if Stripe can't be asked.
@@ -258,7 +258,7 @@ class CheckoutGateway(models.Model):
 
     @api.model
     def _read_account_id(self, client):
-        """The account of a client's key; False where a restricted key doesn't tell.
+        """The account of a client's key; False where a restricted key doesn't say.
 
         :raise StripeError: if the key is no good or Stripe can't be asked.
         """
@@ -272,8 +272,8 @@ class CheckoutGateway(models.Model):
     def _set_account(self, account_id):
         """Keep whose the key is.
 
-        :param account_id: Stripe's id, or nothing where a restricted key doesn't tell.
-        :raise UserError: if it isn't the account of what is paid or booked here.
+        :param account_id: Stripe's id, or nothing where a restricted key doesn't say.
+        :raise UserError: if it isn't the account of what is paid or posted here.
         """
         if not account_id:
             return
@@ -287,8 +287,8 @@ class CheckoutGateway(models.Model):
         self._check_no_twin(account_id)
         self.stripe_account_id = account_id
 
-    def _has_same_account(self, key):
-        """Whether a key is known to open the balance that this gateway books. As
+    def _ask_if_same_account(self, key):
+        """Whether a key is known to be of the account of this gateway. As
         superuser.
         """
         if key == self.secret_key_value:

@@ -16,7 +16,7 @@ SIGNED_METADATA = (
 class CheckoutGateway(models.Model):
     """What proves that a gateway made a Checkout Session: a signature in its metadata.
 
-    Whoever holds a key of the Stripe account can write any metadata; only the gateway
+    Anyone with a key of the Stripe account can write any metadata; only the gateway
     that made a session can sign it.
     """
 
@@ -34,7 +34,7 @@ class CheckoutGateway(models.Model):
     def _new_signing_key(self):
         return secrets.token_urlsafe(32)
 
-    def _sign(self, metadata, account_id):
+    def _sign(self, metadata: dict, account_id):
         """The signature of a session's metadata. To be called as superuser.
 
         :param dict metadata: With all of `SIGNED_METADATA`, as text.
@@ -44,11 +44,11 @@ class CheckoutGateway(models.Model):
         signed = json.dumps([*values, account_id or "", self.livemode])
         return hmac.digest(self.signing_key.encode(), signed.encode(), "sha256").hex()
 
-    def _has_signed(self, metadata):
+    def _has_signed(self, metadata: dict):
         """Whether this gateway made the session with this metadata. As superuser.
 
         A gateway may have signed before it knew its account, since a restricted key
-        doesn't tell; its key is replaced when it is connected to another account.
+        doesn't say; its key is replaced when it is connected to another account.
         """
         values = [metadata.get(name) for name in (SIGNATURE, *SIGNED_METADATA)]
         if not all(isinstance(value, str) and value.isascii() for value in values):
@@ -58,10 +58,11 @@ class CheckoutGateway(models.Model):
             for account_id in {self.stripe_account_id, False}
         )
 
-    def _find_signer(self, metadata):
+    def _find_signer(self, metadata: dict):
         """The gateway that signed a session's metadata, among those of this account,
         company and mode; empty if none did.
         """
         if not metadata.get(SIGNATURE):
             return self.browse()
-        return self._get_siblings().filtered(lambda g: g._has_signed(metadata))[:1]
+        gateways = self._get_account_gateways()
+        return gateways.filtered(lambda g: g._has_signed(metadata))[:1]

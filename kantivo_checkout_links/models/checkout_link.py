@@ -14,11 +14,12 @@ from ..monetary import StripeMonetary
 from ..money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
 from ..utils import first_word
 from .checkout_base import WITH_ARCHIVED
+from .checkout_gateway import GATEWAY_MAKERS
 from .checkout_payment import UNPAID_STATES
 
 AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
 # What a payer agreed to at the pay page, and that it can be paid at all: a change ends
-# the checkouts begun before it.
+# the checkouts that were started before it.
 PRICE_FIELDS = (
     *AMOUNT_FIELDS,
     "amount_type",
@@ -38,11 +39,10 @@ TOTALS = (
     "paid_at:max",
 )
 GATEWAY_URL = "/odoo/checkout-gateways"
-GATEWAY_MAKERS = "account.group_account_manager"
 
 
 class CheckoutLink(models.Model):
-    """An address where anybody can pay a merchant, any number of times."""
+    """An address where anyone can pay a merchant, any number of times."""
 
     _name = "checkout.link"
     _description = "Checkout Link"
@@ -97,7 +97,7 @@ class CheckoutLink(models.Model):
     minimum_amount = fields.Monetary("Minimum", tracking=True, help="0 = no minimum")
     maximum_amount = fields.Monetary("Maximum", tracking=True, help="0 = no maximum")
 
-    # How it is booked; what is empty here comes from the gateway
+    # Accounting; what is empty here comes from the gateway
     tax_ids = fields.Many2many(
         "account.tax",
         "checkout_link_tax_rel",
@@ -404,7 +404,7 @@ class CheckoutLink(models.Model):
         if self.maximum_amount and self.minimum_amount > self.maximum_amount:
             raise ValidationError(self.env._("The minimum is above the maximum."))
 
-    def _check_chargeable(self, amount):
+    def _check_chargeable(self, amount: float):
         """:raise ValidationError: if Stripe can't charge this amount."""
         if amount <= 0:
             raise ValidationError(self.env._("Enter an amount greater than zero."))
@@ -481,6 +481,7 @@ class CheckoutLink(models.Model):
         return [self[name] for name in PRICE_FIELDS]
 
     def _check_frozen_currency(self, vals):
+        """:raise UserError: if the currency of a link with payments changes."""
         changed = self.filtered(
             lambda link: (
                 "currency_id" in vals and link.currency_id.id != vals["currency_id"]
@@ -495,7 +496,7 @@ class CheckoutLink(models.Model):
             )
 
     def _filter_paid_into(self):
-        """The links that somebody has paid or begun to pay, in whatever company."""
+        """The links with payments or started checkouts, in any company."""
         payments_sudo = self.env["checkout.payment"].sudo()
         groups = payments_sudo._read_group(
             [("link_id", "in", self.ids)], ["link_id"], order="link_id"
@@ -503,7 +504,7 @@ class CheckoutLink(models.Model):
         return self.browse(link_sudo.id for [link_sudo] in groups)
 
     def unlink(self):
-        """Delete for good. Payments and entries stay, with the link's title."""
+        """Delete permanently. Payments and entries stay, with the link's title."""
         self._expire_open_sessions()
         self._note_deletion()
         return super().unlink()
@@ -537,7 +538,7 @@ class CheckoutLink(models.Model):
         }
 
     def action_deactivate(self):
-        """Take no more payments; open checkouts end, what was paid stays."""
+        """Stop taking payments; open checkouts end, what was paid stays."""
         self.write({"state": "inactive"})
 
     def action_activate(self):
@@ -620,17 +621,9 @@ class CheckoutLink(models.Model):
 
     @api.model
     def _name_gateway_makers(self):
-        names = self._get_gateway_makers().mapped("name")
+        makers = self.env["checkout.gateway"]._get_gateway_makers()
+        names = makers.mapped("name")
         return format_list(self.env, names, "or")
-
-    @api.model
-    def _get_gateway_makers(self):
-        """Whom to ask for a gateway: at most three people."""
-        group_sudo = self.env.ref(GATEWAY_MAKERS).sudo()
-        makers = group_sudo.all_user_ids.filtered(
-            lambda user: user.active and self.env.company in user.company_ids
-        )
-        return makers[:3] or self.env.ref("base.user_admin")
 
     @api.model
     def _render_gateway_button(self):
@@ -666,7 +659,7 @@ class CheckoutLink(models.Model):
             format_time(self.env, self.held_until, time_format="short"),
         )
 
-    def _format(self, amount):
+    def _format(self, amount: float):
         return self.currency_id._format_price(float(amount))
 
     def _format_most(self):

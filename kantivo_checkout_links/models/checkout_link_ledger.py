@@ -40,14 +40,18 @@ class CheckoutLink(models.Model):
     @api.depends("payment_ids.state", "payment_ids.movement_ids.state")
     def _compute_agreement_state(self):
         """What was paid = its charges; what moved = what the ledger says."""
-        received, charged = self._sum_received(), self._sum_charged()
-        moved, booked = self._sum_moved(), self._sum_posted()
+        received, posted = self._sum_received(), self._sum_posted()
+        is_charge = Domain("kind", "=", "charge")
+        charged = self._sum_movements(is_charge, "source_amount:sum")
+        moved = self._sum_movements(Domain("move_id", "!=", False), "amount:sum")
         states = self._get_movement_states()
         for link in self:
             key = link._origin.id
-            agrees = link._is_same(received, charged) and link._is_same(moved, booked)
+            pairs = ((received, charged), (moved, posted))
             link.agreement_state = (
-                self._get_worst_state(states.get(key, [])) if agrees else "red"
+                "red"
+                if any(differs(a.get(key, 0), b.get(key, 0)) for a, b in pairs)
+                else self._get_worst_state(states.get(key, []))
             )
 
     @api.model
@@ -56,13 +60,9 @@ class CheckoutLink(models.Model):
             return "amber"
         return "grey" if "skipped" in movement_states else "green"
 
-    def _is_same(self, sums, others):
-        key = self._origin.id
-        return not differs(sums.get(key, 0), others.get(key, 0))
-
     # === SUMS BY LINK === #
 
-    def _sum_received(self):
+    def _sum_received(self) -> dict[int, float]:
         """What customers paid, in the link's currency."""
         groups = self.env["checkout.payment"]._read_group(
             [("link_id", "in", self.ids), ("paid_at", "!=", False)],
@@ -71,17 +71,8 @@ class CheckoutLink(models.Model):
         )
         return {link.id: amount for link, amount in groups}
 
-    def _sum_charged(self):
-        """What the charges were for, in the link's currency."""
-        domain = Domain("kind", "=", "charge")
-        return self._sum_movements(domain, "source_amount:sum")
-
-    def _sum_moved(self):
-        """What the movements that are booked moved, in the journals' currencies."""
-        return self._sum_movements(Domain("move_id", "!=", False), "amount:sum")
-
-    def _sum_posted(self):
-        """What the ledger says that these movements moved, of all links at once."""
+    def _sum_posted(self) -> dict[int, float]:
+        """What the ledger has of these movements, for all links in one query."""
         if not self.ids:
             return {}
         for model in ("checkout.movement", "checkout.payment", "account.move.line"):
@@ -95,14 +86,14 @@ class CheckoutLink(models.Model):
         )
         return {link.id: set(states) for link, states in groups}
 
-    def _sum_movements(self, domain, aggregate):
+    def _sum_movements(self, domain, aggregate) -> dict[int, float]:
         groups = self.env["checkout.movement"]._read_group(
             self._get_movement_domain() & domain, ["payment_id.link_id"], [aggregate]
         )
         return {link.id: amount for link, amount in groups}
 
     def _get_movement_domain(self):
-        """Of payments that were received, whatever became of them."""
+        """Of payments that were received, also those that were refunded or lost."""
         return Domain("payment_id.link_id", "in", self.ids) & Domain(
             "payment_id.paid_at", "!=", False
         )

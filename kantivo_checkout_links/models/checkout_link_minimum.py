@@ -57,7 +57,7 @@ class CheckoutLink(models.Model):
             return self.stripe_minimum
         return self._convert_minimum(gateway.minimum_amount, gateway.currency_id)
 
-    def _convert_minimum(self, amount, currency):
+    def _convert_minimum(self, amount: float, currency):
         """A minimum in the link's currency, in whole steps; zero without a rate."""
         if currency == self.currency_id:
             return amount
@@ -74,6 +74,7 @@ class CheckoutLink(models.Model):
         )
 
     def _describe_minimum(self, minimum):
+        """:param float minimum: Stripe's, in the link's currency."""
         if self.amount_type == "fixed":
             return self.env._(
                 "Stripe's minimum is about %s. Customers may not be able to pay less.",
@@ -127,7 +128,7 @@ class CheckoutLink(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _set_refused(self, amount, error):
+    def _set_refused(self, amount: float, error):
         """Keep why Stripe never takes a payment of this link; see `_set_accepted`.
 
         :param float amount: What was to be paid.

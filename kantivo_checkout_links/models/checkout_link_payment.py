@@ -35,7 +35,7 @@ class CheckoutLink(models.Model):
     def _find_by_token(self, token):
         """The link of an address, as superuser: payers have no rights of their own.
 
-        Also an archived one: whoever has its address reads that it is closed. An
+        Also an archived one: the page then says that it is closed. An
         address may have traveled: as it stands first, then without what is around it.
         """
         links_sudo = self.sudo().with_context(active_test=False)
@@ -58,18 +58,16 @@ class CheckoutLink(models.Model):
             return "inactive"
         if not self.gateway_id.active:
             return "stopped"
-        return self._is_past() and "expired"
+        is_past = bool(self.expires_at and self.expires_at <= fields.Datetime.now())
+        return is_past and "expired"
 
     def _is_offered(self):
         """Whether the merchant wants payments by it."""
         return self.active and self.state == "active"
 
     def _get_end(self):
-        """Since when, or from when on, nobody should pay; nothing if for ever."""
+        """When the link stops or stopped taking payments; nothing if never."""
         return min(filter(None, (self.deactivated_at, self.expires_at)), default=False)
-
-    def _is_past(self):
-        return bool(self.expires_at and self.expires_at <= fields.Datetime.now())
 
     def _sign_nonce(self, scope, form_uuid, expires_at):
         """A form's number, signed, in place of a cookie. The same values give the same
@@ -89,7 +87,7 @@ class CheckoutLink(models.Model):
             return None
         return values[1] if values and values[0] == self.id else None
 
-    def _start_payment(self, form_uuid, amount, lang):
+    def _start_payment(self, form_uuid, amount: float, lang):
         """The payment of one form of the pay page, however often the form is sent.
 
         :param str form_uuid: The form's own number.
@@ -118,7 +116,7 @@ class CheckoutLink(models.Model):
         """The link for what merchants read: the chatter of its payments."""
         return self.with_context(lang=self.company_id.partner_id.lang or "en_US")
 
-    def _find_started(self, form_uuid, amount):
+    def _find_started(self, form_uuid, amount: float):
         """A form's payment of an amount that can go on; and its number, or that of a
         new one if there is none.
         """
@@ -129,7 +127,7 @@ class CheckoutLink(models.Model):
             started = payments.search([("uuid", "=", uuid)])
         return started, uuid
 
-    def _get_amount_to_pay(self, typed_amount, langs):
+    def _get_amount_to_pay(self, typed_amount, langs) -> float:
         """The amount of a new payment.
 
         :param str typed_amount: What the payer typed; counts for open amounts only.
@@ -169,7 +167,11 @@ class CheckoutLink(models.Model):
             small=small,
         )
 
-    def _check_typed_amount(self, typed_amount: Decimal):
+    def _check_typed_amount(self, typed_amount: Decimal) -> float:
+        """The amount that a payer typed, if the link takes it.
+
+        :raise UserError: if it is outside the link's limits or Stripe's.
+        """
         if typed_amount <= 0:
             raise UserError(self.env._("Enter an amount greater than zero."))
         if typed_amount < Decimal(str(self.minimum_amount)):
@@ -182,7 +184,12 @@ class CheckoutLink(models.Model):
             )
         return self._check_minor(typed_amount)
 
-    def _check_minor(self, typed_amount: Decimal):
+    def _check_minor(self, typed_amount: Decimal) -> float:
+        """An amount that Stripe and Odoo have the decimals for.
+
+        :return: The same amount, as Odoo stores it.
+        :raise UserError: if it has too many decimals, or is above Stripe's maximum.
+        """
         try:
             minor = to_minor(typed_amount, self.currency_id.name)
         except InvalidAmount as error:

@@ -12,7 +12,7 @@ PLACELESS_STATES = ("failed", "expired")
 class CheckoutLink(models.Model):
     """The places of a link that takes a limited number of payments.
 
-    A payment has its place for good. An open checkout only holds one: until it
+    A payment keeps its place. An open checkout only holds one: until it
     expires, or until Stripe has confirmed that it was ended sooner.
     """
 
@@ -36,6 +36,10 @@ class CheckoutLink(models.Model):
 
     @api.model
     def _describe_release(self, is_confirmed):
+        """The notification after *Release*, which reloads the form.
+
+        :param bool is_confirmed: Whether Stripe confirmed that all places are free.
+        """
         if is_confirmed:
             message = self.env._("Released. Customers can start a new payment.")
         else:
@@ -86,7 +90,7 @@ class CheckoutLink(models.Model):
     def _count_places(self):
         """By limited link: places taken, places held, and the first end of the latter.
 
-        A checkout past its time isn't counted: whoever comes may ask Stripe.
+        A checkout past its time isn't counted: the next payer's request may ask Stripe.
         """
         limited = self._origin.filtered("max_payments")
         groups = self.env["checkout.payment"]._read_group(
@@ -162,7 +166,7 @@ class CheckoutLink(models.Model):
         """Let no two payers take the last place.
 
         An update, since a mere lock would go on with a count from before it: of two at
-        once, the second fails to serialise, and is tried again with what is true then.
+        once, the second fails to serialize, and is tried again with what is true then.
         """
         if self.max_payments:
             self.places_lock += 1

@@ -10,7 +10,7 @@ CHARGE_PREFIXES = ("ch_", "py_")
 
 
 class CheckoutMovement(models.Model):
-    """One change of the Stripe balance, and the entry that books it."""
+    """One change of the Stripe balance, and the entry that posts it."""
 
     _name = "checkout.movement"
     _inherit = "checkout.base"
@@ -151,9 +151,9 @@ class CheckoutMovement(models.Model):
     # === ACTION METHODS === #
 
     def action_post(self):
-        """Book these movements now, also those that were left out.
+        """Post these movements now, also those that were ignored.
 
-        :raise UserError: with the reason, if one single movement can't be booked.
+        :raise UserError: with the reason, if one single movement can't be posted.
         """
         self.check_access("read")
         self.env["checkout.link"].check_access("write")  # merchants, not who only reads
@@ -166,9 +166,9 @@ class CheckoutMovement(models.Model):
             raise UserError(errors[0])
 
     def _post_now(self, gateway):
-        """Book these movements of a gateway.
+        """Post these movements of a gateway.
 
-        :return: Why some of them can't be booked, if so.
+        :return: Why some of them can't be posted, if so.
         """
         waiting = self.with_env(gateway.env)._filter_postable()
         waiting.write({"state": "to_post"})
@@ -222,6 +222,10 @@ class CheckoutMovement(models.Model):
         return self.env["account.move"].browse(move_id)
 
     def _check_may_reclassify(self, account, taxes):
+        """:raise AccessError: if the user is no accountant, or may not read the account
+            or a tax.
+        :raise UserError: if the account is the Stripe account or of another company.
+        """
         accountants = ("account.group_account_user", "account.group_account_manager")
         if not any(self.env.user.has_group(group) for group in accountants):
             raise AccessError(
@@ -272,7 +276,7 @@ class CheckoutMovement(models.Model):
     # === BUSINESS METHODS - STATES === #
 
     def _set_never_happened(self):
-        """A bank debit that failed before it was booked: it and its taking back are
+        """A bank debit that failed before it was posted: it and its taking back are
         left out together.
         """
         charges = self.filtered(lambda m: m.kind in ("charge", "charge_failure"))
@@ -307,7 +311,7 @@ class CheckoutMovement(models.Model):
         )
 
     def _set_waiting(self, reason):
-        """:param str reason: What a person has to mend, in their words."""
+        """:param str reason: What a person has to fix, in their language."""
         if self.error != reason:
             self.error = reason
 
@@ -335,7 +339,7 @@ class CheckoutMovement(models.Model):
         """The movements of the same object of Stripe's, this one among them."""
         return self.search(
             [
-                ("gateway_id", "in", self.gateway_id._get_siblings().ids),
+                ("gateway_id", "in", self.gateway_id._get_account_gateways().ids),
                 ("stripe_source_id", "=", self.stripe_source_id),
             ]
         )
@@ -353,7 +357,7 @@ class CheckoutMovement(models.Model):
         return to_ref(" · ".join(filter(None, parts)) or self._get_kind_name())
 
     def _get_stripe_ids(self):
-        """What an entry of this movement is found by, as far as it is known; of no
+        """The ids by which an entry of this movement is found, as far as known; of no
         movement: nothing.
         """
         own = self.stripe_source_id or ""

@@ -16,8 +16,8 @@ class CheckoutMovement(models.Model):
     # === BUSINESS METHODS - CHARGES === #
 
     @api.model
-    def _ensure_charge(self, payment, charge):
-        """The movements of a charge: what was paid and, once Stripe tells, its fee.
+    def _ensure_charge(self, payment, charge: dict):
+        """The movements of a charge: what was paid and, once it is known, its fee.
 
         :param checkout.payment payment: Whose charge it is.
         :param dict charge: A charge with its balance transactions, if it has any.
@@ -30,17 +30,17 @@ class CheckoutMovement(models.Model):
         self._ensure_transactions(payment.gateway_id, charge, payment)
 
     @api.model
-    def _find_charge(self, payment, charge):
+    def _find_charge(self, payment, charge: dict):
         return self.search(
             [
-                ("gateway_id", "in", payment.gateway_id._get_siblings().ids),
+                ("gateway_id", "in", payment.gateway_id._get_account_gateways().ids),
                 ("kind", "=", "charge"),
                 ("stripe_source_id", "=", charge["id"]),
             ]
         )
 
     @api.model
-    def _prepare_charge_vals(self, payment, charge):
+    def _prepare_charge_vals(self, payment, charge: dict):
         """A charge in the journal's currency is worth its face; another waits for
         Stripe.
         """
@@ -57,7 +57,7 @@ class CheckoutMovement(models.Model):
             "stripe_source_id": charge["id"],
         }
 
-    def _set_transaction(self, transaction):
+    def _set_transaction(self, transaction: dict):
         """Stripe's own record of the charge is known: what it settled for is certain.
 
         A charge that settled in another currency than was thought goes to the gateway
@@ -76,7 +76,7 @@ class CheckoutMovement(models.Model):
         elif currency != self.currency_id or differs(amount, self.amount):
             self._set_waiting(self._describe_other_settlement(amount, currency))
 
-    def _describe_other_settlement(self, amount, currency):
+    def _describe_other_settlement(self, amount: float, currency):
         return self.env._(
             "Stripe settled this for %s, but the entry has a different amount. Correct "
             "it manually.",
@@ -86,7 +86,7 @@ class CheckoutMovement(models.Model):
     # === BUSINESS METHODS - BALANCE TRANSACTIONS === #
 
     @api.model
-    def _ensure_transactions(self, gateway, source, payment):
+    def _ensure_transactions(self, gateway, source: dict | None, payment):
         """The movements of an object of Stripe's, and of its taking back if it failed.
 
         :param dict source: A charge, refund or payout with expanded transactions.
@@ -97,7 +97,9 @@ class CheckoutMovement(models.Model):
                 self._ensure_transaction(gateway, source[name], source, payment)
 
     @api.model
-    def _ensure_transaction(self, gateway, transaction, source, payment):
+    def _ensure_transaction(
+        self, gateway, transaction: dict, source: dict | None, payment
+    ):
         """The movements of one balance transaction: what moved, and Stripe's fee on it.
 
         https://docs.stripe.com/api/balance_transactions/object
@@ -105,7 +107,7 @@ class CheckoutMovement(models.Model):
         :param checkout.gateway gateway: Any gateway of the account.
         :param dict transaction: The balance transaction.
         :param dict source: The object behind it, or nothing.
-        :param checkout.payment payment: Whose it is; empty if nobody's, or not ours.
+        :param checkout.payment payment: Whose it is; empty if it isn't one of ours.
         :return: The movements that are new.
         """
         target = gateway._get_gateway_for(self._get_currency(transaction["currency"]))
@@ -114,13 +116,14 @@ class CheckoutMovement(models.Model):
         vals_list = [self._prepare_main_vals(target, transaction, source, payment)]
         if transaction["fee"] and vals_list[0]["kind"] not in FEE_KINDS:
             vals_list.append(self._prepare_fee_vals(vals_list[0], transaction))
-        known = set(self._find_by_transaction(transaction).mapped("kind"))
+        known = self.search([("balance_transaction_id", "=", transaction["id"])])
+        known_kinds = known.mapped("kind")
         return self.create(
-            [vals for vals in vals_list if vals["kind"] not in known and vals["amount"]]
+            [v for v in vals_list if v["kind"] not in known_kinds and v["amount"]]
         )
 
     @api.model
-    def _ensure_listed(self, gateway, transaction, source, payment):
+    def _ensure_listed(self, gateway, transaction: dict, source: dict | None, payment):
         """The movements of a balance transaction that its object didn't lead to. Of a
         payment that isn't known to be paid, they wait for that.
 
@@ -136,11 +139,15 @@ class CheckoutMovement(models.Model):
             self._ensure_transaction(gateway, transaction, source, payment)
 
     @api.model
-    def _find_by_transaction(self, transaction):
-        return self.search([("balance_transaction_id", "=", transaction["id"])])
+    def _prepare_main_vals(
+        self, gateway, transaction: dict, source: dict | None, payment
+    ):
+        """What moved, without the fee that Stripe took from it.
 
-    @api.model
-    def _prepare_main_vals(self, gateway, transaction, source, payment):
+        :param dict transaction: A balance transaction; amounts in minor units, signed.
+        :param dict source: The object behind it, or nothing.
+        :return: Values of a movement, in the gateway's currency, with the same sign.
+        """
         kind = self._get_kind(transaction, source)
         currency = self._get_currency(transaction["currency"])
         moved = transaction["net" if kind in FEE_KINDS else "amount"]
@@ -159,21 +166,21 @@ class CheckoutMovement(models.Model):
         }
 
     @api.model
-    def _get_kind(self, transaction, source):
+    def _get_kind(self, transaction: dict, source: dict | None):
         category = transaction["reporting_category"]
         kind = KIND_BY_CATEGORY.get(category, OTHER_KIND)
         of_dispute = bool(source) and source["object"] == "dispute"
         return "dispute_fee" if kind == "fee" and of_dispute else kind
 
     @api.model
-    def _get_moment(self, kind, transaction, source):
+    def _get_moment(self, kind, transaction: dict, source: dict | None):
         """A charge is of the moment it was made, all else of that it was entered."""
         dated = source if source and kind == "charge" else transaction
         return to_datetime(dated["created"])
 
     @api.model
-    def _is_unlisted(self, transaction, source):
-        """Whether a balance transaction may lack in the lists of the object it is of.
+    def _is_unlisted(self, transaction: dict, source: dict | None):
+        """Whether a balance transaction may be missing in the lists of its object.
 
         A dispute lists two at most; fees and adjustments only point to their object.
         https://docs.stripe.com/api/disputes/object#dispute_object-balance_transactions
@@ -182,12 +189,12 @@ class CheckoutMovement(models.Model):
         return source["object"] == "dispute" or kind.may_be_unlisted
 
     @api.model
-    def _is_third_party(self, source, payment):
+    def _is_third_party(self, source: dict | None, payment):
         """Whether money is some customer's, but of no payment that we know."""
         return bool(source) and not payment and source["object"] in PAYMENT_SOURCES
 
     @api.model
-    def _prepare_source_vals(self, source, moved):
+    def _prepare_source_vals(self, source: dict | None, moved: int):
         """What the payer knows the movement as: in the currency that was paid in."""
         if not source or source["object"] not in PAYMENT_SOURCES:
             return {}
@@ -199,7 +206,7 @@ class CheckoutMovement(models.Model):
         }
 
     @api.model
-    def _prepare_fee_vals(self, main_vals, transaction):
+    def _prepare_fee_vals(self, main_vals, transaction: dict):
         """The fee beside what moved; one that Stripe gives back is negative there."""
         currency = self._get_currency(transaction["currency"])
         return {
@@ -213,8 +220,8 @@ class CheckoutMovement(models.Model):
         }
 
     @api.model
-    def _get_fee_tax(self, transaction):
-        """The tax in a fee, as Stripe itemises it; all of it if it's nothing else.
+    def _get_fee_tax(self, transaction: dict) -> float:
+        """The tax in a fee, as Stripe itemizes it; all of it if it's nothing else.
 
         https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-fee_details
         """
@@ -239,9 +246,9 @@ class CheckoutMovement(models.Model):
 
     @api.model
     def _set_loss(self, dispute, closed_at):
-        """A lost dispute: no money moves any more, but now it is gone for good.
+        """A lost dispute: no more money moves, but what was withheld is lost now.
 
-        One that was lost and won before anybody booked it was never lost. One that was
+        One that was lost and won before it was posted was never lost. One that was
         lost, won and lost again is lost again.
 
         :param int closed_at: When it was decided, if Stripe has said so.
@@ -293,7 +300,7 @@ class CheckoutMovement(models.Model):
         """The movements of a dispute that hold its money, or let go of it, in order."""
         return self.search(
             [
-                ("gateway_id", "in", dispute.gateway_id._get_siblings().ids),
+                ("gateway_id", "in", dispute.gateway_id._get_account_gateways().ids),
                 ("stripe_source_id", "=", dispute.stripe_id),
                 ("kind", "in", DISPUTE_KINDS),
             ],
@@ -302,15 +309,15 @@ class CheckoutMovement(models.Model):
 
     def _returns_all_withheld(self):
         """Whether a dispute's money came back in another currency than it was paid in:
-        only rates can tell how much of it then, so it is all.
+        only rates can say how much of it then, so it counts as all.
         """
         is_cross_currency = self.env["checkout.entry.dispute"]._is_cross_currency(self)
         return self.kind == "dispute_reversal" and is_cross_currency
 
     @api.model
-    def _ensure_opening(self, gateway, balance, transaction_ids):
-        """The balance that Stripe held before this gateway began to book, less what is
-        in it of payments that are booked one by one.
+    def _ensure_opening(self, gateway, balance: float, transaction_ids):
+        """The balance that Stripe held before this gateway started, less what is in it
+        of payments that are posted one by one.
 
         :param float balance: Stripe's balance then, in the gateway's currency.
         :param list transaction_ids: The balance transactions since.
@@ -332,7 +339,7 @@ class CheckoutMovement(models.Model):
         )
 
     @api.model
-    def _sum_settled_before(self, gateway, transaction_ids):
+    def _sum_settled_before(self, gateway, transaction_ids) -> float:
         """What movements of other balance transactions moved."""
         [[total]] = self._read_group(
             [

@@ -32,7 +32,7 @@ UNPAID_STATES = ("open", "failed", "expired")
 class CheckoutPayment(models.Model):
     """One Stripe Checkout Session of a link: one payer's try at paying.
 
-    What decides the booking is copied from the link when the payment is made, so that
+    What decides the entries is copied from the link when the payment is made, so that
     no later change of the link touches it. Only the `_set_*` methods change the state.
     """
 
@@ -146,7 +146,7 @@ class CheckoutPayment(models.Model):
         help="A status that this version doesn't support yet.",
     )
 
-    # Booking, frozen
+    # Accounting, frozen
     credit_to = fields.Char("Post Payment To", readonly=True)
     income_account_id = fields.Many2one("account.account", readonly=True)
     receivable_account_id = fields.Many2one("account.account", readonly=True)
@@ -238,7 +238,7 @@ class CheckoutPayment(models.Model):
 
     # === BUSINESS METHODS - STRIPE'S ANSWER === #
 
-    def _is_outdated_by(self, session):
+    def _is_outdated_by(self, session: dict):
         """Whether a session says more than we know."""
         state = self._get_session_state(session)
         if state != "paid":
@@ -248,10 +248,10 @@ class CheckoutPayment(models.Model):
             charge["balance_transaction"] and not self.settlement_currency_id
         )
 
-    def _apply_session(self, session):
+    def _apply_session(self, session: dict):
         """Bring the payment to the state that Stripe's session is in now.
 
-        Whatever order, number or way the news came in, the same session leads to the
+        However often it is reported, and in any order, the same session leads to the
         same payment and movements.
 
         :param dict session: A Checkout Session with expanded intent, charge and balance
@@ -262,10 +262,11 @@ class CheckoutPayment(models.Model):
         if state == "paid":
             self._set_paid(session)
         elif self.state not in RECEIVED_STATES:
+            # One of `_set_open`, `_set_processing`, `_set_failed` and `_set_expired`.
             getattr(self, f"_set_{state}")(session)
 
     @api.model
-    def _get_session_state(self, session):
+    def _get_session_state(self, session: dict):
         """A session's state in our words.
 
         https://docs.stripe.com/api/checkout/sessions/object
@@ -281,7 +282,7 @@ class CheckoutPayment(models.Model):
         return "failed" if failed else "processing"
 
     @api.model
-    def _is_paid(self, session):
+    def _is_paid(self, session: dict):
         """Whether the money is there: as any of Stripe's words says or, where we don't
         know them, as it is in the balance.
         """
@@ -295,11 +296,11 @@ class CheckoutPayment(models.Model):
         return bool(charge["balance_transaction"]) and not is_unpaid
 
     @api.model
-    def _get_charge(self, session):
+    def _get_charge(self, session: dict) -> dict | None:
         return (session["payment_intent"] or {}).get("latest_charge")
 
     @api.model
-    def _find_unknown_word(self, session):
+    def _find_unknown_word(self, session: dict):
         """The first status that we don't know, of those that decide on a payment."""
         intent, charge = session["payment_intent"], self._get_charge(session)
         statuses = [
@@ -311,7 +312,7 @@ class CheckoutPayment(models.Model):
         strange = [str(word or "null") for word, known in statuses if word not in known]
         return to_line(strange[0]) if strange else False
 
-    def _set_open(self, session):
+    def _set_open(self, session: dict):
         self._write_changes(
             {
                 **self._prepare_session_vals(session),
@@ -320,8 +321,8 @@ class CheckoutPayment(models.Model):
             }
         )
 
-    def _set_processing(self, session):
-        """The payer is done, the bank isn't: nothing is booked."""
+    def _set_processing(self, session: dict):
+        """The payer is done, the bank isn't: nothing is posted."""
         self._write_changes(
             {
                 **self._prepare_session_vals(session),
@@ -332,34 +333,38 @@ class CheckoutPayment(models.Model):
         )
         self._ensure_unconfirmed(session)
 
-    def _set_failed(self, reason):
-        """:param reason: A session that failed, or a sentence where there is none."""
-        if isinstance(reason, str):
-            self._write_changes({"state": "failed", "failure_message": reason})
-            return
+    def _set_refused(self, reason):
+        """Stripe made no session.
+
+        :param str reason: In Stripe's words.
+        """
+        self._write_changes({"state": "failed", "failure_message": reason})
+
+    def _set_failed(self, session: dict):
+        """The bank refused the payment, or the customer gave up."""
         if self.state != "failed":
             now = fields.Datetime.now()  # Stripe doesn't say when
             self.env["checkout.announcement"]._add(self, "failed", self, now)
-        error = reason["payment_intent"]["last_payment_error"] or {}
+        error = session["payment_intent"]["last_payment_error"] or {}
         self._write_changes(
             {
-                **self._prepare_session_vals(reason),
-                **self._prepare_customer_vals(reason),
+                **self._prepare_session_vals(session),
+                **self._prepare_customer_vals(session),
                 "state": "failed",
                 "failure_message": to_line(error.get("message")),
             }
         )
-        self._ensure_unconfirmed(reason)
+        self._ensure_unconfirmed(session)
         self.movement_ids._set_never_happened()
 
-    def _ensure_unconfirmed(self, session):
+    def _ensure_unconfirmed(self, session: dict):
         """Some banks' money enters Stripe's balance before they confirm it."""
         charge = self._get_charge(session)
         if charge and charge["balance_transaction"]:
             self._write_changes({"stripe_charge_id": charge["id"]})
             self.env["checkout.movement"]._ensure_charge(self, charge)
 
-    def _set_expired(self, session):
+    def _set_expired(self, session: dict):
         self._write_changes(
             {
                 **self._prepare_session_vals(session),
@@ -371,8 +376,8 @@ class CheckoutPayment(models.Model):
     def _set_abandoned(self):
         self.write({"state": "expired"})
 
-    def _set_paid(self, session):
-        """The money is there: keep who paid and what, and have it booked."""
+    def _set_paid(self, session: dict):
+        """The money is there: keep who paid and what, and have it posted."""
         charge = self._get_charge(session)
         vals = {
             **self._prepare_session_vals(session),
@@ -387,7 +392,7 @@ class CheckoutPayment(models.Model):
         self.env["checkout.movement"]._ensure_charge(self, charge)
         self._set_money_back()
 
-    def _prepare_first_paid_vals(self, session, charge):
+    def _prepare_first_paid_vals(self, session: dict, charge: dict):
         """What is decided once, the first time that the payment is seen to be paid."""
         currency = self._get_currency(session["currency"])
         amount = from_minor(session["amount_total"], currency.name)
@@ -413,7 +418,7 @@ class CheckoutPayment(models.Model):
         sequences = self.env["ir.sequence"].with_company(self.company_id)
         return {"name": sequences.next_by_code("checkout.payment")}
 
-    def _get_flag(self, amount, currency, charged_at):
+    def _get_flag(self, amount: float, currency, charged_at):
         """Why a merchant should look at this payment, if there is a reason."""
         if currency != self.currency_id or differs(amount, self.amount):
             return "mismatch"
@@ -422,10 +427,10 @@ class CheckoutPayment(models.Model):
         return "over_limit" if self._is_over_limit() else False
 
     def _is_late(self, charged_at):
-        """Whether nobody should have been able to pay any more by then.
+        """Whether the link had stopped taking payments by then.
 
-        Stripe tells whole seconds, so the second of closing counts as late: better a
-        merchant looks once too often. So does a payment that knows of no link at all.
+        Stripe's times are whole seconds, so the second of closing counts as late: the
+        merchant rather looks once too often. So does a payment without any link.
         """
         if not self.link_id and not self.link_deleted_at:
             return True
@@ -442,7 +447,7 @@ class CheckoutPayment(models.Model):
         domain = [("link_id", "=", self.link_id.id), ("paid_at", "!=", False)]
         return bool(most) and self.search_count(domain, limit=most) >= most
 
-    def _prepare_session_vals(self, session):
+    def _prepare_session_vals(self, session: dict):
         intent = session["payment_intent"]
         return {
             "stripe_checkout_session_id": session["id"],
@@ -452,7 +457,7 @@ class CheckoutPayment(models.Model):
             "session_expires_at": to_datetime(session["expires_at"]),
         }
 
-    def _prepare_customer_vals(self, session):
+    def _prepare_customer_vals(self, session: dict):
         """The payer as Stripe knows them: names and addresses, all of them optional."""
         details = session["customer_details"] or {}
         country_code = (details.get("address") or {}).get("country")
@@ -467,7 +472,7 @@ class CheckoutPayment(models.Model):
             else False,
         }
 
-    def _prepare_charge_vals(self, charge):
+    def _prepare_charge_vals(self, charge: dict):
         vals = {
             "stripe_charge_id": charge["id"],
             "payment_method_label": self._get_method_label(charge),
@@ -477,7 +482,7 @@ class CheckoutPayment(models.Model):
             vals.update(self._prepare_settlement_vals(transaction))
         return vals
 
-    def _prepare_settlement_vals(self, transaction):
+    def _prepare_settlement_vals(self, transaction: dict):
         currency = self._get_currency(transaction["currency"])
         return {
             "settlement_currency_id": currency.id,
@@ -485,7 +490,7 @@ class CheckoutPayment(models.Model):
         }
 
     @api.model
-    def _get_method_label(self, charge):
+    def _get_method_label(self, charge: dict):
         """Such as "Visa •••• 4242" or "SEPA Direct Debit •••• 3000"."""
         details = charge["payment_method_details"] or {}
         method_type = details.get("type") or ""

@@ -96,15 +96,12 @@ class CheckoutPayment(models.Model):
         position = positions._get_fiscal_position(partner, delivery=address)
         if position or partner.country_id:
             return position
-        return positions._get_fiscal_position(self._new_partner_of_country())
-
-    def _new_partner_of_country(self):
-        """A contact in memory, of whom nothing but the country is known."""
-        return self.env["res.partner"].new({"country_id": self.customer_country_id.id})
+        country_id = self.customer_country_id.id  # nothing else is known of the payer
+        return positions._get_fiscal_position(partner.new({"country_id": country_id}))
 
     # === BUSINESS METHODS - CONTACT === #
 
-    def _prepare_contact_vals(self, customer):
+    def _prepare_contact_vals(self, customer: dict):
         """The contact of who paid, by the gateway's policy. Where it can't be made, the
         money is posted without it, and the reason is kept.
 
@@ -160,7 +157,7 @@ class CheckoutPayment(models.Model):
         return movements.move_id | movements.reclassification_move_ids
 
     def _write_contact(self, movements):
-        """Name the contact on all items that Odoo lets change, and change no more."""
+        """Write the contact on all items that Odoo lets change, and nothing else."""
         free = [self._get_free_lines(movement) for movement in movements]
         lines = self.env["account.move.line"].union(*free)
         owed = lines.filtered(is_owed)

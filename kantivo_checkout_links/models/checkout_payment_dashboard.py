@@ -5,7 +5,7 @@ from .checkout_base import WITH_ARCHIVED
 
 
 class CheckoutPayment(models.Model):
-    """What a payment's screens show besides: its place at Stripe and in the books."""
+    """What a payment's screens show besides: its place at Stripe and in the ledger."""
 
     _inherit = "checkout.payment"
 

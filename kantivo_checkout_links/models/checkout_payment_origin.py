@@ -17,7 +17,7 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - METADATA === #
 
     @api.model
-    def _prepare_asked(self, uuid, link, amount, currency):
+    def _prepare_asked(self, uuid, link, amount: float, currency):
         """What a session is asked for, as its metadata carries it.
 
         :param str uuid: The payment's own number.
@@ -31,7 +31,7 @@ class CheckoutPayment(models.Model):
         }
 
     @api.model
-    def _prepare_signature(self, uuid, link, amount):
+    def _prepare_signature(self, uuid, link, amount: float):
         gateway = link.gateway_id
         asked = self._prepare_asked(uuid, link, amount, link.currency_id)
         return gateway._sign(asked, gateway.stripe_account_id)
@@ -48,7 +48,7 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - FINDING === #
 
     @api.model
-    def _find_by_session(self, gateway, session):
+    def _find_by_session(self, gateway, session: dict):
         """The payment of a session, whether or not its id was stored.
 
         :param checkout.gateway gateway: The one whose key read the session.
@@ -60,7 +60,27 @@ class CheckoutPayment(models.Model):
         return known or self._find_unopened(gateway, session["metadata"] or {})
 
     @api.model
-    def _find_unopened(self, gateway, metadata):
+    def _find_by_object(self, gateway, stripe_object: dict):
+        """The payment that an object is about, by the ids that Stripe gave its session,
+        charge or intent; not by its metadata, which may be a copy.
+
+        :param dict stripe_object: A session, charge, refund or dispute.
+        """
+        own_id = stripe_object.get("id")
+        ids = {
+            "stripe_checkout_session_id": own_id,
+            "stripe_charge_id": stripe_object.get("charge") or own_id,
+            "stripe_payment_intent_id": stripe_object.get("payment_intent"),
+        }
+        ids = {name: value for name, value in ids.items() if isinstance(value, str)}
+        any_id = Domain.OR(Domain(name, "=", value) for name, value in ids.items())
+        found = self.search(self._get_readable(gateway) & any_id)
+        return found.sorted(
+            lambda payment: [payment[name] != value for name, value in ids.items()]
+        )[:1]
+
+    @api.model
+    def _find_unopened(self, gateway, metadata: dict):
         """The payment that a session was made for, if it has no session yet: a copy of
         the metadata on a second session is not its.
         """
@@ -70,7 +90,7 @@ class CheckoutPayment(models.Model):
         return payment if is_same and is_open else self.browse()
 
     @api.model
-    def _find_named(self, gateway, metadata):
+    def _find_named(self, gateway, metadata: dict):
         """The payment that metadata names. Anyone can write a name there, so it is only
         good for having the session read.
         """
@@ -82,10 +102,10 @@ class CheckoutPayment(models.Model):
     @api.model
     def _get_readable(self, gateway):
         """The payments whose sessions a gateway's key can read."""
-        return Domain("gateway_id", "in", gateway._get_siblings().ids)
+        return Domain("gateway_id", "in", gateway._get_account_gateways().ids)
 
     @api.model
-    def _has_payment(self, gateway, session):
+    def _has_payment(self, gateway, session: dict):
         """Whether a session is a payment's, or that of one whose row was lost."""
         metadata = session["metadata"] or {}
         return bool(self._find_by_session(gateway, session)) or self._may_recreate(
@@ -95,7 +115,7 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - LOST ROWS === #
 
     @api.model
-    def _recreate(self, gateway, session):
+    def _recreate(self, gateway, session: dict):
         """The payment of a session that a gateway signed and whose row was lost.
 
         Nothing if the session is not signed or is a copy: a payment has one session.
@@ -106,14 +126,14 @@ class CheckoutPayment(models.Model):
         return self.create(self._prepare_recreated_vals(gateway, metadata))
 
     @api.model
-    def _may_recreate(self, gateway, metadata):
+    def _may_recreate(self, gateway, metadata: dict):
         if not gateway._find_signer(metadata):
             return False
         same = [("uuid", "=", metadata["checkout_payment"])]
         return not self.search_count(same, limit=1)
 
     @api.model
-    def _prepare_recreated_vals(self, gateway, metadata):
+    def _prepare_recreated_vals(self, gateway, metadata: dict):
         """Gateway, mode and company are those of the gateway that read the session. The
         company of a branch's link is the branch, as it was when the payment started.
 
@@ -133,10 +153,12 @@ class CheckoutPayment(models.Model):
         }
 
     @api.model
-    def _find_signed_link(self, gateway, metadata):
+    def _find_signed_link(self, gateway, metadata: dict):
         """The link, if it is still there and paid through a gateway of this account."""
         link = self.env["checkout.link"].browse(int(metadata["checkout_link"])).exists()
-        return link.filtered(lambda it: it.gateway_id in gateway._get_siblings())
+        return link.filtered(
+            lambda it: it.gateway_id in gateway._get_account_gateways()
+        )
 
     @api.model
     def _prepare_orphan_link(self, gateway):

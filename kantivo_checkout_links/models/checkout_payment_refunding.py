@@ -29,7 +29,9 @@ class CheckoutPayment(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_refund(self, amount=None, idempotency_key=None, reason=None, note=None):
+    def action_refund(
+        self, amount: float | None = None, idempotency_key=None, reason=None, note=None
+    ):
         """Give the customer money back, as Stripe's dashboard would.
 
         Safe to call again: with the same key it is the same refund, however often and
@@ -80,10 +82,10 @@ class CheckoutPayment(models.Model):
 
     # === BUSINESS METHODS - REFUNDING === #
 
-    def _request_refund(self, amount, options):
+    def _request_refund(self, amount: float | None, options):
         """Commit the refund, ask Stripe for it, and put the answer into the inbox.
 
-        Where somebody else wrote to one of its rows meanwhile, go on with the row that
+        Where one of its rows was changed meanwhile, go on with the row that
         is kept. Odoo would repeat the whole request instead, with a new key.
         """
         for _attempt in range(WORK_ATTEMPTS):
@@ -93,7 +95,7 @@ class CheckoutPayment(models.Model):
                 _logger.info("A refund of %s is worked on once more", self.id)
         raise UserError(self._describe_clash())
 
-    def _ask_for_refund(self, amount, options):
+    def _ask_for_refund(self, amount: float | None, options):
         gateway_sudo = self.gateway_id.sudo()  # the key is out of reach
         with gateway_sudo._in_new_transaction() as gateway_sudo:
             payment_sudo = self.with_env(gateway_sudo.env)
@@ -112,10 +114,10 @@ class CheckoutPayment(models.Model):
         )
 
     def _process_now(self):
-        """Work off the inbox at once; if that fails, the scheduled processor will.
+        """Process the inbox at once; if that fails, the scheduled processor will.
 
-        Nothing may leave this method: the money has gone back by now, and whoever was
-        told of a failure, a program or Odoo itself, would ask for it once more.
+        No error may leave this method: the money has gone back by now, and a caller
+        that sees a failure, a program or Odoo itself, would ask for it once more.
         """
         gateway_sudo = self.gateway_id.with_user(SUPERUSER_ID)  # also others' events
         try:
@@ -126,7 +128,7 @@ class CheckoutPayment(models.Model):
             log_error(_logger, f"Events of gateway {gateway_sudo.id} wait", error)
             self.env["checkout.event"].sudo()._trigger_processing()
 
-    def _get_amount_left(self):
+    def _get_amount_left(self) -> float:
         """What can still be refunded, counting refunds that are under way."""
         refunds = self.refund_ids.filtered(lambda r: r.state not in OVER_STATES)
         paid = self.amount if self.paid_at else 0

@@ -33,7 +33,7 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - STARTING === #
 
     @api.model
-    def _start(self, link, uuid, amount, lang, form_uuid):
+    def _start(self, link, uuid, amount: float, lang, form_uuid):
         """A new payment, in no session yet.
 
         :param checkout.link link: The link, as superuser.
@@ -52,7 +52,7 @@ class CheckoutPayment(models.Model):
             # The same form came twice at once. Tried again, it finds the other's row.
             raise ConcurrencyError("The payment was started elsewhere.") from error
 
-    def _may_continue(self, amount):
+    def _may_continue(self, amount: float):
         """Whether this payment is what its form asks for once more, and Stripe still
         takes it.
         """
@@ -63,8 +63,8 @@ class CheckoutPayment(models.Model):
         return not self._is_too_late()
 
     def _give_up(self):
-        """Have these ended, whose payer pays in another one; at once where no one was
-        sent to Stripe, as far as their time is over.
+        """End these, since their payer pays in another one; at once where no one was
+        sent to Stripe and their time is over.
         """
         unsent = self.filtered(lambda p: not p.stripe_checkout_session_id)
         unsent.filtered(lambda p: p._is_too_late())._set_abandoned()
@@ -75,7 +75,7 @@ class CheckoutPayment(models.Model):
         return self.session_expires_at < self.gateway_id._get_stripe_now() + least
 
     @api.model
-    def _prepare_start_vals(self, link, uuid, amount, lang):
+    def _prepare_start_vals(self, link, uuid, amount: float, lang):
         return {
             **self._prepare_frozen_vals(link),
             "uuid": uuid,
@@ -86,7 +86,7 @@ class CheckoutPayment(models.Model):
 
     @api.model
     def _prepare_frozen_vals(self, link):
-        """What a payment takes from its link and keeps, come what may.
+        """What a payment takes from its link and keeps, also if the link changes.
 
         Hook for other addons: extend the result to keep more.
 
@@ -120,7 +120,7 @@ class CheckoutPayment(models.Model):
         """Make the Checkout Session, or find the one made before.
 
         The payment is committed by now, and the idempotency key is its own number:
-        whatever breaks here, the next try gets the same session from Stripe.
+        if anything fails here, the next try gets the same session from Stripe.
 
         :return: Stripe's address to send the payer to; nothing if it is over.
         :raise StripeError: if Stripe doesn't answer or refuses.
@@ -131,7 +131,7 @@ class CheckoutPayment(models.Model):
         try:
             session = self._create_session(self.gateway_id._get_client())
         except StripeError as error:
-            self._set_failed(str(error))
+            self._set_refused(str(error))
             if error.reason == "refused":
                 self.link_id._set_refused(self.amount, error)
             raise
@@ -142,7 +142,7 @@ class CheckoutPayment(models.Model):
             return False
         return session["url"]
 
-    def _create_session(self, client):
+    def _create_session(self, client) -> dict:
         """Have Stripe make the session. Where one of the clocks was set since the last
         sync, Stripe refuses its end; the refusal itself says what time it is there.
         """
@@ -156,7 +156,7 @@ class CheckoutPayment(models.Model):
         params = self._prepare_session_params()
         return client.create_session(params, f"{self.uuid}:{params['expires_at']}")
 
-    def _prepare_session_params(self):
+    def _prepare_session_params(self) -> dict:
         """The request for Stripe, from frozen values only: its repetition is the same.
 
         Hook for other addons: extend the result, from frozen values too.
@@ -253,7 +253,7 @@ class CheckoutPayment(models.Model):
             self.env["checkout.event"]._receive_session(self)
         return self.state == "expired"
 
-    def _ask_to_expire(self):
+    def _ask_to_expire(self) -> dict | None:
         """The session as it is once Stripe was asked to end it; nothing if Stripe
         doesn't have it any more.
 
@@ -267,9 +267,9 @@ class CheckoutPayment(models.Model):
                 raise
         return self._retrieve_session(client)
 
-    def _retrieve_session(self, client):
+    def _retrieve_session(self, client) -> dict | None:
         """The session as it is at Stripe; nothing if Stripe doesn't have it any more,
-        as when test data were deleted there: then nobody can pay it.
+        as when test data were deleted there: then it can't be paid.
 
         :raise StripeError: if Stripe can't be asked.
         """
@@ -315,7 +315,7 @@ class CheckoutPayment(models.Model):
         one asks, and none waits for another.
 
         :return: One of our states, by Stripe's own word in this very request unless the
-            money is here; `checking` while somebody's question is young, `unknown` if
+            money is here; `checking` while a recent question is open, `unknown` if
             Stripe didn't answer.
         """
         if self.state in RECEIVED_STATES:
@@ -333,7 +333,7 @@ class CheckoutPayment(models.Model):
         return self._get_session_state(session)
 
     def _may_ask(self):
-        """Not more often than every few seconds: whoever has the address may reload."""
+        """Not more often than every few seconds: anyone with the address may reload."""
         asked_at = self.env["checkout.event"]._get_asked_at(self)
         pause = timedelta(seconds=RETURN_PAGE_INTERVAL)
         return not asked_at or asked_at + pause <= fields.Datetime.now()

@@ -101,7 +101,7 @@ class CheckoutPayment(models.Model):
 
     # === HELPERS === #
 
-    def _sum_settled(self):
+    def _sum_settled(self) -> tuple[float, float]:
         """What Stripe kept as fees, and what went back: positive, as it settled them.
         What an open dispute withholds isn't lost yet.
         """
@@ -118,7 +118,7 @@ class CheckoutPayment(models.Model):
         )
         return -sum(fees.mapped("amount")), -sum((returned - fees).mapped("amount"))
 
-    def _get_amount_of(self, line, charge):
+    def _get_amount_of(self, line, charge) -> float:
         """A journal item's amount in the payment's currency, at the charge's rate."""
         if line.currency_id == self.currency_id:
             return line.amount_currency

@@ -123,18 +123,18 @@ class CheckoutPayout(models.Model):
     # === ACTION METHODS === #
 
     def action_view_moves(self):
-        """The entries that book the payout itself."""
+        """The entries of the payout itself."""
         return self.move_ids._get_records_action(name=self.env._("Journal Entries"))
 
     # === BUSINESS METHODS === #
 
     @api.model
-    def _apply_payout(self, gateway, payout):
+    def _apply_payout(self, gateway, payout: dict):
         """Bring a payout to what it is at Stripe now.
 
         :param checkout.gateway gateway: The gateway of the payout's currency.
         :param dict payout: A payout with expanded balance transactions, and with
-            `transaction_ids` once Stripe has itemised it.
+            `transaction_ids` once Stripe has itemized it.
         """
         vals = self._prepare_payout_vals(gateway, payout)
         row = self.search(
@@ -145,10 +145,11 @@ class CheckoutPayout(models.Model):
         row._write_changes(vals)
         self.env["checkout.movement"]._ensure_transactions(gateway, payout, no_payment)
         row._pass_on_trace()
-        row._itemise()
+        row._itemize()
 
     @api.model
-    def _prepare_payout_vals(self, gateway, payout):
+    def _prepare_payout_vals(self, gateway, payout: dict):
+        """A payout's fields, by Stripe's `payout` object."""
         payments = self.env["checkout.payment"]
         currency = payments._get_currency(payout["currency"])
         vals = {
@@ -168,7 +169,7 @@ class CheckoutPayout(models.Model):
         return vals
 
     @api.model
-    def _get_trace_id(self, source):
+    def _get_trace_id(self, source: dict | None):
         """:param dict source: Any object of Stripe's, or nothing."""
         return to_line(((source or {}).get("trace_id") or {}).get("value"))
 
@@ -179,7 +180,7 @@ class CheckoutPayout(models.Model):
             lambda m: m.trace_id != self.trace_id
         ).trace_id = self.trace_id
 
-    def _itemise(self):
+    def _itemize(self):
         """Mark the movements that these payouts brought to the bank."""
         for payout in self.filtered("transaction_ids"):
             movements = self.env["checkout.movement"].search(
@@ -194,7 +195,7 @@ class CheckoutPayout(models.Model):
 
     def _get_missing_ids(self):
         """The balance transactions in the payout that aren't known here. Amounts don't
-        tell: a refund and its failure are nothing together.
+        decide: a refund and its failure add up to zero.
         """
         known = self.movement_ids.mapped("balance_transaction_id")
         return set(self.transaction_ids or []) - set(known)
@@ -210,9 +211,9 @@ class CheckoutPayout(models.Model):
         )
 
     @api.model
-    def _itemise_waiting(self, gateway):
+    def _itemize_waiting(self, gateway):
         """Movements may become known after the payout that they are in, for as long as
-        Stripe tells of them.
+        Stripe lists them.
         """
         since = fields.Datetime.now() - timedelta(days=EVENT_DAYS)
         self.search(
@@ -222,7 +223,7 @@ class CheckoutPayout(models.Model):
                 ("is_complete", "!=", True),
                 ("create_date", ">", since),
             ]
-        )._itemise()
+        )._itemize()
 
     @api.model
     def _get_unfinished(self, gateway):

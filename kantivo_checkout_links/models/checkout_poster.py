@@ -32,7 +32,7 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _post_waiting(self, gateway):
-        """Book everything of a gateway that waits, oldest first, a batch at a time."""
+        """Post everything of a gateway that waits, oldest first, a batch at a time."""
         movements = self.env["checkout.movement"].search(
             [("gateway_id", "=", gateway.id), ("state", "=", "to_post")],
             order="occurred_at, id",
@@ -43,7 +43,7 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _post(self, movements):
-        """Book movements; those that can't be wait with the reason on them."""
+        """Post movements; those that can't be wait with the reason on them."""
         derived = movements.filtered(lambda m: m.kind in DERIVED_KINDS)
         self._post_together(movements - derived)
         for movement in derived:
@@ -73,7 +73,7 @@ class CheckoutPoster(models.AbstractModel):
         try:
             return movement, self._prepare_entry_vals(movement)
         except OperationalError:
-            raise  # nobody's fault: the whole transaction is tried again
+            raise  # a conflict: the whole transaction is tried again
         except Exception as error:
             self._set_failed(movement, error)
             return None
@@ -85,7 +85,7 @@ class CheckoutPoster(models.AbstractModel):
             with self.env.cr.savepoint():
                 self._create_entries(entries)
         except OperationalError:
-            raise  # nobody's fault: the whole transaction is tried again
+            raise  # a conflict: the whole transaction is tried again
         except Exception as error:
             if len(entries) == 1:
                 self._set_failed(entries[0][0], error)
@@ -126,7 +126,7 @@ class CheckoutPoster(models.AbstractModel):
     def _create_unchanged(self, model, vals_list):
         """Create records whose journal items are complete.
 
-        Odoo would compute taxes anew where it sees no tax item, as with 0 %: then what
+        Odoo would compute taxes again where it sees no tax item, as with 0 %: then what
         undoes a refund would count as a sale.
         """
         model = self.env[model].with_context(
@@ -194,7 +194,7 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _check_balanced(self, company, items):
-        """Odoo would silently mend an unbalanced entry on the journal's own account."""
+        """Odoo would silently balance an entry on the journal's own account."""
         difference = sum(item["balance"] for item in items)
         if not company.currency_id.is_zero(difference):
             raise UserError(
@@ -284,6 +284,7 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _prepare_statement_vals(self, movement):
+        """The bank line of a movement, with what was paid in another currency."""
         entry = self.env["checkout.entry"]
         vals = {
             "payment_ref": movement._get_label(),
@@ -301,6 +302,10 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _get_journal(self, movement):
+        """The journal that a movement is posted in.
+
+        :raise UserError: if there is none, or it is in another currency.
+        """
         gateway = movement.gateway_id
         journal = gateway.journal_id
         if not journal:
@@ -340,7 +345,7 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _get_open_date(self, company, date, journal, has_tax):
-        """A day, or the first open one after it where the books are closed."""
+        """A day, or the first open one after it where its period is closed."""
         locks = company._get_violated_lock_dates(date, has_tax, journal)
         return locks[-1][0] + timedelta(days=1) if locks else date
 

@@ -17,7 +17,7 @@ class CheckoutRate(models.AbstractModel):
     _description = "Exchange Rate of Stripe Transactions"
 
     @api.model
-    def _convert(self, amount, currency, company, day):
+    def _convert(self, amount: float, currency, company, day) -> float:
         """What an amount is worth in company currency on a day.
 
         :raise UserError: if there is no rate on or before that day.
@@ -42,7 +42,7 @@ class CheckoutRate(models.AbstractModel):
     @api.model
     def _find_rate_day(self, currency, company, day):
         """The day of the rate that Odoo converts with on a day; False without one."""
-        rates_sudo = self.env["res.currency.rate"].sudo()  # merchants may lack access
+        rates_sudo = self.env["res.currency.rate"].sudo()  # not all merchants can
         return rates_sudo.search(
             [
                 ("currency_id", "=", currency.id),

@@ -134,6 +134,9 @@ class CheckoutReclassification(models.AbstractModel):
 
     @api.model
     def _check_lines(self, movement, lines):
+        """:raise UserError: if a movement can't be reclassified: by its kind, since it
+        isn't posted, or since its items are matched.
+        """
         if not KINDS[movement.kind].can_reclassify or not lines:
             raise UserError(
                 self.env._(
@@ -212,6 +215,7 @@ class CheckoutReclassification(models.AbstractModel):
 
     @api.model
     def _prepare_new_item(self, movement, lines, account):
+        """What a movement is posted as from now on, taxes included."""
         base = lines._filter_checkout_base()
         return {
             "name": movement._get_label(),
@@ -255,7 +259,7 @@ class CheckoutReclassification(models.AbstractModel):
         return items
 
     @api.model
-    def _prepare_share(self, sale, item, share):
+    def _prepare_share(self, sale, item, share: float):
         """A share of an item of taxes, rounded."""
         units = {
             "amount_currency": sale.currency_id,

@@ -17,7 +17,7 @@ class CheckoutRefund(models.Model):
     """Money given back: asked for here, or in Stripe's dashboard.
 
     One asked for here is committed before Stripe hears of it, and its own number is
-    Stripe's idempotency key: whatever breaks, the money goes back once.
+    Stripe's idempotency key: if anything fails, the money goes back once.
     """
 
     _name = "checkout.refund"
@@ -97,7 +97,7 @@ class CheckoutRefund(models.Model):
             raise AccessError(self.env._("You are not allowed to refund payments."))
 
     @api.model
-    def _request(self, payment, amount, options):
+    def _request(self, payment, amount: float | None, options):
         """The row of a refund that Stripe hasn't heard of yet.
 
         :param checkout.payment payment: The payment, as superuser.
@@ -121,8 +121,8 @@ class CheckoutRefund(models.Model):
             }
         )
 
-    def _check_repeatable(self, amount):
-        """What came of a key's refund is told again, and it stays as it was."""
+    def _check_repeatable(self, amount: float):
+        """A repeated key gets the same answer as before, and nothing changes."""
         if amount and differs(amount, self.amount):
             raise UserError(
                 self.env._(
@@ -139,7 +139,11 @@ class CheckoutRefund(models.Model):
         return self.state == "failed" and not self.stripe_id
 
     @api.model
-    def _check_amount(self, payment, amount):
+    def _check_amount(self, payment, amount: float | None) -> float:
+        """What to refund, in the payment's currency: all that is left by default.
+
+        :raise UserError: if more is asked for than is left, or it can't be refunded.
+        """
         left = payment._get_amount_left()
         if not payment.stripe_charge_id or left <= 0:
             raise UserError(self.env._("There is nothing left to refund."))
@@ -155,7 +159,7 @@ class CheckoutRefund(models.Model):
         return self._check_minor(payment.currency_id, amount)
 
     @api.model
-    def _check_minor(self, currency, amount):
+    def _check_minor(self, currency, amount: float):
         if amount <= 0:
             raise UserError(self.env._("Enter an amount greater than zero."))
         try:
@@ -166,7 +170,7 @@ class CheckoutRefund(models.Model):
             ) from error
 
     def _ask_and_receive(self):
-        """Ask Stripe, and have its answer worked off like any news.
+        """Ask Stripe, and have its answer processed like any event.
 
         :raise UserError: in the merchant's words, if there is no refund, or not yet.
         """
@@ -188,6 +192,7 @@ class CheckoutRefund(models.Model):
         )
 
     def _note_in_chatter(self):
+        """Write on the payment who refunded how much, and why."""
         amount = self.currency_id.format(self.amount)
         reason = dict(self._fields["reason"]._description_selection(self.env)).get(
             self.reason
@@ -254,8 +259,8 @@ class CheckoutRefund(models.Model):
     # === BUSINESS METHODS - STRIPE'S ANSWER === #
 
     @api.model
-    def _apply_refund(self, payment, refund):
-        """Bring a refund to what it is at Stripe now, whoever asked for it.
+    def _apply_refund(self, payment, refund: dict):
+        """Bring a refund to what it is at Stripe now, wherever it was requested.
 
         :param checkout.payment payment: Whose charge it is of.
         :param dict refund: A refund with expanded balance transactions.
@@ -278,7 +283,7 @@ class CheckoutRefund(models.Model):
         )
 
     @api.model
-    def _find_refund(self, payment, refund):
+    def _find_refund(self, payment, refund: dict):
         """By Stripe's id; by ours only where Stripe's isn't known: a copy of the
         metadata on a second refund is another refund.
         """
@@ -288,12 +293,13 @@ class CheckoutRefund(models.Model):
         )
 
     @api.model
-    def _get_uuid(self, refund):
+    def _get_uuid(self, refund: dict):
         """The number of ours that a refund of Stripe's was asked for with, if any."""
         return (refund["metadata"] or {}).get("checkout_refund")
 
     @api.model
-    def _prepare_refund_vals(self, payment, refund):
+    def _prepare_refund_vals(self, payment, refund: dict):
+        """A refund's fields, by Stripe's `refund` object."""
         reasons = dict(REFUND_REASONS)
         return {
             "stripe_id": refund["id"],
@@ -307,7 +313,7 @@ class CheckoutRefund(models.Model):
 
     def _gives_back(self):
         """Whether the customer has the money, or will. Of a status that isn't known,
-        the balance tells.
+        the balance decides.
         """
         if self.state != UNKNOWN:
             return self.state not in (*OVER_STATES, "requested")
@@ -315,8 +321,8 @@ class CheckoutRefund(models.Model):
         return sum(moved.mapped("amount")) < 0
 
     @api.model
-    def _is_settled(self, refund):
-        """Whether Stripe has told all that it will in the usual course."""
+    def _is_settled(self, refund: dict):
+        """Whether nothing more is expected from Stripe."""
         if refund["status"] == "succeeded":
             return bool(refund["balance_transaction"])
         return refund["status"] in OVER_STATES

@@ -59,6 +59,7 @@ class CheckoutRevaluation(models.AbstractModel):
 
     @api.model
     def _check_complete(self, gateway, day):
+        """:raise UserError: if a transaction up to that day isn't posted yet."""
         waiting = self.env["checkout.movement"].search(
             [
                 ("gateway_id", "=", gateway.id),
@@ -89,8 +90,8 @@ class CheckoutRevaluation(models.AbstractModel):
             ("date", "<=", day),
         ]
         items = self.env["account.move.line"]
-        foreign = [*own, ("currency_id", "=", gateway.currency_id.id)]
-        [[balance]] = items._read_group(foreign, aggregates=["amount_currency:sum"])
+        in_currency = [*own, ("currency_id", "=", gateway.currency_id.id)]
+        [[balance]] = items._read_group(in_currency, aggregates=["amount_currency:sum"])
         [[value]] = items._read_group(own, aggregates=["balance:sum"])
         return gateway.currency_id.round(balance), value
 
@@ -113,7 +114,7 @@ class CheckoutRevaluation(models.AbstractModel):
         ]._get_general_journal(gateway)
 
     @api.model
-    def _create_move(self, gateway, journal, day, difference):
+    def _create_move(self, gateway, journal, day, difference: float):
         """:param float difference: In company currency; positive: a gain."""
         poster = self.env["checkout.poster"]
         items = self._prepare_items(gateway, day, difference)
@@ -132,7 +133,11 @@ class CheckoutRevaluation(models.AbstractModel):
         gateway._do_aside(lambda gateway: gateway.message_post(body=body))
 
     @api.model
-    def _prepare_items(self, gateway, day, difference):
+    def _prepare_items(self, gateway, day, difference: float):
+        """Items that bring the Stripe account to its value.
+
+        :param float difference: In company currency; positive: the account gains.
+        """
         name = self.env._(
             "Revaluation of %(journal)s on %(day)s",
             journal=gateway.journal_id.name,

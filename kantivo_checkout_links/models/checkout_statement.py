@@ -42,7 +42,7 @@ class CheckoutStatement(models.AbstractModel):
 
     @api.model
     def _count_closed(self, gateway):
-        """Count anew what the ledger holds at the end of the last closed month."""
+        """Count again what the ledger holds at the end of the last closed month."""
         until = self._get_last(gateway).date
         agreement = self.env["checkout.agreement"]
         balance = agreement._sum_items(gateway, [("date", "<=", until)]) if until else 0
@@ -64,16 +64,13 @@ class CheckoutStatement(models.AbstractModel):
             order="internal_index",
         )
 
-    @api.model
-    def _get_month(self, line):
-        return line.date.replace(day=1)
-
     # === STATEMENTS === #
 
     @api.model
     def _put_into_statements(self, lines):
         """:param account.bank.statement.line lines: Of one journal, oldest first."""
-        for month, month_lines in lines.grouped(self._get_month).items():
+        months = lines.grouped(lambda line: line.date.replace(day=1))
+        for month, month_lines in months.items():
             statement = self._find_statement(lines.journal_id, month)
             if statement:
                 month_lines.statement_id = statement
@@ -84,6 +81,7 @@ class CheckoutStatement(models.AbstractModel):
 
     @api.model
     def _find_statement(self, journal, month):
+        """The statement of a journal's month, if there is one."""
         return (
             self.env["account.bank.statement.line"]
             .search(
@@ -110,7 +108,7 @@ class CheckoutStatement(models.AbstractModel):
 
     @api.model
     def _carry_forward(self, journal, day):
-        """Have statements from a day on begin with what those before end with."""
+        """Have statements from a day on start with what those before end with."""
         statements = self.env["account.bank.statement"].search(
             [("journal_id", "=", journal.id), ("date", ">=", day)],
             order="first_line_index",

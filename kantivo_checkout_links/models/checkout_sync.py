@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import split_every
 
-from ..aside import describe_error, do_aside, log_error
+from ..aside import do_aside
 from ..const import (
     EVENT_BATCH,
     EVENT_DAYS,
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CheckoutSync(models.AbstractModel):
-    """Reads from Stripe what no webhook told. Stripe is the truth, webhooks are haste.
+    """Reads from Stripe what no webhook delivered. Webhooks are just the faster way.
 
     Everything found goes through the same inbox as deliveries do, and everything is
     keyed by Stripe's ids: reading the same month again changes nothing.
@@ -35,18 +35,9 @@ class CheckoutSync(models.AbstractModel):
     @api.model
     def _cron_sync(self):
         """Sync all gateways; one that fails says so on itself and stops no other."""
-        for gateway in self.env["checkout.gateway"]._search_served([]):
-            if not gateway.secret_key or gateway._is_replaced():
-                continue
-            try:
-                gateway._work_exclusively(self._sync)
-            except Exception as error:
-                reason = self._describe(gateway, error)
-                log_error(_logger, f"Gateway {gateway.id} can't sync", error)
-                _logger.warning("Gateway %s can't sync: %s", gateway.id, reason)
-                gateway._note_sync_error(reason)
-                if isinstance(error, StripeError) and error.reason == "auth":
-                    gateway._note_refused_key(reason)
+        self.env["checkout.gateway"]._for_each_with_key(
+            lambda gateway: gateway._work_exclusively(self._sync), "sync"
+        )
 
     @api.model
     def _sync(self, gateway):
@@ -88,7 +79,7 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _describe_found(self, gateway, last):
-        """What the sync learnt that no webhook had told: "2 × Charge, 1 × Refund"."""
+        """What the sync found and no webhook delivered: "2 × Charge, 1 × Refund"."""
         groups = self.env["checkout.movement"]._read_group(
             [("gateway_id", "=", gateway.id), ("id", ">", last.id or 0)],
             ["kind"],
@@ -106,14 +97,8 @@ class CheckoutSync(models.AbstractModel):
         gateway._commit()
 
     @api.model
-    def _describe(self, gateway, error):
-        if isinstance(error, StripeError):
-            return gateway._describe_failure(error)
-        return describe_error(self.env, error)
-
-    @api.model
     def _expire_abandoned(self, gateway):
-        """Payments that a crash kept from getting a session: nobody can pay them."""
+        """Payments that a crash kept from getting a session: they can't be paid."""
         self.env["checkout.payment"].search(
             [
                 ("gateway_id", "=", gateway.id),
@@ -161,16 +146,14 @@ class CheckoutSync(models.AbstractModel):
         return " ".join(sorted(problems))
 
     @api.model
-    def _take_event(self, gateway, event):
-        """Keep an event that is ours; one that can't be kept stops no other.
+    def _take_event(self, gateway, event: dict):
+        """Keep an event that we handle; one that can't be kept stops no other.
 
         :return: Why it can't be kept, if so.
         """
         _taken, problem = do_aside(
             self.env["checkout.event"],
-            lambda inbox: (
-                inbox._is_handled(gateway, event) and inbox._take(gateway, event)
-            ),
+            lambda inbox: inbox._take(gateway, event),
         )
         return problem and self.env._(
             "%(event)s could not be stored. %(why)s", event=event["id"], why=problem
@@ -198,7 +181,7 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _read_unsettled(self, gateway, client):
-        """The charges whose fee nobody has told us yet."""
+        """The charges whose fee isn't known yet."""
         movements = self.env["checkout.movement"].search(
             [
                 ("gateway_id", "=", gateway.id),
@@ -241,7 +224,7 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _read_balance_changes(self, gateway):
-        """Take and book what has changed the Stripe balance, until now.
+        """Take and post what has changed the Stripe balance, up to now.
 
         :raise StripeError: if Stripe can't be read; what was read until then stays.
         """
@@ -255,7 +238,7 @@ class CheckoutSync(models.AbstractModel):
     def _read_transactions(self, gateway, client, until):
         """All changes of the Stripe balance since the last time, with an overlap.
 
-        In pieces of some days, each kept when it is read: a crash begins there anew.
+        In pieces of some days, each kept when it is read, to go on there after a crash.
         Taken twice, since some belong to what only the others lead to, and an object
         may not name a transaction of its own.
         """
@@ -285,7 +268,7 @@ class CheckoutSync(models.AbstractModel):
         yield {"gte": to_timestamp(start)}
 
     @api.model
-    def _take_transactions(self, gateway, rows, are_objects_read=False):
+    def _take_transactions(self, gateway, rows: list[dict], are_objects_read=False):
         """Take those that no movement is of yet, oldest first.
 
         :param bool are_objects_read: Whether the objects behind them have been read, so
@@ -300,14 +283,14 @@ class CheckoutSync(models.AbstractModel):
                 self._take_transaction(gateway, row, are_objects_read)
 
     @api.model
-    def _take_transaction(self, gateway, row, is_object_read):
+    def _take_transaction(self, gateway, row: dict, is_object_read):
         """Have the object behind it read if it's one of ours, else post it as it is."""
         source, inbox = row["source"], self.env["checkout.event"]
         source = source if isinstance(source, dict) else None
         payment = self.env["checkout.payment"]
         if source and source["object"] in PAYMENT_SOURCES:
-            payment = inbox._find_payment(gateway, source)
-        followed = payment or (source and self._is_followed(gateway, source))
+            payment = payment._find_by_object(gateway, source)
+        followed = payment or (source and self._ask_if_followed(gateway, source))
         if followed:
             inbox._receive_object(inbox._get_gateway_for(gateway, source), source)
         movements = self.env["checkout.movement"]
@@ -317,7 +300,7 @@ class CheckoutSync(models.AbstractModel):
             movements._ensure_listed(gateway, row, source, payment)
 
     @api.model
-    def _is_unlisted(self, row, source):
+    def _is_unlisted(self, row: dict, source: dict | None):
         """Whether reading the object of a transaction may not lead to it: the key may
         not be allowed to read payouts.
         """
@@ -325,19 +308,19 @@ class CheckoutSync(models.AbstractModel):
         return source["object"] == "payout" or movements._is_unlisted(row, source)
 
     @api.model
-    def _is_followed(self, gateway, source):
+    def _ask_if_followed(self, gateway, source: dict | None):
         """Whether reading an object that no payment is known for leads to one. If
-        Stripe doesn't say now, its event waits, with the reason.
+        Stripe doesn't answer now, its event waits, with the reason.
         """
         if source["object"] not in PAYMENT_SOURCES:
             return source["object"] == "payout"
         try:
-            return self._leads_to_payment(gateway, gateway._get_client(), source)
+            return self._ask_if_of_payment(gateway, gateway._get_client(), source)
         except StripeError:
             return True
 
     @api.model
-    def _leads_to_payment(self, gateway, client, source):
+    def _ask_if_of_payment(self, gateway, client, source: dict | None):
         """Whether a charge, or that of a refund or dispute, is a payment's by what
         Stripe says of its session: the charge's own metadata may be a copy.
         """
@@ -355,8 +338,8 @@ class CheckoutSync(models.AbstractModel):
 
     @api.model
     def _read_opening(self, gateway, client):
-        """What Stripe held before this gateway began: its balance now, less what moved
-        since. Tried again at the next sync if the balance moves meanwhile.
+        """What Stripe held before this gateway started: its balance now, less what has
+        moved since. Tried again at the next sync if the balance moves meanwhile.
         """
         if gateway.opening_done:
             return

@@ -37,7 +37,7 @@ class CheckoutGateway(models.Model):
     @api.model
     def _get_tests_beside_live(self):
         """Gateways in test mode whose company, or a parent of it, has a live one."""
-        gateways_sudo = self.sudo()  # a parent's, of which a branch sees no more
+        gateways_sudo = self.sudo()  # a parent's, which a user of a branch can't see
         live_sudo = gateways_sudo._search_served([("livemode", "=", True)])
         return Domain("livemode", "=", False) & Domain(
             "company_id", "child_of", live_sudo.company_id.ids

@@ -59,11 +59,11 @@ class ResCurrency(models.Model):
         )
 
     def _is_coarser_than_stripe(self):
-        """Whether Odoo rounds what Stripe tells apart."""
+        """Whether Odoo rounds away decimals that Stripe has."""
         unit = stripe_unit(self.name)
         return float_compare(self.rounding, unit, precision_digits=6) > 0
 
-    def _rounds_away(self, amount):
+    def _rounds_away(self, amount: float):
         """Whether an amount of Stripe's would become another one in Odoo's ledger."""
         return bool(self) and differs(amount, self.round(amount))
 
@@ -77,7 +77,7 @@ class ResCurrency(models.Model):
             unit=f"{stripe_unit(self.name):g}",
         )
 
-    def _format_exact(self, amount):
+    def _format_exact(self, amount: float):
         """An amount of Stripe's in words, also what Odoo would round away of it."""
         if not self._rounds_away(amount):
             return self.format(amount)

@@ -41,7 +41,7 @@ class ResPartner(models.Model):
     # === BUSINESS METHODS - PAYERS === #
 
     @api.model
-    def _match_checkout_payer(self, gateway, customer, company=None):
+    def _match_checkout_payer(self, gateway, customer: dict, company=None):
         """The contact of a payer, by the gateway's policy. Hook for other addons.
 
         :param checkout.gateway gateway: Whose policy counts.
@@ -49,7 +49,7 @@ class ResPartner(models.Model):
             `customer_country_id` as Stripe gave them.
         :param res.company company: Whose payment it is; the gateway's by default.
         :return: At most one contact. Never another company's, and none made without a
-            valid e-mail address, since nothing else tells two payers apart.
+            valid e-mail address, since nothing else distinguishes two payers.
         """
         email = self._get_payer_email(customer["customer_email"])
         if gateway.partner_policy == "none" or not email:
@@ -87,7 +87,7 @@ class ResPartner(models.Model):
         )[:1]
 
     @api.model
-    def _prepare_payer_vals(self, customer, email, company):
+    def _prepare_payer_vals(self, customer: dict, email, company):
         return {
             "name": self._get_payer_name(customer["customer_name"]) or email,
             "email": email,

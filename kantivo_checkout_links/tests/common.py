@@ -18,7 +18,7 @@ from ..money import from_minor
 
 WEBHOOK_SECRET = "whsec_test"
 CLIENT_LOGGER = "odoo.addons.kantivo_checkout_links.stripe_client"
-SYNC_LOGGER = "odoo.addons.kantivo_checkout_links.models.checkout_sync"
+SYNC_LOGGER = "odoo.addons.kantivo_checkout_links.models"
 DECLINED_CARD = "4000000000000002"
 # A company whose chart of accounts is loaded, where the database was made for tests.
 PREPARED_COMPANY = "Checkout Links Tests"

@@ -118,7 +118,7 @@ class TestCompanies(CheckoutCommon):
             self.env["checkout.event"].search([("gateway_id", "=", self.gateway.id)]),
         ):
             stranger = self.as_merchant(self.other_company, record).with_context(
-                checkout_protection=True, skip_account_move_synchronization=True
+                skip_account_move_synchronization=True
             )
             for name in self.get_own_actions(record):
                 with (

@@ -358,11 +358,11 @@ class TestGateway(CheckoutCommon):
     def test_same_account_is_known_by_any_of_its_keys(self):
         self.gateway.action_test_connection()
         gateway = self.gateway.sudo()
-        self.assertTrue(gateway._has_same_account("sk_test_kit"))
-        self.assertTrue(gateway._has_same_account("sk_test_other_key"))
-        self.assertFalse(gateway._has_same_account("sk_test_at_other"))
-        self.assertFalse(gateway._has_same_account("sk_live_kit"))
-        self.assertFalse(gateway._has_same_account("sk_test_invalid"))
+        self.assertTrue(gateway._ask_if_same_account("sk_test_kit"))
+        self.assertTrue(gateway._ask_if_same_account("sk_test_other_key"))
+        self.assertFalse(gateway._ask_if_same_account("sk_test_at_other"))
+        self.assertFalse(gateway._ask_if_same_account("sk_live_kit"))
+        self.assertFalse(gateway._ask_if_same_account("sk_test_invalid"))
 
     # === STEPS === #
 

@@ -209,7 +209,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.missing_amount, 0)
         self.assert_agrees()
 
-    def test_payout_known_before_its_charges_is_itemised_later(self):
+    def test_payout_known_before_its_charges_is_itemized_later(self):
         self.pay(self.create_link(110))
         self.standin.release()
         charges = self.take_events()

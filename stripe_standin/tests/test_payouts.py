@@ -19,7 +19,7 @@ def of_payout(client, payout_id):
 
 
 class TestAutomatic:
-    def test_takes_all_and_is_itemised(self, client, charges, frozen):
+    def test_takes_all_and_is_itemized(self, client, charges, frozen):
         client.v1.refunds.create(params={"charge": charges[0].id, "amount": 1000})
         made = frozen.payout()
         payout = client.v1.payouts.retrieve(made["id"])

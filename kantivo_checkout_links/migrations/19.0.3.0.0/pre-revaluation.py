@@ -1,6 +1,6 @@
 def migrate(cr, version):
     """Who has worked without the month-end revaluation may do it elsewhere: it stays
-    off until somebody switches it on.
+    off until someone switches it on.
     """
     cr.execute(
         "ALTER TABLE checkout_gateway "
