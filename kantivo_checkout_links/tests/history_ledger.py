@@ -7,7 +7,7 @@ from .second_ledger import Facts, Policy, SecondLedger
 
 
 class LedgerChecks(PaymentChecks):
-    """Compares tax report, income and receivables with the second ledger."""
+    """Compares tax report, income and aged receivables with the second ledger."""
 
     def check_ledger(self):
         second = SecondLedger(self.get_facts(), self.get_policy())
@@ -101,7 +101,8 @@ class LedgerChecks(PaymentChecks):
         domain = ("account_type", "=", "asset_receivable")
         totals = {}
         for line in self.search_lines(domain, ("amount_residual_currency", "!=", 0)):
-            key = line.partner_id.email, line.currency_id.name.lower()
+            day = line.date_maturity or line.date
+            key = line.partner_id.email, line.currency_id.name.lower(), day
             add(totals, key, decimal(line.amount_residual_currency))
         return totals
 

@@ -74,7 +74,8 @@ class SecondLedger:
     :ivar tags: The tax report: balance by box, company currency.
     :ivar taxes: Balance of the items that are a tax, by its rate, company currency.
     :ivar income: Balance by income account, company currency, less net losses.
-    :ivar owed: Open amount by customer's e-mail address and currency.
+    :ivar owed: Open amount by customer's e-mail address, currency and the day since
+        when it is open, as an aged receivable report needs it.
     """
 
     def __init__(self, facts: Facts, policy: Policy):
@@ -91,7 +92,8 @@ class SecondLedger:
         if self.policy.is_receivable:
             back = self.get_refunded(charge) + self.get_lost(charge)
             left = charge["amount"] - back
-            self.owed[email, charge["currency"]] -= major(left, charge["currency"])
+            code, day = charge["currency"], self.get_day(charge["created"])
+            self.owed[email, code, day] -= major(left, code)
         else:
             self.add_sale(charge, email)
 
