@@ -53,6 +53,9 @@ class PayForm(NamedTuple):
         return cls(*(as_text(params.get(name)) for name in cls._fields))
 
 
+EMPTY_FORM = PayForm()
+
+
 class PayPage:
     """One request for a link's public page: its link, its language, its answers.
 
@@ -61,7 +64,7 @@ class PayPage:
         empty if there is none.
     """
 
-    def __init__(self, token, form=PayForm()):  # noqa: B008
+    def __init__(self, token, form=EMPTY_FORM):
         self.token = as_text(token)
         self.form = form
         self.link_sudo = request.env["checkout.link"]._find_by_token(self.token)

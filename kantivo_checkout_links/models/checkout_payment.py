@@ -513,7 +513,7 @@ class CheckoutPayment(models.Model):
           writes only, is logged and shown under Health, and the hook is called again
           at the next processing or sync, for 30 days.
         - What it writes to the database is kept exactly once for each payment, however
-          often and in whatever order Stripe reports it: cards at once, bank debits
+          often and in any order Stripe reports it: cards at once, bank debits
           when the bank has confirmed them, days later. After a crash it is called
           again. Calls to other systems can then repeat, so give them an idempotency
           key, such as this payment's `stripe_checkout_session_id`.
