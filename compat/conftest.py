@@ -1,4 +1,4 @@
-"""A shop in a server that has the neighbours installed, with one payment booked."""
+"""A shop in a server that has the neighbours installed, with one payment posted."""
 
 import os
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Place:
 
     @classmethod
     def furnish(cls, url, database, standin):
-        """Open a shop in a database that has no books yet, and pay its first link."""
+        """Open a shop in a database without accounting yet, and pay its first link."""
         admin = Client(url, database, demo_shop.LOGIN, demo_shop.PASSWORD)
         shop = demo_shop.open_shop(admin, url)
         place = cls(url, database, admin, shop, standin)
@@ -35,7 +35,7 @@ class Place:
         return place
 
     def deliver_to(self, webhook_url):
-        """Have Stripe tell its events to a gateway."""
+        """Have Stripe deliver its events to a gateway."""
         secret = demo_shop.WEBHOOK_SECRET
         self.standin.configure(webhook_url=webhook_url, webhook_secret=secret)
 
@@ -44,7 +44,7 @@ class Place:
         payer.enter_card(payer.submit(payer.open_page(link.url)))
         demo_books.wait_for_entries(self.admin, link.id)
 
-    def books(self):
+    def ledger(self):
         """The Stripe journal now, beside Stripe's balance."""
         return demo_books.read_books(self.admin, self.shop, self.standin.balance())
 

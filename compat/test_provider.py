@@ -37,16 +37,16 @@ def _test_connection(place):
 
 
 @pytest.mark.usefixtures("provider")
-def test_same_account_is_told_and_the_sync_waits_for_a_choice(place):
+def test_same_account_is_reported_and_the_sync_waits_for_a_choice(place):
     gateway = [place.shop.gateway_id]
     assert "would be posted twice" in _test_connection(place)
     with pytest.raises(OdooError, match="Choose on the gateway"):
         place.admin.call("checkout.gateway", "action_sync", gateway)
 
     place.admin.call("checkout.gateway", "action_ignore_third_party", gateway)
-    told = _test_connection(place)
-    assert "posted twice" not in told
-    assert "as you chose" in told
+    message = _test_connection(place)
+    assert "posted twice" not in message
+    assert "as you chose" in message
     place.admin.call("checkout.gateway", "action_sync", gateway)
 
 

@@ -1,4 +1,4 @@
-"""Uninstalling leaves the books as they are; installing again works."""
+"""Uninstalling leaves the ledger as it is; installing again works."""
 
 import time
 from decimal import Decimal
@@ -10,7 +10,7 @@ from tools.rpc import OdooError
 
 from .conftest import Place
 
-_ATTEMPTS = 60  # while Odoo works off what is scheduled, it refuses
+_ATTEMPTS = 60  # while Odoo runs what is scheduled, it refuses
 
 _ITEMS = """
 SELECT move.name, move.state, move.date, line.account_id, line.debit, line.credit,
@@ -35,7 +35,7 @@ UNION ALL SELECT key FROM ir_config_parameter WHERE key LIKE '%checkout%'
 
 @pytest.fixture
 def place(odoo, standin):
-    """A shop of its own, with one payment booked."""
+    """A shop of its own, with one payment posted."""
     with database.passing(odoo, "uninstall") as name:
         env = {"STRIPE_API_BASE": standin.url}
         with server.odoo_server(odoo, name, env=env) as running:
@@ -63,7 +63,7 @@ def _items(place):
 def test_entries_stay_and_the_next_installation_takes_payments(place):
     before = _items(place)
     assert sum("|posted|" in item for item in before) == 5  # a charge and its fee
-    balance = place.books().journal_balance
+    balance = place.ledger().journal_balance
     journal_id = place.admin.read(
         "checkout.gateway", place.shop.gateway_id, "journal_id"
     )

@@ -60,7 +60,7 @@ def test_it_sets_no_cookie(page):
     assert response.headers.get_all("Set-Cookie") is None
 
 
-def test_its_policy_lets_in_nobody_else(page):
+def test_its_policy_lets_in_no_one_else(page):
     response, _ = page
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'")
@@ -77,7 +77,7 @@ def test_what_it_links_to_is_ours_and_there(place, page):
         assert response.status == 200
 
 
-def test_search_engines_are_not_told_of_it(place):
+def test_search_engines_do_not_learn_of_it(place):
     _, sitemap = get(f"{place.url}/sitemap.xml")
     assert "<loc>" in sitemap
     assert "/checkout/" not in sitemap

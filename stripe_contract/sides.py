@@ -133,7 +133,7 @@ def is_real():
 
 
 def missing_fixtures():
-    """Fixtures that can't be had on this side, with what they would need."""
+    """Fixtures that are not available on this side, with what they would need."""
     if not is_real():
         return {}
     needs = {

@@ -7,14 +7,14 @@ import pytest
 from .client import StripeError, const
 
 
-def test_the_account_tells_its_id_name_and_whether_it_may_charge(client):
+def test_the_account_has_its_id_name_and_whether_it_may_charge(client):
     account = client.retrieve_account()
     assert account["id"].startswith("acct_")
     assert "name" in account["business_profile"]
     assert account["charges_enabled"] in (True, False)
 
 
-def test_an_unknown_key_is_told_apart_from_all_other_failures(side):
+def test_an_unknown_key_differs_from_all_other_failures(side):
     with pytest.raises(StripeError) as caught:
         side.stranger().retrieve_account()
     assert caught.value.reason == "auth"
@@ -72,13 +72,13 @@ class TestWebhookEndpoint:
         if _find(client, made):
             client.delete_webhook_endpoint(made["id"])
 
-    def test_it_speaks_our_version_and_tells_all_that_we_handle(self, endpoint):
+    def test_it_speaks_our_version_and_sends_all_that_we_handle(self, endpoint):
         assert endpoint["api_version"] == const.API_VERSION
         assert set(endpoint["enabled_events"]) == set(const.HANDLED_EVENTS)
         assert endpoint["status"] == "enabled"
         assert endpoint["livemode"] is False
 
-    def test_its_secret_is_told_once(self, client, endpoint):
+    def test_its_secret_is_shown_once(self, client, endpoint):
         assert endpoint["secret"].startswith("whsec_")
         assert "secret" not in _find(client, endpoint)
 

@@ -145,13 +145,13 @@ class TestBalanceTransactions:
 
 @pytest.fixture(scope="module")
 def expired(client, new_session):
-    """A session whose end Stripe has told."""
+    """A session whose end Stripe has reported."""
     session = client.expire_session(new_session()["id"])
 
-    def told():
+    def reported():
         return session["id"] in _ids_of(client, "checkout.session.expired")
 
-    eventually(told)
+    eventually(reported)
     return session
 
 

@@ -10,7 +10,7 @@ from .client import StripeError, const
 
 @pytest.fixture(scope="module")
 def open_session(new_session):
-    """One that nobody has paid."""
+    """One without a payment."""
     return new_session()
 
 
@@ -93,7 +93,7 @@ class TestRefusals:
         ("params", "param", "code"),
         [
             ({"nonsense": "1"}, "nonsense", "parameter_unknown"),
-            ({"customer_email": "nobody"}, "customer_email", "email_invalid"),
+            ({"customer_email": "no-address"}, "customer_email", "email_invalid"),
             ({"success_url": "nonsense"}, "success_url", "url_invalid"),
             ({"locale": "xx"}, "locale", ""),
         ],

@@ -486,7 +486,7 @@ def list_deliveries(world, body):
 
 @operation("POST", "/deliveries/send")
 def send(world, body):
-    """Send deliveries now, one after the other, whatever their state.
+    """Send deliveries now, one after the other, in any state.
 
     `ids` (deliveries or events, in the order to send; default: all that are held),
     `order` (`as_is`, `reversed`, `shuffled` with `seed`), `times` each, `together` at

@@ -49,7 +49,7 @@ class Gate:
         self.world = world
 
     def handle(self, incoming):
-        """Answer a request, whatever happens."""
+        """Answer every request, also when something fails."""
         request_id = self.world.new_id("req_", 14)
         entry = self._entry(incoming)
         try:

@@ -41,7 +41,7 @@ class Caller:
 
 
 class Keyring:
-    """Tells callers apart by their key."""
+    """Knows callers by their key."""
 
     def __init__(self, default_account):
         self.default_account = default_account

@@ -4,7 +4,7 @@ from . import errors
 from .rendering import rendered, reworded
 from .settings import Settings
 
-# Stripe's words for objects that nobody has.
+# Stripe's words for objects that do not exist.
 SPOKEN = {
     "checkout.session": "checkout.session",
     "payment_intent": "payment_intent",

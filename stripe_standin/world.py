@@ -21,7 +21,7 @@ DEFAULT_ACCOUNT = "acct_1StandinDefault00"
 
 @dataclass(frozen=True)
 class Origin:
-    """The API request behind an event; both None where nobody asked over the API."""
+    """The API request behind an event; both None where no API request caused it."""
 
     request_id: str = None
     idempotency_key: str = None
@@ -63,7 +63,7 @@ class World:
         self.said.setdefault(object_id, {}).update(members)
 
     def merchant(self, account=None, livemode=False):
-        """The books of an account in one mode, made when first asked for."""
+        """The objects of an account in one mode, made when first asked for."""
         key = (account or self.keys.default_account, bool(livemode))
         if key not in self.merchants:
             self.merchants[key] = Merchant(self, *key)

@@ -208,7 +208,7 @@ class Shop:
         ):
             cursor.execute(statement, values)
 
-    # -- the books --------------------------------------------------------------------
+    # -- the ledger -------------------------------------------------------------------
 
     def find(self, model: str, domain: list, fields: list[str]) -> dict:
         """The only record that matches."""
@@ -257,7 +257,7 @@ class Shop:
         return self.admin.read("account.account", self.gateway(field), "name")
 
     def stripe_account(self) -> int:
-        """The account that holds in the books what is at Stripe."""
+        """The account that holds in Odoo what is at Stripe."""
         journal_id = self.gateway("journal_id")
         return self.admin.read("account.journal", journal_id, "default_account_id")
 
@@ -266,7 +266,7 @@ class Shop:
         field = "current_statement_balance"
         return self.admin.read("account.journal", self.gateway("journal_id"), field)
 
-    def booked(self) -> dict[str, float]:
+    def posted(self) -> dict[str, float]:
         """What is posted on the Stripe account, by the balance transaction it is of."""
         movements = self.admin.rows(
             "checkout.movement",
@@ -286,7 +286,7 @@ class Shop:
         return {name: round(amount, 2) for name, amount in amounts.items()}
 
     def wait_until_posted(self, link: Link, payments: int = 1) -> None:
-        """Wait until so many payments of a link are booked, fees included."""
+        """Wait until so many payments of a link are posted, fees included."""
         expected = ["posted"] * 2 * payments
         wait_for(lambda: self._movement_states(link) == expected, "entries")
 
@@ -312,7 +312,7 @@ def open_shop(odoo, name: str, options: tuple[str, ...] = ()) -> Iterator[Shop]:
 
 @contextmanager
 def open_still_shop(odoo, name: str) -> Iterator[Shop]:
-    """A shop whose inbox only fills: it has no scheduler, but workers to be told."""
+    """A shop whose inbox only fills: workers wait instead of a scheduler."""
     with _furnished_shop(odoo, name, ("--max-cron-threads=0",)) as shop:
         shop.pay_unnoticed(shop.make_link("What workers begin with"))
         shop.hire()
@@ -354,8 +354,8 @@ def assert_posted_once(shop: Shop, link: Link) -> None:
 
 
 def assert_agrees(shop: Shop) -> None:
-    """Each of Stripe's balance transactions is booked once, and nothing else is."""
-    assert shop.booked() == shop.moved()
+    """Each of Stripe's balance transactions is posted once, and nothing else is."""
+    assert shop.posted() == shop.moved()
     assert shop.journal_balance() == shop.balance()
     undone = ["|", ("state", "=", "pending"), ("state", "=", "failed")]
     assert shop.admin.rows("checkout.event", undone, ["type", "error"]) == []

@@ -56,12 +56,12 @@ class Day:
     payout_id: str
 
 
-def live_a_day(shop, is_told: bool) -> Day:
+def live_a_day(shop, is_delivered: bool) -> Day:
     """Four payments, one refunded in part, one disputed, and a payout between them.
 
-    :param is_told: Whether Stripe's deliveries of it arrive.
+    :param is_delivered: Whether Stripe's deliveries of it arrive.
     """
-    shop.standin.delivery_faults(lose=0 if is_told else -1)
+    shop.standin.delivery_faults(lose=0 if is_delivered else -1)
     link = shop.make_link("One of many days")
     _kept, refunded, disputed = shop.pay_often(link, 3)
     shop.standin.release()
@@ -77,7 +77,7 @@ def live_a_day(shop, is_told: bool) -> Day:
 
 
 def assert_day_is_posted(shop, day: Day) -> None:
-    """All that happened is in the books, once, and nothing is left to do."""
+    """All that happened is in the ledger, once, and nothing is left to do."""
     states = sorted(row["state"] for row in shop.payments(day.link))
     assert states == ["disputed", "paid", "paid", "partially_refunded"]
     assert shop.movements(day.link) == DAY_POSTED
@@ -95,7 +95,7 @@ def assert_day_is_posted(shop, day: Day) -> None:
 @pytest.mark.parametrize(("task", "fewest"), [("process", 3), ("sync", 5)])
 def test_task_killed_after_any_commit_is_finished_by_the_next(shop, task, fewest):
     for number in count(1):
-        day = live_a_day(shop, is_told=task == "process")
+        day = live_a_day(shop, is_delivered=task == "process")
         killed = shop.workers.do(task, death=("after", number)).killed
         shop.workers.do(task)
         assert_day_is_posted(shop, day)
@@ -132,7 +132,7 @@ def test_refund_killed_at_any_commit_gives_the_money_back_once(shop, moment):
 
 
 def sell(shop, link: Link) -> str:
-    """A payment that is booked, with its fee: the id of its charge."""
+    """A payment that is posted, with its fee: the id of its charge."""
     (charge_id,) = shop.pay_often(link, 1)
     shop.standin.release()
     assert shop.standin.idle(60)
@@ -150,7 +150,7 @@ def assert_refunded_once(shop, link: Link, charge_id: str) -> None:
     assert shop.payments(link)[0]["state"] == "partially_refunded"
     assert shop.movements(link) == REFUND_POSTED
     assert shop.standin.idle(60)
-    shop.workers.do("process")  # what Stripe has told of it meanwhile
+    shop.workers.do("process")  # what Stripe has reported of it meanwhile
     assert_agrees(shop)
 
 
@@ -187,7 +187,7 @@ def test_refund_asked_for_by_two_at_once_gives_the_money_back_once(shop):
 def test_check_killed_at_any_commit_gives_one_alarm(shop, moment):
     for number in count(1):
         alarms = len(shop.admin.search("mail.activity", ALARM))
-        with booked_by_hand(shop):
+        with posted_by_hand(shop):
             death = (moment, number)
             killed = shop.workers.do("check_agreement", death=death).killed
             shop.workers.do("check_agreement")
@@ -201,7 +201,7 @@ def test_check_killed_at_any_commit_gives_one_alarm(shop, moment):
 
 
 @contextmanager
-def booked_by_hand(shop):
+def posted_by_hand(shop):
     """An entry on the Stripe account of which Stripe knows nothing."""
     items = [
         {"account_id": shop.stripe_account(), "debit": 5},
@@ -215,6 +215,6 @@ def booked_by_hand(shop):
 
 
 def assert_died_often(what: str, times: int, fewest: int) -> None:
-    """A test that kills nobody proves nothing."""
+    """A test that kills no process proves nothing."""
     print(f"{what}: killed at {times} commits")
     assert times >= fewest

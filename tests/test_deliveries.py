@@ -1,4 +1,4 @@
-"""Deliveries that come twice, at once, late or never end in the same books."""
+"""Deliveries that come twice, at once, late or never end in the same ledger."""
 
 from concurrent.futures import ProcessPoolExecutor
 
@@ -11,7 +11,7 @@ from tests.kit import (
 )
 
 
-def test_same_event_from_five_processes_after_a_later_one_books_once(shop):
+def test_same_event_from_five_processes_after_a_later_one_post_once(shop):
     link = shop.make_link("Five at once")
     shop.standin.hold()
     shop.pay_unnoticed(link)
@@ -26,7 +26,7 @@ def test_same_event_from_five_processes_after_a_later_one_books_once(shop):
     assert_posted_once(shop, link)
 
 
-def test_deliveries_that_come_five_times_and_shuffled_book_once(shop):
+def test_deliveries_that_come_five_times_and_shuffled_post_once(shop):
     link = shop.make_link("Doubled and shuffled")
     shop.standin.delivery_faults(duplicate=5, shuffle=0.5, seed=7)
     shop.pay_unnoticed(link)
@@ -48,7 +48,7 @@ def test_payer_who_writes_to_the_payment_meanwhile_delays_nothing(shop):
     assert_posted_once(shop, link)
 
 
-def test_scheduled_sync_books_what_no_webhook_told(shop):
+def test_scheduled_sync_posts_what_no_webhook_reported(shop):
     link = shop.make_link("All deliveries lost")
     shop.standin.delivery_faults(lose=-1)
     shop.pay_unnoticed(link)
@@ -60,7 +60,7 @@ def test_scheduled_sync_books_what_no_webhook_told(shop):
     assert_posted_once(shop, link)
 
 
-def test_scheduled_sync_books_where_stripe_has_no_webhook_address(shop):
+def test_scheduled_sync_posts_where_stripe_has_no_webhook_address(shop):
     link = shop.make_link("No webhook at all")
     shop.standin.configure(webhook_url=None)
     shop.pay_unnoticed(link)
@@ -93,7 +93,7 @@ def test_dashboard_card_of_the_journal_shows_the_balance_at_stripe(shop):
     wait_for(lambda: shop.journal_balance() == shop.balance(), "agreement")
 
 
-def test_movement_whose_trouble_is_mended_is_posted_without_a_word_of_it(shop):
+def test_movement_whose_trouble_is_resolved_is_posted_without_a_word_of_it(shop):
     fee_account = shop.admin.read("checkout.gateway", shop.gateway_id, "fee_account_id")
     shop.admin.write("checkout.gateway", shop.gateway_id, fee_account_id=False)
     link = shop.make_link("No fee account")

@@ -44,7 +44,7 @@ def found(person):
     return person.page.locator("[name=connection_message]")
 
 
-def test_keys_are_shown_to_nobody_again(log_in):
+def test_keys_are_never_shown_again(log_in):
     ana = log_in("ana")
     ana.open_menu(*MENU)
     ana.open_row("Stripe")

@@ -225,7 +225,7 @@ def expect_readable(page, scheme):
     assert width <= page.viewport_size["width"]
 
 
-def test_address_that_nobody_has_is_met_with_a_friendly_page(shop, page):
+def test_unknown_address_is_met_with_a_friendly_page(shop, page):
     answer = page.goto(f"{shop.url}/checkout/kcl_nothing")
     assert answer.status == 404
     expect(page.locator("h1")).to_have_text("Page not found")

@@ -137,7 +137,7 @@ def test_six_payers_at_once_are_posted_one_by_one(shop):
     assert kinds == {("charge", "posted", 110.0): 6, ("fee", "posted", -3.49): 6}
 
 
-def test_link_closed_while_stripe_is_asked_sends_nobody_there(shop):
+def test_link_closed_while_stripe_is_asked_sends_no_customer_there(shop):
     link = shop.make_link("Closed meanwhile")
     page = payer.open_page(link.url)
     asked = "POST /v1/checkout/sessions"

@@ -1,4 +1,4 @@
-"""Two hundred payments at once are booked one after the other, and none is left out."""
+"""Two hundred payments at once are posted one after the other, and none is left out."""
 
 from collections import Counter
 from itertools import groupby
@@ -11,7 +11,7 @@ PROCESSES = 4
 
 @pytest.fixture
 def shop(worked_shop):
-    """The shop, where Stripe tells once of each payment and takes no fee yet."""
+    """The shop, where Stripe reports each payment once and takes no fee yet."""
     later = ["charge.succeeded", "charge.updated"]
     worked_shop.standin.delivery_faults(lose=-1, only=later)
     worked_shop.standin.settings(balance_transactions="held")

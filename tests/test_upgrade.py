@@ -119,7 +119,7 @@ def _upgrade(odoo, shop):
 
 
 def live_through_everything(shop):
-    """One payment in each state that leaves something in the books."""
+    """One payment in each state that leaves something in the ledger."""
     links = {name: shop.make_link(name) for name in LIVES}
     for link in links.values():
         shop.pay_unnoticed(link)
@@ -396,7 +396,7 @@ def test_new_link_is_paid_and_posted(upgraded):
     assert_posted_once(upgraded.shop, link)
 
 
-def test_books_agree_with_stripe_after_the_next_sync(upgraded):
+def test_ledger_agrees_with_stripe_after_the_next_sync(upgraded):
     shop = upgraded.shop
     shop.admin.call("checkout.gateway", "action_sync", [shop.gateway_id])
     assert shop.journal_balance() == shop.balance()

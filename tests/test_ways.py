@@ -13,7 +13,7 @@ DASHBOARD = "https://dashboard.stripe.com/"
 
 @pytest.fixture
 def paid_link(request, shop):
-    """A link with a payment of Ada's that is booked, and none of anybody else's."""
+    """A link with a payment of Ada's that is posted, and no other."""
     link = shop.make_link(request.node.name)
     payer.enter_card(start_checkout(link))
     shop.wait_until_posted(link)
@@ -79,7 +79,7 @@ def test_payments_are_summed_by_link_in_pivot_and_graph(paid_link, log_in):
 
 
 def test_movement_that_was_left_out_is_posted_from_its_link(shop, log_in):
-    link = shop.make_link("Before the books")
+    link = shop.make_link("Before the accounting")
     shop.admin.write("checkout.gateway", shop.gateway_id, post_entries=False)
     shop.pay_unnoticed(link)
     wait_for(lambda: _states(shop, link) == ["skipped"] * 2, "movements")

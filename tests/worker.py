@@ -123,7 +123,7 @@ def sync(env: api.Environment) -> None:
 
 @task
 def check_agreement(env: api.Environment) -> None:
-    """Compare the books with Stripe."""
+    """Compare the ledger with Stripe."""
     env["checkout.agreement"]._cron_check()
 
 

@@ -65,5 +65,5 @@ def _command(odoo: Odoo, name: str, tags: str, log: Path) -> list[str]:
 
 
 def read(log: str) -> set[Test]:
-    """The tests that a log of Odoo's runner tells to have passed, or been left out."""
+    """The tests that a log of Odoo's runner lists as passed, or as left out."""
     return set(_STARTED.findall(log)) - set(_FAILED.findall(log))

@@ -135,7 +135,7 @@ def lock_or_refuse(name: str, refusal: str) -> Iterator[None]:
 
 
 def build(path: Path, make: Callable[[Path], None]) -> Path:
-    """Make a folder once: what was left unfinished is made anew.
+    """Make a folder once: what was left unfinished is made again.
 
     :param path: The folder; returned at once if it is complete.
     :param make: Fills the empty folder.

@@ -63,7 +63,7 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
         for name, inside in _ARRIVED.items()
         if os.environ.get(name)
     }
-    # Without "-s" nobody would see the page that is to be paid.
+    # Without "-s" no one would see the page that is to be paid.
     shown = ["-s"] if PAID_BY_HAND in given else []
     os.environ.pop("STRIPE_API_BASE", None)
     os.environ.update(given)

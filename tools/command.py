@@ -11,7 +11,7 @@ from tools.console import Problem
 
 
 class Terminated(KeyboardInterrupt):
-    """This process was asked to end (SIGTERM): as Ctrl-C, but only it was told."""
+    """This process was asked to end (SIGTERM): as Ctrl-C, but only it was asked."""
 
 
 def end_cleanly_on_sigterm() -> None:

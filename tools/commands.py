@@ -66,7 +66,7 @@ def compat(arguments: list[str]) -> int:
 
 
 def histories(arguments: list[str]) -> int:
-    """Compare the books with Stripe after 300 random histories, or after one seed's."""
+    """Compare the ledger with Stripe after 300 random histories, or one seed's."""
     with ground.ready() as odoo:
         return 0 if random_histories.run(odoo, arguments) else 1
 
@@ -98,12 +98,12 @@ def pot(arguments: list[str]) -> int:
 
 
 def demo(arguments: list[str]) -> int:
-    """Show a shop, its payments, refund, payout and books; stays up until Ctrl-C."""
+    """Show a shop, its payments, refund, payout and entries; stays up until Ctrl-C."""
     return demonstration.run(arguments)
 
 
 def screenshots(arguments: list[str]) -> int:
-    """Take the pictures of the documentation anew, from the demo's shop."""
+    """Take the pictures of the documentation again, from the demo's shop."""
     return pictures.run(arguments)
 
 

@@ -1,4 +1,4 @@
-"""``make demo``: a shop with Checkout Links, what happens in it, and its books.
+"""``make demo``: a shop with Checkout Links, what happens in it, and its entries.
 
 Everything is real but Stripe: PostgreSQL, Odoo's server, HTTP from end to end. The
 stand-in for Stripe delivers signed webhooks, so the entries come the same way as in
@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> int:
     """Show the product.
 
     :return: 0 if the books came out right, else 1.
-    :raise Problem: if something cannot be had or does not answer.
+    :raise Problem: if something is not available or does not answer.
     """
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop_as_ctrl_c)
@@ -74,7 +74,7 @@ def run(arguments: list[str]) -> int:
         _database(odoo, options.once) as name,
         set_stage(odoo, name, options.port) as stage,
     ):
-        _tell_story(stage)
+        _run_story(stage)
         if not _show_books(stage):
             return 1
         if not options.once:
@@ -145,7 +145,7 @@ def _open(started: Server, standin: Standin, name: str) -> Stage:
     return Stage(started, standin, odoo, shop)
 
 
-def _tell_story(stage: Stage) -> None:
+def _run_story(stage: Stage) -> None:
     """A payment, a part of it back, a payout, and another payment."""
     course, donation, _ = stage.shop.links
     _pay(stage, course)
@@ -155,8 +155,8 @@ def _tell_story(stage: Stage) -> None:
 
 
 def _pay(stage: Stage, link: Link, **values: str) -> None:
-    """A payer pays a link; Stripe's webhook brings it into the books."""
-    with step(f"Payment: “{link.name}” is paid on the hosted page, then booked"):
+    """A payer pays a link; Stripe's webhook brings it into the ledger."""
+    with step(f"Payment: “{link.name}” is paid on the hosted page, then posted"):
         hosted_page = payer.submit(payer.open_page(link.url), **values)
         return_page = payer.enter_card(hosted_page)
         _check_return(stage, link, return_page)

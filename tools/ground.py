@@ -115,7 +115,7 @@ class Odoo:
 def ready() -> Iterator[Odoo]:
     """Set up what is missing, have PostgreSQL running, and give Odoo.
 
-    :raise Problem: if something cannot be had.
+    :raise Problem: if something is not available.
     """
     venv.check_python()
     cache.check_space()

@@ -18,7 +18,7 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
     """Run them; what they come to is printed.
 
     :param arguments: A seed, to replay one history; else none.
-    :return: Whether the books agree with Stripe in all of them.
+    :return: Whether the ledger agrees with Stripe in all of them.
     :raise Problem: if the seed is no number.
     """
     os.environ.update(_settings(arguments))

@@ -1,4 +1,4 @@
-"""What Odoo says while it runs, and what of it is no good news."""
+"""What Odoo says while it runs, and what of it is a complaint."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ def warnings(log: Path) -> list[str]:
 
 
 def _strays(printed: Path) -> list[str]:
-    """Docutils, the interpreter and libraries print to nobody's log."""
+    """Docutils, the interpreter and libraries print to no log."""
     allowed = {line for lines in _ALLOWED.values() for line in lines}
     return [line for line in _lines(printed) if line.strip() and line not in allowed]
 

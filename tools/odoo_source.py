@@ -41,7 +41,7 @@ _NPM_PACKAGE = "@mediapipe/selfie_segmentation@0.1.1675465747"
 def locate() -> Path:
     """The folder that holds the ``odoo`` Python package, fetched if need be.
 
-    :raise Problem: if no source of Odoo 19 can be had.
+    :raise Problem: if no source of Odoo 19 is available.
     """
     return _named() or _importable() or _cached() or _fetched()
 
@@ -151,7 +151,7 @@ def _clone(target: Path) -> None:
             _GIT,
             target,
             failure=(
-                "Odoo 19 can be had neither from Debian's mirror nor from git. Check"
+                "Odoo 19 is available neither from Debian's mirror nor from git. Check"
                 " the network, or set ODOO_SRC to a folder with Odoo's source."
             ),
         )

@@ -31,7 +31,7 @@ class Page:
 def open_page(url: str, data: dict[str, str] | None = None) -> Page:
     """Fetch a page as a browser does; with data as a form that is sent.
 
-    Redirects are followed, and a page that tells of an error is a page as well.
+    Redirects are followed, and a page that shows an error is a page as well.
     """
     body = None if data is None else urllib.parse.urlencode(data).encode()
     try:

@@ -63,7 +63,7 @@ def _grow(page: Page) -> None:
     box = sheet.bounding_box()
     height = max(_BACKEND["height"], int(box["y"] + box["height"]) + 16)
     page.set_viewport_size({**_BACKEND, "height": min(height, _TALLEST)})
-    page.wait_for_timeout(500)  # the form is laid out anew
+    page.wait_for_timeout(500)  # the form is laid out again
 
 
 if __name__ == "__main__":

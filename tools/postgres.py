@@ -196,7 +196,7 @@ class Cluster:
 
 
 def _is_alone(users) -> bool:
-    """Whether nobody else uses the server; nobody comes while its lock is held."""
+    """Whether no other process uses the server; none comes while its lock is held."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -276,7 +276,7 @@ def drop_database(name: str) -> None:
 
 
 def rename_database(name: str, to: str) -> None:
-    """Give a database that nobody is connected to another name."""
+    """Give a database without connections another name."""
     query(f'ALTER DATABASE "{name}" RENAME TO "{to}"')
 
 

@@ -9,10 +9,10 @@ _REFUND = 33.0
 
 
 def run(arguments: list[str]) -> int:
-    """Take the pictures anew.
+    """Take the pictures again.
 
     :return: The photographer's status: 0 if all pictures are there.
-    :raise Problem: if something cannot be had or does not answer.
+    :raise Problem: if something is not available or does not answer.
     """
     with (
         ground.ready() as odoo,
@@ -41,7 +41,7 @@ def _have_customers(stage: demo.Stage) -> None:
 
 
 def _sync(stage: demo.Stage) -> None:
-    with step("Books: Sync Now"):
+    with step("Ledger: Sync Now"):
         stage.odoo.call("checkout.gateway", "action_sync", [stage.shop.gateway_id])
 
 

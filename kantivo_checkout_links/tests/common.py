@@ -75,7 +75,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
 
     @classmethod
     def create_gateway(cls, company=None, **vals):
-        """A gateway that is ready to take payments and books them."""
+        """A gateway that is ready to take payments and posts them."""
         company = company or cls.env.company
         gateway = (
             cls.env["checkout.gateway"]
@@ -163,7 +163,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
     # === STRIPE === #
 
     def take_events(self, *types):
-        """What Stripe has told since the last time, oldest first."""
+        """What Stripe has reported since the last time, oldest first."""
         events = [
             event
             for event in self.standin.events()
@@ -181,7 +181,7 @@ class CheckoutCommon(AccountTestInvoicingCommon):
         self.process()
 
     def deliver(self, *types):
-        """Deliver what Stripe has to tell, and have it processed."""
+        """Deliver what Stripe has to report, and have it processed."""
         self.standin.release()
         self.receive(self.take_events(*types))
 

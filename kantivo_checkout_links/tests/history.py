@@ -105,7 +105,7 @@ class History(Accountant, Happenings):
         self.pay()
         for _step in range(self.random.randint(6, 16)):
             self.take_step()
-            self.tell()
+            self.deliver_some()
         self.settle_everything()
         self.finish_accounting()
         for gateway in self.gateways * 2:
@@ -154,8 +154,8 @@ class History(Accountant, Happenings):
 
     # === WHAT ODOO HEARS === #
 
-    def tell(self):
-        """Some of the news, some of it twice, in any order; the rest is lost."""
+    def deliver_some(self):
+        """Some of the events, some of them twice, in any order; the rest is lost."""
         events = self.test.take_events()
         events = [event for event in events if self.random.random() < self.heard]
         events += [event for event in events if self.random.random() < 0.3]

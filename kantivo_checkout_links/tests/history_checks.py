@@ -1,4 +1,4 @@
-"""What must be true of the books once everything is known, whatever happened before."""
+"""What must be true of the ledger once everything is known, in every history."""
 
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ FEE_KINDS = ("fee", "dispute_fee")
 
 
 class HistoryChecks(LedgerChecks):
-    """Compares all books with all that Stripe lists now."""
+    """Compares the ledger with all that Stripe lists now."""
 
     def check(self):
         for gateway in self.gateways.values():
@@ -46,7 +46,7 @@ class HistoryChecks(LedgerChecks):
     # === MOVEMENTS === #
 
     def check_movements(self):
-        """Each balance transaction is booked once, wholly, on its day."""
+        """Each balance transaction is posted once, wholly, on its day."""
         movements = self.search_movements()
         losses = movements.filtered(lambda m: m.kind == "dispute_loss")
         by_transaction = (movements - losses).grouped("balance_transaction_id")
@@ -129,7 +129,7 @@ class HistoryChecks(LedgerChecks):
     # === PAYOUTS === #
 
     def check_payout(self, at_stripe):
-        """It shows what it is made of to the cent, and only what arrives is booked."""
+        """It shows what it is made of to the cent, and only what arrives is posted."""
         code = at_stripe.currency.upper()
         payout = self.env["checkout.payout"].search([("stripe_id", "=", at_stripe.id)])
         self.test.assertEqual(payout.gateway_id, self.gateways[at_stripe.currency])

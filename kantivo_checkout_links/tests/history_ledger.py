@@ -1,4 +1,4 @@
-"""Odoo's books beside a second computation of them."""
+"""Odoo's ledger beside a second computation of them."""
 
 from decimal import Decimal
 
@@ -76,7 +76,7 @@ class LedgerChecks(PaymentChecks):
         return totals
 
     def sum_income(self):
-        """By account; of a net loss, the customer tells which sale it lessens."""
+        """By account; of a net loss, the customer says which sale it lessens."""
         merchant = self.merchant
         accounts = merchant.income | merchant.other_income | merchant.third_income
         losses = self.env["account.account"].union(

@@ -1,4 +1,4 @@
-"""Companies of several countries whose books the random histories are about."""
+"""Companies of several countries whose ledgers the random histories are about."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What must be true of each payment, whatever happened before."""
+"""What must be true of each payment, in every history."""
 
 from ..const import CLOSED_STATES
 from ..money import from_minor
@@ -12,7 +12,7 @@ CENT = 0.0101
 
 
 class PaymentChecks(StripeRecords):
-    """Compares payments, and what was booked for them, with Stripe's charges."""
+    """Compares payments, and what was posted for them, with Stripe's charges."""
 
     # === PAYMENTS === #
 
@@ -121,7 +121,7 @@ class PaymentChecks(StripeRecords):
         return movements.move_id | movements.reclassification_move_ids
 
     def get_back(self, payment, charge):
-        """What of a sale is taken back for good, in minor units of what was paid."""
+        """What of a sale is taken back permanently, in minor units of what was paid."""
         refunds = [r for r in self.refunds.values() if r.charge == charge.id]
         back = sum(
             refund.amount
@@ -217,7 +217,7 @@ class PaymentChecks(StripeRecords):
     def get_taken(self, dispute):
         """What the bank has taken and not given back, in the balance's minor units.
 
-        In another currency than the customer's what comes back is all, whatever the
+        In another currency than the customer's what comes back is all, at any
         rate.
         """
         at_stripe, taken = self.disputes[dispute.stripe_id], 0

@@ -1,4 +1,4 @@
-"""What Stripe lists of a history, for comparing the books with it."""
+"""What Stripe lists of a history, for comparing the ledger with it."""
 
 
 class StripeRecords:

@@ -136,7 +136,7 @@ class Happenings:
         self.standin.change_dispute(dispute.id, action, **how)
 
     def spare_refunded(self, dispute):
-        """A bank never takes for good what the customer has back already.
+        """A bank never takes permanently what the customer has back already.
 
         https://support.stripe.com/questions/dispute-for-full-charge-amount-after-a-partial-refund-was-issued
         """

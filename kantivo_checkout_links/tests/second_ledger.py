@@ -69,7 +69,7 @@ class Facts:
 
 
 class SecondLedger:
-    """What the books must show once everything is known.
+    """What the ledger must show once everything is known.
 
     :ivar tags: The tax report: balance by box, company currency.
     :ivar taxes: Balance of the items that are a tax, by its rate, company currency.
@@ -148,7 +148,7 @@ class SecondLedger:
         )
 
     def get_lost(self, charge):
-        """Minor units of what was paid that banks have taken for good."""
+        """Minor units of what was paid that banks have taken permanently."""
         return sum(map(self.get_lost_by, self.get_disputes(charge)))
 
     def get_disputes(self, charge):

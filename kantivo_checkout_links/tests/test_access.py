@@ -189,7 +189,7 @@ class TestAccess(CheckoutCommon):
             form.secret_key = "sk_live_second"
         self.assertTrue(form.record.post_entries)
 
-    def test_system_administrator_opens_a_gateway_that_books(self):
+    def test_system_administrator_opens_a_gateway_that_posts(self):
         self.make_payment()
         gateway = self.as_user("system", self.gateway)
         with Form(gateway) as form:

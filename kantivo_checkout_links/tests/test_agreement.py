@@ -10,14 +10,14 @@ from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
 class TestAgreement(CheckoutCommon):
-    """The badge that says whether the books say what Stripe says."""
+    """The badge that says whether the ledger says what Stripe says."""
 
     def setUp(self):
         super().setUp()
         self.payment = self.pay(self.create_link(110))
         self.deliver()
 
-    def book_by_hand(self, amount):
+    def post_by_hand(self, amount):
         """Somebody uses the Stripe account in an entry of their own."""
         account = self.gateway.journal_id.default_account_id
         other = self.company_data["default_account_expense"]
@@ -50,7 +50,7 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(self.gateway.agreement_difference, 0)
 
     def test_red_for_an_entry_by_hand_and_it_is_shown(self):
-        move = self.book_by_hand(5)
+        move = self.post_by_hand(5)
         self.assertEqual(self.check(), "red")
         self.assertEqual(self.gateway.agreement_difference, -5)
         notice = self.gateway.action_view_difference()["params"]
@@ -92,7 +92,7 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(notice["next"]["res_id"], fee.id)
 
     def change_in_the_database(self, movement):
-        """What nobody can do in Odoo: another amount on the Stripe account."""
+        """What no user can do in Odoo: another amount on the Stripe account."""
         account = self.gateway.journal_id.default_account_id
         item = movement.move_id.line_ids.filtered(lambda i: i.account_id == account)
         self.env.flush_all()
@@ -101,15 +101,15 @@ class TestAgreement(CheckoutCommon):
         )
         self.env.invalidate_all()
 
-    def test_red_tells_the_responsible_user_once(self):
-        self.book_by_hand(5)
+    def test_red_alerts_the_responsible_user_once(self):
+        self.post_by_hand(5)
         self.check()
         self.check()
         self.assertEqual(len(self.gateway.activity_ids), 1)
         self.assertEqual(self.gateway.activity_ids.user_id, self.gateway.user_id)
 
-    def test_alarm_is_over_once_the_books_agree_again(self):
-        move = self.book_by_hand(5)
+    def test_alarm_is_over_once_the_ledger_agrees_again(self):
+        move = self.post_by_hand(5)
         self.check()
         move.button_draft()
         self.assertEqual(self.check(), "green")
@@ -119,13 +119,13 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(len(self.gateway.activity_ids), 1)
 
     def test_alarm_is_over_once_nothing_is_compared(self):
-        self.book_by_hand(5)
+        self.post_by_hand(5)
         self.check()
         self.gateway.post_entries = False
         self.assertEqual(self.check(), "grey")
         self.assertFalse(self.gateway.activity_ids)
 
-    def test_money_that_nobody_has_read_is_read_before_it_is_a_difference(self):
+    def test_money_that_is_not_read_yet_is_read_before_it_is_a_difference(self):
         self.standin.create_balance_transaction(-500)
         self.assertEqual(self.check(), "green")
         self.assertEqual(self.gateway.agreement_journal_balance, 101.51)
@@ -139,11 +139,12 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(gateway.agreement_journal_balance, 156.51)
 
     def create_gateway_of_a_used_account(self):
-        """One that begins to book now, and has read nothing yet."""
+        """One that starts to post now, and has read nothing yet."""
         self.gateway.active = False
         self.standin.advance(3600)
         return self.create_gateway(
-            name="Begun later", sync_from=fields.Datetime.now() + timedelta(minutes=30)
+            name="Started later",
+            sync_from=fields.Datetime.now() + timedelta(minutes=30),
         )
 
     def test_money_that_moves_while_the_sync_compares_is_no_difference(self):
@@ -169,7 +170,7 @@ class TestAgreement(CheckoutCommon):
             if any(r["path"] == path for r in self.standin.requests(f"GET {path}")):
                 return self.standin.create_balance_transaction(amount)
             time.sleep(0.05)
-        raise AssertionError(f"nobody asked for {path}")
+        raise AssertionError(f"no request for {path}")
 
     def test_money_that_stripe_lists_late_or_backdated_is_taken_by_the_check(self):
         self.gateway.sync_from -= timedelta(days=30)
@@ -187,7 +188,7 @@ class TestAgreement(CheckoutCommon):
 
     def test_late_money_is_taken_though_another_difference_stays(self):
         self.gateway.sync_from -= timedelta(days=30)
-        self.book_by_hand(5)
+        self.post_by_hand(5)
         self.sync()
         self.assertEqual(self.gateway.agreement_state, "red")
         created = int(self.standin.clock()["now"] - 24 * 3600)
@@ -209,7 +210,7 @@ class TestAgreement(CheckoutCommon):
 
     def test_difference_that_was_gone_is_a_new_one(self):
         self.gateway.sync_from -= timedelta(days=30)
-        move = self.book_by_hand(3)
+        move = self.post_by_hand(3)
         self.assertEqual(self.check(), "red")
         move.button_draft()
         self.assertEqual(self.check(), "green")
@@ -219,7 +220,7 @@ class TestAgreement(CheckoutCommon):
 
     def test_all_is_read_once_per_difference(self):
         self.gateway.sync_from -= timedelta(days=30)
-        self.book_by_hand(5)
+        self.post_by_hand(5)
         self.check()
         self.standin.clear_requests()
         self.check()
@@ -268,7 +269,7 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(self.check(), "grey")
 
     def test_daily_check_notices(self):
-        self.book_by_hand(5)
+        self.post_by_hand(5)
         self.env["checkout.agreement"]._cron_check()
         self.assertEqual(self.gateway.agreement_state, "red")
 
@@ -298,7 +299,7 @@ class TestAgreement(CheckoutCommon):
         self.deliver()
         self.assertEqual(payment.link_id.agreement_state, "grey")
 
-    def test_links_agree_whatever_became_of_their_payments(self):
+    def test_links_agree_in_every_state_of_their_payments(self):
         refunded, disputed = (self.pay(self.create_link(20)) for _payer in range(2))
         self.deliver()
         refunded.action_refund(5)
@@ -311,7 +312,7 @@ class TestAgreement(CheckoutCommon):
     # === DASHBOARD === #
 
     def test_card_of_the_journal_says_whether_it_agrees(self):
-        self.book_by_hand(5)
+        self.post_by_hand(5)
         self.check()
         card = self.get_card()
         self.assertEqual(card["checkout_agreement"], "red")

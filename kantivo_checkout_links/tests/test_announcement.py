@@ -174,7 +174,7 @@ class TestAnnouncement(CheckoutCommon):
         self.assertIn(self.merchant.partner_id, mails.recipient_ids)
         self.assertEqual(set(mails.mapped("state")), {"outgoing"})
 
-    def test_what_a_sync_catches_up_with_is_dated_and_notifies_nobody(self):
+    def test_what_a_sync_catches_up_with_is_dated_and_sends_no_notification(self):
         now = self.standin.clock()["now"]
         self.standin.set_clock(now=now - 3 * 86400)
         with freeze_time(fields.Datetime.now() - timedelta(days=3)):

@@ -18,7 +18,7 @@ STEPS = ("00", "40", "80", "bf", "ff")
 
 
 class TestBrand(BaseCase):
-    """Whatever colour a merchant has, a payer can read the pay page."""
+    """With any color of a merchant, a payer can read the pay page."""
 
     def test_every_colour_is_readable_on_both_grounds(self):
         for channels in product(STEPS, repeat=3):

@@ -83,7 +83,7 @@ class TestChargeEntry(CheckoutCommon):
         self.assertEqual(item.partner_id.email, "rosa@example.com")
         self.assertFalse(item.reconciled)
 
-    def test_receivable_account_that_is_chosen_later_books_what_waited(self):
+    def test_receivable_account_that_is_chosen_later_posts_what_waited(self):
         self.gateway.write({"credit_to": "receivable", "partner_policy": "match"})
         payment = self.pay(self.create_link(110), email="rosa@example.com")
         self.deliver()

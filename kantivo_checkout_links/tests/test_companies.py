@@ -146,7 +146,7 @@ class TestCompanies(CheckoutCommon):
         with self.assertRaises(AccessError):
             stranger.with_context(allowed_company_ids=self.company.ids).read()
 
-    def test_dialogs_tell_nothing_of_another_companys_payment(self):
+    def test_dialogs_show_nothing_of_another_companys_payment(self):
         payment = self.pay_and_post(self.create_link_of(self.company))
         account = self.gateway.fee_account_id
         for model, vals in {
@@ -162,13 +162,15 @@ class TestCompanies(CheckoutCommon):
             "checkout.link.confirm": {"link_ids": payment.link_id.ids},
         }.items():
             dialogs = self.as_merchant(self.other_company, self.env[model])
-            told = [name for name in dialogs._fields if name not in vals]
+            shown = [name for name in dialogs._fields if name not in vals]
             with self.subTest(model=model):
                 with suppress(AccessError, ValueError):
-                    answer = dialogs.onchange(vals, list(vals), dict.fromkeys(told, {}))
+                    answer = dialogs.onchange(
+                        vals, list(vals), dict.fromkeys(shown, {})
+                    )
                     self.assertFalse(any(answer["value"].values()))
                 with self.assertRaises(AccessError):
-                    dialogs.create(vals).read(told)
+                    dialogs.create(vals).read(shown)
 
     def test_contact_of_both_companies_shows_each_its_own_payments(self):
         contact = self.env["res.partner"].create(

@@ -23,7 +23,7 @@ class TestCurrency(CheckoutCommon):
 
     @classmethod
     def create_gateway_in(cls, currency):
-        """A gateway whose balance at Stripe is in another currency than the books."""
+        """A gateway whose balance at Stripe is in another currency than the ledger."""
         journal = cls.env["account.journal"].create(
             {
                 "name": f"Stripe {currency.name}",
@@ -68,7 +68,7 @@ class TestCurrency(CheckoutCommon):
         self.deliver()
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
 
-    def test_balance_in_another_currency_than_the_books(self):
+    def test_balance_in_another_currency_than_the_ledger(self):
         self.standin.settings(currencies=["eur"])
         gateway = self.create_gateway_in(self.eur)
         payment = self.pay_in(self.eur, 110, gateway)
@@ -321,7 +321,7 @@ class TestCurrency(CheckoutCommon):
         self.assert_agrees()
         self.assert_agrees(euros)
 
-    def test_archived_gateway_still_books_its_currency_of_the_account(self):
+    def test_archived_gateway_still_posts_its_currency_of_the_account(self):
         self.standin.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
         euros = self.create_gateway_in(self.eur)
@@ -352,7 +352,7 @@ class TestCurrency(CheckoutCommon):
         self.assertIn("EUR", charge.error)
         self.assertEqual(self.get_journal_balance(), 0)
 
-    def test_gateway_added_later_books_what_waited_for_it(self):
+    def test_gateway_added_later_posts_what_waited_for_it(self):
         self.standin.settings(currencies=["usd", "eur"])
         self.gateway.action_test_connection()
         now = self.standin.clock()["now"]
@@ -380,8 +380,8 @@ class TestCurrency(CheckoutCommon):
         euros = self.create_gateway_in(self.eur)
         euros.action_test_connection()
         payment = self.pay(self.create_link(110, gateway_id=euros.id))
-        [told] = self.standin.events("charge.succeeded")
-        dispute = self.standin.dispute(told["data"]["object"]["id"])
+        [event] = self.standin.events("charge.succeeded")
+        dispute = self.standin.dispute(event["data"]["object"]["id"])
         self.standin.create_balance_transaction(
             -1500, source=dispute["id"], currency="usd"
         )
@@ -393,7 +393,7 @@ class TestCurrency(CheckoutCommon):
         self.assertEqual(set(fees.mapped("state")), {"posted"})
         self.assert_agrees()
 
-    def test_gateways_of_an_account_that_nobody_tested_share_its_money(self):
+    def test_gateways_of_an_untested_account_share_its_money(self):
         self.standin.settings(currencies=["usd", "eur"])
         euros = self.create_gateway_in(self.eur)
         payment = self.pay(self.create_link(110, currency_id=self.eur.id))

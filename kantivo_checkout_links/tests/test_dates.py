@@ -96,12 +96,12 @@ class TestDates(CheckoutCommon):
 
     # === CLOSED PERIODS === #
 
-    def assert_shifted(self, movement, happened_on, booked_on):
+    def assert_shifted(self, movement, happened_on, posted_on):
         self.assertEqual(movement.state, "posted")
         self.assertEqual(movement._get_local_date(), happened_on)
-        self.assertEqual(movement.move_id.date, booked_on)
+        self.assertEqual(movement.move_id.date, posted_on)
         if movement.statement_line_id:
-            self.assertEqual(movement.statement_line_id.date, booked_on)
+            self.assertEqual(movement.statement_line_id.date, posted_on)
         shown = movement.move_id.message_ids.mapped("body")
         self.assertTrue(any("that period is closed" in body for body in shown))
 

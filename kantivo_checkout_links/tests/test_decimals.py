@@ -277,7 +277,7 @@ class TestCoarsePrice(DecimalsCommon):
         self.assertEqual(wizard.amount, amount)
         wizard.action_refund()
 
-    def test_what_is_left_can_be_refunded_whatever_it_is(self):
+    def test_what_is_left_can_always_be_refunded(self):
         payment = self.pay_francs()
         self.standin.refund(payment.stripe_charge_id, 333)
         self.deliver()

@@ -33,7 +33,7 @@ class DisputeCommon(CheckoutCommon):
         return payment.dispute_ids.filtered(lambda d: d.stripe_id == dispute["id"])
 
     def act(self, dispute, *actions, **how):
-        """Things that the bank does, each of which we are told."""
+        """Things that the bank does, each of which is reported to us."""
         for action in actions:
             self.standin.change_dispute(dispute.stripe_id, action, **how)
             self.hear(dispute.gateway_id)
@@ -53,7 +53,7 @@ class DisputeCommon(CheckoutCommon):
         return totals
 
     def assert_settled(self, payment, account=None):
-        """Everything is booked, and nothing waits on an account any more."""
+        """Everything is posted, and nothing waits on an account any more."""
         self.assertEqual(payment.movement_ids.filtered("error").mapped("error"), [])
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         lines = self.get_lines(payment, account or self.withheld)
@@ -569,7 +569,7 @@ class TestForeignDispute(DisputeCommon):
         self.assertTrue(all(lines.mapped("reconciled")))
         self.assert_agrees(euros)
 
-    def test_journal_in_another_currency_than_the_books(self):
+    def test_journal_in_another_currency_than_the_ledger(self):
         self.standin.settings(currencies=["eur"])
         journal = self.env["account.journal"].create(
             {

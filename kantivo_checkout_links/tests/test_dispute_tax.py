@@ -430,7 +430,7 @@ class TestDisputeTax(DisputeTaxCommon):
                 self.act(dispute, "win", amount=14000)
                 self.assert_left(payment, loss=0, tax=-10.45, income=-55)
 
-    def test_balance_in_another_currency_than_the_books(self):
+    def test_balance_in_another_currency_than_the_ledger(self):
         self.standin.settings(currencies=["eur"])
         eur = self.setup_other_currency("EUR", rates=[("2016-01-01", 1 / 1.1)])
         journal = self.env["account.journal"].create(
@@ -471,7 +471,7 @@ class TestWonInPart(DisputeTaxCommon):
         self.assertEqual(payment.state, "disputed")
         self.assert_settled(payment)
 
-    def test_person_is_told_once(self):
+    def test_person_is_notified_once(self):
         payment = self.pay_and_post(110)
         dispute = self.win_in_part(payment)
         self.sync()

@@ -17,7 +17,7 @@ class TestNumbers(CheckoutCommon):
         sequence = self.env.ref("kantivo_checkout_links.sequence_checkout_payment")
         return sequence.number_next_actual
 
-    def test_checkouts_that_nobody_pays_use_no_number_up(self):
+    def test_unpaid_checkouts_use_no_number_up(self):
         link = self.create_link(110)
         before = self.get_next_number()
         opened = [self.start_payment(link) for _times in range(3)]
@@ -41,7 +41,7 @@ class TestNumbers(CheckoutCommon):
         self.deliver()
         self.assertEqual((payment.state, payment.name), ("paid", number))
 
-    def test_number_stays_whatever_follows(self):
+    def test_number_stays(self):
         payment = self.pay(self.create_link(110))
         self.deliver()
         number = payment.name

@@ -24,7 +24,7 @@ class TestGateway(CheckoutCommon):
 
     # === TEST CONNECTION === #
 
-    def test_good_key_is_told_with_account_mode_and_currency(self):
+    def test_good_key_is_reported_with_account_mode_and_currency(self):
         action = self.gateway.action_test_connection()
         self.assertEqual(action["params"]["type"], "warning")  # no webhook at Stripe
         self.assertEqual(self.gateway.connection_state, "connected")
@@ -105,11 +105,13 @@ class TestGateway(CheckoutCommon):
         self.assertEqual(self.gateway.connection_state, "connected")
         self.assertEqual(self.gateway.stripe_account_id, account)
 
-    def test_journal_in_a_currency_that_stripe_does_not_settle_in_is_told(self):
+    def test_journal_in_a_currency_that_stripe_does_not_settle_in_is_reported(self):
         self.standin.settings(currencies=["eur", "gbp"])
         self.assertIn("Choose a journal in EUR, GBP.", self.get_findings())
 
-    def test_webhook_that_stripe_switched_off_or_that_tells_too_little_is_told(self):
+    def test_webhook_that_stripe_switched_off_or_that_sends_too_little_is_reported(
+        self,
+    ):
         client = self.gateway.sudo()._get_client()
         endpoint = client.create_webhook_endpoint(
             {
@@ -175,7 +177,7 @@ class TestGateway(CheckoutCommon):
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_rolled")
 
-    def test_account_that_was_never_learnt_is_told_by_its_newest_session(self):
+    def test_account_that_was_never_read_is_known_by_its_newest_session(self):
         self.start_payment(self.create_link())
         self.start_without_session()
         with self.assertRaisesRegex(ValidationError, "different Stripe account"):
@@ -198,7 +200,7 @@ class TestGateway(CheckoutCommon):
         self.gateway.secret_key = "rk_test_at_other"
         self.assertEqual(self.gateway.sudo().secret_key_value, "rk_test_at_other")
 
-    def test_any_key_of_the_mode_is_good_while_nothing_tells_the_account(self):
+    def test_any_key_of_the_mode_is_good_while_nothing_names_the_account(self):
         self.start_without_session()
         self.gateway.secret_key = "sk_test_at_other"
         self.assertEqual(self.gateway.sudo().secret_key_value, "sk_test_at_other")
@@ -241,7 +243,7 @@ class TestGateway(CheckoutCommon):
         with self.assertRaisesRegex(UserError, "doesn't accept the key"):
             self.gateway.secret_key = "sk_test_invalid"
 
-    def test_new_key_forgets_what_the_old_one_told(self):
+    def test_new_key_forgets_what_the_old_one_read(self):
         self.gateway.action_test_connection()
         self.gateway.secret_key = "sk_test_at_other"
         self.assertFalse(self.gateway.stripe_account_id)
@@ -300,7 +302,7 @@ class TestGateway(CheckoutCommon):
         self.assertFalse(self.save_form(secret_key="sk_test_a").post_entries)
         self.assertFalse(self.save_form().post_entries)
 
-    def test_form_of_a_live_key_can_still_be_told_not_to_post(self):
+    def test_form_of_a_live_key_can_still_be_set_not_to_post(self):
         live = self.save_form(secret_key="sk_live_a", post_entries=False)
         self.assertFalse(live.post_entries)
         self.assertFalse(self.save_form(live, name="Renamed").post_entries)

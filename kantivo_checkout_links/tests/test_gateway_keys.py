@@ -65,7 +65,7 @@ class KeysCommon(CheckoutCommon):
 
 
 class TestGatewayKeys(KeysCommon):
-    """Nobody reads a key, by no way into the database that Odoo offers."""
+    """No user reads a key, by any way into the database that Odoo offers."""
 
     def test_keys_read_back_masked(self):
         for gateway in self.each_user():
@@ -257,7 +257,7 @@ class TestGatewayKeys(KeysCommon):
         self.assertEqual(len(tokens), 21)
         self.assertTrue(all(len(token) >= len("kwh_") + 24 for token in tokens))
 
-    def test_neutralized_database_keeps_no_secret_and_books_nothing(self):
+    def test_neutralized_database_keeps_no_secret_and_posts_nothing(self):
         other = self.create_gateway(name="Archived", secret_key="sk_test_at_other")
         other.active = False
         self.gateway.sudo().webhook_endpoint_id = "we_of_the_original"
@@ -365,7 +365,7 @@ class TestGatewayKeysOverHttp(KeysCommon, CheckoutHttpCommon):
                 self.assertIn("…6789", self.export(kind, "secret_key"))
 
     def export(self, kind, name):
-        """What the web client's export of a field answers, whatever it is."""
+        """What the web client's export of a field answers, of any kind."""
         wanted = {
             "model": "checkout.gateway",
             "fields": [{"name": name, "label": name, "type": "char"}],
@@ -378,5 +378,5 @@ class TestGatewayKeysOverHttp(KeysCommon, CheckoutHttpCommon):
             answer = self.url_open(f"/web/export/{kind}", data=data)
         if not answer.content.startswith(b"PK"):
             return answer.text
-        with ZipFile(BytesIO(answer.content)) as book:
-            return "".join(book.read(part).decode() for part in book.namelist())
+        with ZipFile(BytesIO(answer.content)) as workbook:
+            return "".join(workbook.read(part).decode() for part in workbook.namelist())

@@ -82,7 +82,7 @@ class TestGatewayWebhook(CheckoutCommon):
         self.assertNotEqual(new_secret, old_secret)
         self.assertEqual(self.get_secrets(), [new_secret, old_secret, "whsec_test"])
 
-    def test_key_without_the_permission_is_told(self):
+    def test_key_without_the_permission_is_reported(self):
         self.standin.reset(keys={"rk_test_kit": {"denied": ["rak_webhook_write"]}})
         self.gateway.secret_key = "rk_test_kit"
         with self.assertRaisesRegex(UserError, "lacks a permission"):

@@ -8,7 +8,7 @@ from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
 class TestHealth(CheckoutCommon):
-    """Whether news get through is shown to whom it concerns, with what to do."""
+    """Whether events arrive is shown to whom it concerns, with what to do."""
 
     def pay_and_take(self):
         payment = self.pay(self.create_link(110))
@@ -16,7 +16,7 @@ class TestHealth(CheckoutCommon):
         return payment, self.take_events()
 
     def fail_events(self):
-        """Have events fail for good, as after a day of trouble."""
+        """Have events fail permanently, as after a day of trouble."""
         _payment, events = self.pay_and_take()
         self.standin.api_fault("status", "GET /v1/checkout", status=500, times=999)
         with mute_logger(CLIENT_LOGGER):
@@ -43,7 +43,7 @@ class TestHealth(CheckoutCommon):
         self.assertIn(self.gateway.event_lag, range(60))
         self.assertEqual(self.get_health(), "good")
 
-    def test_late_event_is_told(self):
+    def test_late_event_is_reported(self):
         _payment, events = self.pay_and_take()
         for event in events:
             event["created"] -= 3600
@@ -73,7 +73,7 @@ class TestHealth(CheckoutCommon):
         self.assertEqual(self.gateway.events_waiting, waiting)
         self.standin.clear_faults()
 
-    def test_responsible_user_is_told_once_until_it_is_mended(self):
+    def test_responsible_user_is_notified_once_until_it_is_resolved(self):
         self.fail_events()
         self.sync()
         activity = self.gateway._get_health_activities()
@@ -86,9 +86,9 @@ class TestHealth(CheckoutCommon):
 
     def test_payments_that_only_the_sync_found_are_counted(self):
         self.pay_and_take()
-        told, events = self.pay_and_take()
+        payment, events = self.pay_and_take()
         self.receive(events)
-        self.assertEqual(told.state, "paid")
+        self.assertEqual(payment.state, "paid")
         self.sync()
         self.assertEqual(self.gateway.recovered_last, 1)
         self.assertEqual(self.get_health(), "warning")
@@ -155,7 +155,7 @@ class TestHealth(CheckoutCommon):
         self.sync()
         self.assertEqual(self.get_health(), "good")
 
-    def test_key_that_stripe_takes_no_more_is_told_once_until_it_is_mended(self):
+    def test_key_that_stripe_refuses_is_reported_once_until_it_is_resolved(self):
         self.standin.api_fault("status", "GET /v1", status=401, times=999)
         with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
             for _sync in range(3):
@@ -165,16 +165,16 @@ class TestHealth(CheckoutCommon):
         self.sync()
         self.assertFalse(self.gateway._get_health_activities())
 
-    def test_somebody_else_is_told_where_the_responsible_user_has_left(self):
+    def test_another_user_is_notified_where_the_responsible_user_has_left(self):
         gone = new_test_user(self.env, "gone", groups="account.group_account_manager")
         self.gateway.user_id = gone
         gone.active = False
         self.standin.api_fault("status", "GET /v1", status=401, times=999)
         with mute_logger(CLIENT_LOGGER, SYNC_LOGGER):
             self.env["checkout.sync"]._cron_sync()
-        told = self.gateway._get_health_activities().user_id
-        self.assertTrue(told.active)
-        self.assertTrue(told.has_group("account.group_account_manager"))
+        user = self.gateway._get_health_activities().user_id
+        self.assertTrue(user.active)
+        self.assertTrue(user.has_group("account.group_account_manager"))
 
     # === CONTENTS === #
 

@@ -1,4 +1,4 @@
-"""Random histories of an account, told badly: in the end the books agree with Stripe.
+"""Random histories, badly reported: in the end the ledger agrees with Stripe.
 
 `CHECKOUT_HISTORIES` says how many (20), `CHECKOUT_HISTORY` is one seed to replay. Who
 sets one of them reads the result; among all tests nothing may be printed.
@@ -37,20 +37,20 @@ class TestHistories(CheckoutCommon):
         charts = [chart for chart in CHARTS if known[chart]["module"] in installed]
         cls.merchants = {chart: Merchant(cls, chart, TURN) for chart in charts}
 
-    def test_after_the_sync_the_books_agree_whatever_was_told(self):
+    def test_after_the_sync_the_ledger_agrees_in_every_history(self):
         lived = timedelta()
         agreeing = set()
-        books = sha256()
+        balances = sha256()
         with freeze_time(START) as clock:
             for seed in SEEDS:
                 with self.subTest(seed=seed), self.env.cr.savepoint() as savepoint:
                     lived += History(self, clock, seed).run()
-                    books.update(repr(self.get_balances()).encode())
+                    balances.update(repr(self.get_balances()).encode())
                     savepoint.rollback()
                     agreeing.add(seed)
                 self.env.invalidate_all()
         if IS_ASKED_FOR:
-            self.print_result(set(SEEDS) - agreeing, lived, books.hexdigest()[:12])
+            self.print_result(set(SEEDS) - agreeing, lived, balances.hexdigest()[:12])
 
     def get_balances(self):
         """What the company's accounts come to: a change of code that should change no
@@ -68,11 +68,11 @@ class TestHistories(CheckoutCommon):
             for account, balance, count in groups
         )
 
-    def print_result(self, different, lived, books):
+    def print_result(self, different, lived, balances):
         lines = [
             f"{len(SEEDS)} histories, {lived / YEAR:.2f} merchant-years,"
             f" {len(different)} differences",
-            f"Balances of all accounts: {books}",
+            f"Balances of all accounts: {balances}",
             *(f"Replay: make histories ARGS={seed}" for seed in sorted(different)),
         ]
         print("\n".join(lines))  # pylint: disable=print-used

@@ -23,7 +23,7 @@ class TestInbox(CheckoutCommon):
             2,
         )
 
-    def test_five_deliveries_of_an_event_book_once(self):
+    def test_five_deliveries_of_an_event_post_once(self):
         payment = self.pay(self.create_link())
         self.standin.release()
         events = self.take_events()
@@ -31,14 +31,14 @@ class TestInbox(CheckoutCommon):
             self.receive(events)
         self.assert_posted_once(payment)
 
-    def test_events_in_reverse_order_book_once(self):
+    def test_events_in_reverse_order_post_once(self):
         payment = self.pay(self.create_link())
         self.standin.release()
         for event in reversed(self.take_events()):
             self.receive([event])
         self.assert_posted_once(payment)
 
-    def test_sync_books_what_no_webhook_told(self):
+    def test_sync_posts_what_no_webhook_reported(self):
         payment = self.pay(self.create_link())
         self.standin.release()
         self.gateway.action_sync()
@@ -128,7 +128,7 @@ class TestInbox(CheckoutCommon):
         )
         self.assertEqual((kept.state, kept.payload), ("ignored", False))
 
-    def test_what_stripe_told_is_in_no_log_if_it_cant_be_kept(self):
+    def test_what_stripe_sent_is_in_no_log_if_it_cant_be_kept(self):
         inbox = self.env["checkout.event"].sudo()
         stripe_object = {"id": "ch_1", "object": "charge", "email": "ada@example.com"}
         with (

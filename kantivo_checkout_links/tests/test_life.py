@@ -21,7 +21,7 @@ CLOSINGS = {
 
 
 class TestPaymentLife(CheckoutCommon):
-    """A payment's states are Stripe's, whatever we hear of them and when."""
+    """A payment's states are Stripe's, however and whenever we hear of them."""
 
     def test_bank_debit_is_processing_and_unposted_until_the_bank_pays(self):
         payment = self.pay(self.create_link(), number=BANK_DEBIT)
@@ -42,7 +42,7 @@ class TestPaymentLife(CheckoutCommon):
         self.assertTrue(payment.failure_message)
         self.assertFalse(payment.movement_ids)
 
-    def test_old_news_do_not_undo_a_payment(self):
+    def test_old_events_do_not_undo_a_payment(self):
         payment = self.pay(self.create_link(), number=BANK_DEBIT)
         early = self.take_events()
         self.standin.settle_debit(payment.stripe_checkout_session_id)
@@ -90,7 +90,7 @@ class TestPaymentLife(CheckoutCommon):
 
 
 class TestClosing(CheckoutCommon):
-    """Deactivate means stop, and money that still arrives is booked and flagged."""
+    """Deactivate means stop, and money that still arrives is posted and flagged."""
 
     def test_deactivating_ends_open_checkouts_at_stripe(self):
         link = self.create_link()
@@ -169,7 +169,7 @@ class TestClosing(CheckoutCommon):
                 self.assertEqual(payment.flag, "late")
                 self.assertEqual(self.get_movement(payment, "charge").state, "posted")
 
-    def test_money_paid_before_closing_is_not_late_however_late_the_news(self):
+    def test_money_paid_before_closing_is_not_late_however_late_the_event(self):
         for how in CLOSINGS:
             with self.subTest(how=how):
                 payment = self.pay(self.create_link())
@@ -246,7 +246,7 @@ class TestClosing(CheckoutCommon):
 
 
 class TestArchivedGateway(CheckoutCommon):
-    """An archived gateway takes no new money, and books what still moves."""
+    """An archived gateway takes no new money, and posts what still moves."""
 
     def pay_and_archive(self):
         payment = self.pay(self.create_link())
@@ -277,7 +277,7 @@ class TestArchivedGateway(CheckoutCommon):
         self.assertEqual(payment.state, "paid")
         self.assertEqual(self.get_movement(payment, "charge").state, "posted")
 
-    def test_scheduled_sync_books_refunds_disputes_and_payouts(self):
+    def test_scheduled_sync_posts_refunds_disputes_and_payouts(self):
         payment = self.pay_and_archive()
         self.standin.refund(payment.stripe_charge_id, 1000)
         self.standin.dispute(payment.stripe_charge_id, amount=2000)
@@ -512,7 +512,7 @@ class TestReturnPage(PayPageCase):
                     self.assertEqual(words in page.text, expected == state)
                     self.assertEqual("?resume=" in page.text, expected == state)
 
-    def test_payer_of_a_deleted_link_is_still_told(self):
+    def test_payer_of_a_deleted_link_still_gets_an_answer(self):
         link = self.create_link()
         payment = self.pay(link)
         token, session_id = link.access_token, payment.stripe_checkout_session_id

@@ -165,7 +165,7 @@ class TestLinkForm(CheckoutCommon):
         (self.gateway | last).action_archive()
         self.assertEqual(Form(links).gateway_id, first)
 
-    def test_a_gateway_without_a_key_is_told_with_what_to_do(self):
+    def test_a_gateway_without_a_key_is_reported_with_what_to_do(self):
         manager = new_test_user(
             self.env, "chief", "base.group_user,account.group_account_manager"
         )
@@ -182,7 +182,7 @@ class TestLinkForm(CheckoutCommon):
         gateway.secret_key = "sk_test_at_francs"
         self.assertFalse(link.gateway_hint)
 
-    def test_with_a_gateway_the_empty_list_tells_how_to_begin(self):
+    def test_with_a_gateway_the_empty_list_says_how_to_start(self):
         self.assertEqual(
             self.env["checkout.link"].get_empty_list_help("Usual"), "Usual"
         )
@@ -204,7 +204,7 @@ class TestLinkLife(CheckoutCommon):
         dialog = self.confirm(link)
         self.assertEqual((dialog.payer_count, dialog.payment_count), (2, 1))
 
-    def test_a_checkout_past_its_time_is_nobody_on_the_page(self):
+    def test_a_checkout_past_its_time_holds_no_place(self):
         link = self.create_link()
         payment = self.start_payment(link)
         payment.session_expires_at = fields.Datetime.now() - timedelta(minutes=1)
@@ -248,7 +248,7 @@ class TestLinkLife(CheckoutCommon):
         full.action_deactivate()
         self.assertFalse(full.closed_hint)
 
-    def test_a_link_is_closed_by_whatever_writes_its_state(self):
+    def test_a_link_is_closed_by_any_write_of_its_state(self):
         for closed, offered in (
             ({"state": "inactive"}, {"state": "active"}),
             ({"active": False}, {"active": True}),
@@ -421,7 +421,7 @@ class TestLinkLists(CheckoutCommon):
         )
 
     def count_queries(self, links, specification):
-        for _ in range(2):  # the first time reads what is then known for good
+        for _ in range(2):  # the first time reads what stays known from then on
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.cr.sql_log_count
@@ -446,7 +446,7 @@ class TestLinkLists(CheckoutCommon):
         self.assertEqual(links.mapped("amount"), [50, 1250.5])
         self.assertEqual(len(set(links.mapped("url"))), 2)
 
-    def test_a_bad_row_of_a_table_is_told_in_words(self):
+    def test_a_bad_row_of_a_table_is_reported_in_words(self):
         result = self.env["checkout.link"].load(["name", "amount"], [["Gift", "-1"]])
         self.assertIn("greater than zero", result["messages"][0]["message"])
 

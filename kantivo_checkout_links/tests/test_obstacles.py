@@ -8,7 +8,7 @@ from .common import CheckoutCommon
 
 
 class TestObstacles(CheckoutCommon):
-    """What can't be booked waits and says why; once that is mended, it is booked."""
+    """What can't be posted waits and says why; once that is fixed, it is posted."""
 
     def pay_with_obstacle(self, link=None):
         """A payment whose entries meet an obstacle; its charge waits."""
@@ -159,7 +159,7 @@ class TestObstacles(CheckoutCommon):
         self.assert_agrees()
 
     @mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_poster")
-    def test_program_error_in_one_entry_holds_up_nobody_else(self):
+    def test_program_error_in_one_entry_holds_up_no_other(self):
         account = self.gateway.income_account_id
         self.gateway.income_account_id = False
         broken, sound = (self.pay_with_obstacle() for _number in range(2))
@@ -174,7 +174,7 @@ class TestObstacles(CheckoutCommon):
         self.assertTrue(refund.error)
         self.assertEqual(self.get_movement(sound, "refund").state, "posted")
 
-    def test_one_archived_account_holds_up_nobody_else(self):
+    def test_one_archived_account_holds_up_no_other(self):
         account = self.gateway.income_account_id.copy({"name": "Old sales"})
         link = self.create_link(20, income_account_id=account.id)
         others = [self.pay(self.create_link(20)) for _number in range(7)]

@@ -187,7 +187,7 @@ class TestOrigin(CheckoutCommon):
         self.take_over()
         self.assertEqual(self.find_payment(session_id).state, "paid")
 
-    def test_lost_payment_is_known_once_a_restricted_key_told_its_account(self):
+    def test_lost_payment_is_known_once_a_restricted_key_names_its_account(self):
         self.gateway.sudo().stripe_account_id = False
         payment = self.pay(self.link)
         session_id = payment.stripe_checkout_session_id
@@ -244,7 +244,7 @@ class TestOrigin(CheckoutCommon):
         self.assertFalse(again.link_id)
         self.assertEqual(again.gateway_id, self.gateway)
 
-    def test_test_session_does_not_reach_live_books(self):
+    def test_test_session_does_not_reach_the_live_ledger(self):
         self.other_gateway.sudo().livemode = True
         for metadata in (
             self.ask(self.other_link),

@@ -45,7 +45,7 @@ class TestOtherAccount(CheckoutCommon):
         self.standin.set_clock(now=now)
 
     def read_without_posting(self):
-        """The gateway reads what moved on its account, and books nothing of it."""
+        """The gateway reads what moved on its account, and posts nothing of it."""
         self.gateway.post_entries = False
         self.top_up(5000)
         self.standin.payout()
@@ -59,9 +59,9 @@ class TestOtherAccount(CheckoutCommon):
     def count_rows(self):
         return [len(self.find(model)) for model in READ_MODELS]
 
-    # === ANEW === #
+    # === FROM THE START AGAIN === #
 
-    def test_books_agree_with_the_account_of_the_new_key(self):
+    def test_ledger_agrees_with_the_account_of_the_new_key(self):
         self.read_without_posting()
         self.top_up_earlier(7000, account="acct_other")
         self.gateway.write({"secret_key": OTHER_KEY, "post_entries": True})
@@ -99,7 +99,7 @@ class TestOtherAccount(CheckoutCommon):
         self.gateway.secret_key = "sk_test_rolled"
         self.assertEqual(self.count_rows(), [0, 0, 0])
 
-    def test_key_that_comes_after_a_while_without_one_starts_anew(self):
+    def test_key_that_comes_after_a_while_without_one_starts_over(self):
         self.gateway.action_test_connection()
         self.read_without_posting()
         self.standin.clear_requests()
@@ -174,7 +174,7 @@ class TestOtherAccount(CheckoutCommon):
         self.assertEqual(self.gateway.connection_state, "connected")
         self.assertFalse(self.standin.requests())
 
-    # === WHAT IS BOOKED === #
+    # === WHAT IS POSTED === #
 
     def test_posted_movements_stay_with_their_account_as_payments_do(self):
         self.gateway.action_test_connection()

@@ -61,7 +61,7 @@ class TestChatterOfOutsiders(OutsiderCase):
                 self.assertNotIn(REMARK, answer)
                 self.assertNotIn('"can_react"', answer)
 
-    def test_address_of_a_link_lets_nobody_write_into_its_chatter(self):
+    def test_address_of_a_link_lets_no_stranger_write_into_its_chatter(self):
         before = self.link.message_ids
         for _login in self.each_outsider():
             self.call(
@@ -188,7 +188,7 @@ class TestDataOfOutsiders(OutsiderCase):
         self.assertEqual(self.payment.state, "paid")
         self.assertEqual(self.standin.requests(), before)
 
-    def test_web_client_answers_nobody(self):
+    def test_web_client_answers_no_stranger(self):
         self.authenticate(None, None)
         for record in self.get_records():
             self.assertNotIn('"result"', self.call_method(record, "read"))

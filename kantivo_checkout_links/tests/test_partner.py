@@ -47,7 +47,7 @@ class TestPartner(CheckoutCommon):
         self.assertEqual(self.match(), first)
         self.assertEqual(self.match("ROSA@Example.COM ", name="R. Diaz"), first)
 
-    def test_known_contact_is_found_whatever_way_its_address_is_written(self):
+    def test_known_contact_is_found_however_its_address_is_written(self):
         partner = self.create_contact("  Rosa Diaz <Rosa@EXAMPLE.com> ")
         self.assertEqual(self.match(), partner)
 
@@ -150,7 +150,7 @@ class TestPartner(CheckoutCommon):
         self.assertLessEqual(len(partner.name), 120)
         self.assertTrue(partner.name.startswith("Rosa Rosa"))
 
-    def test_policy_match_makes_nobody(self):
+    def test_policy_match_makes_no_contact(self):
         self.gateway.partner_policy = "match"
         before = self.count()
         self.assertFalse(self.match())
@@ -158,7 +158,7 @@ class TestPartner(CheckoutCommon):
         partner = self.create_contact()
         self.assertEqual(self.match(), partner)
 
-    def test_policy_none_looks_for_nobody(self):
+    def test_policy_none_looks_for_no_contact(self):
         self.gateway.partner_policy = "none"
         self.create_contact()
         self.assertFalse(self.match())
@@ -183,7 +183,7 @@ class TestPartner(CheckoutCommon):
         self.assertFalse(fee.move_id.line_ids.partner_id - self.gateway.fee_partner_id)
         self.assert_agrees()
 
-    def test_receivable_that_nobody_owed_is_posted_once_the_payer_is_known(self):
+    def test_receivable_without_a_customer_is_posted_once_the_payer_is_known(self):
         self.gateway.credit_to = "receivable"
         payment = self.pay_unknown()
         charge = self.get_movement(payment, "charge")

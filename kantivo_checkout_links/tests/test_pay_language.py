@@ -88,7 +88,7 @@ class TestPayLanguage(PayPageCase):
             page = self.url_open(path, headers=ARABIC)
             self.assertIn('<html lang="en-US" dir="ltr">', page.text)
 
-    def test_page_not_found_speaks_no_language_that_tells_of_a_link(self):
+    def test_page_not_found_speaks_no_language_that_reveals_a_link(self):
         self.translate("de_DE")
         other = self.setup_other_company()["company"]
         gateway = self.create_gateway(

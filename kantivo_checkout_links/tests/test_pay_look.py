@@ -68,7 +68,7 @@ class TestPayLook(PayPageCase):
         [nonce] = re.findall(r'<style nonce="([^"]+)"', page.text)
         self.assertIn(f"'nonce-{nonce}'", page.headers["Content-Security-Policy"])
 
-    def test_unknown_address_shows_nobody_s_brand(self):
+    def test_unknown_address_shows_no_merchants_brand(self):
         company = self.gateway.company_id
         company.write({"primary_color": ACCENT, "logo": self.draw_logo()})
         self.opener.cookies.clear()
@@ -103,7 +103,7 @@ class TestPayLook(PayPageCase):
 
     # === TRUTH === #
 
-    def test_test_mode_is_told_and_live_mode_is_not(self):
+    def test_test_mode_is_shown_and_live_mode_is_not(self):
         link = self.create_link()
         self.assertIn("No real money moves", self.get_page(link).text)
         self.gateway.secret_key = "sk_live_kit"

@@ -84,7 +84,7 @@ class TestPayPage(PayPageCase):
         self.assert_to_stripe(self.send(link))
         self.assertEqual(link.payment_ids.company_id, other["company"])
 
-    def test_address_nobody_has_is_a_friendly_404(self):
+    def test_unknown_address_is_a_friendly_404(self):
         for path in ("/checkout/kcl_nothing", "/checkout/kcl_nothing/return"):
             answer = self.url_open(path)
             self.assertEqual(answer.status_code, 404)
@@ -351,7 +351,7 @@ class TestAmounts(PayPageCase):
                 self.assert_to_stripe(self.send(link, headers=german, amount=typed))
                 self.assertEqual(self.get_asked_amount(), minor)
 
-    def test_most_that_stripe_takes_is_told_before_stripe_is_asked(self):
+    def test_most_that_stripe_takes_is_shown_before_stripe_is_asked(self):
         link = self.create_open_link()
         self.assert_refused_kindly(self.send(link, amount="1000000"))
 

@@ -79,7 +79,7 @@ class TestPayout(CheckoutCommon):
         )
 
     def pay_out_unnoticed(self):
-        """A payout of which Stripe tells, but of nothing else that is in it."""
+        """A payout that Stripe reports, but nothing else that is in it."""
         payout_id = self.standin.payout()["id"]
         for action in ("reconcile", "pay"):
             self.standin.change_payout(payout_id, action)
@@ -120,9 +120,9 @@ class TestPayout(CheckoutCommon):
         payout = self.pay_out()
         self.act(payout, "send", "pay")
         self.assertEqual(payout.state, "paid")
-        told = self.standin.events("payout.paid")[-1]["data"]["object"]
-        self.assertEqual(payout.trace_id, told["trace_id"]["value"])
-        arrival = datetime.fromtimestamp(told["arrival_date"], timezone.utc).date()
+        reported = self.standin.events("payout.paid")[-1]["data"]["object"]
+        self.assertEqual(payout.trace_id, reported["trace_id"]["value"])
+        arrival = datetime.fromtimestamp(reported["arrival_date"], timezone.utc).date()
         self.assertEqual(payout.arrival_date, arrival)
 
     def test_payout_that_fails_after_it_was_paid_comes_back(self):
@@ -222,7 +222,7 @@ class TestPayout(CheckoutCommon):
         self.process()
         self.assertEqual(payout.missing_amount, 0)
 
-    def test_sync_finds_a_payout_that_nobody_told(self):
+    def test_sync_finds_an_unreported_payout(self):
         self.pay_and_post(110)
         payout_id = self.standin.payout()["id"]
         self.standin.change_payout(payout_id, "reconcile")

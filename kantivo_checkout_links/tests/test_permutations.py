@@ -4,7 +4,7 @@ from .common import CheckoutCommon
 
 
 class TestPermutations(CheckoutCommon):
-    """In whatever order the news of one payment come, the books are the same."""
+    """In any order of the events of one payment, the ledger is the same."""
 
     def test_all_orders_of_five_events_of_a_payment(self):
         payment = self.pay(self.create_link(110))
@@ -21,10 +21,10 @@ class TestPermutations(CheckoutCommon):
         )
         results = {self.replay(payment, order) for order in permutations(events)}
         self.assertEqual(len(results), 1)
-        ((state, refunded, books),) = results
+        ((state, refunded, ledger),) = results
         self.assertEqual((state, refunded), ("disputed", 11))
         self.assertEqual(
-            [(kind, amount) for kind, amount, *_entry in books],
+            [(kind, amount) for kind, amount, *_entry in ledger],
             [
                 ("charge", 110),
                 ("dispute", -22),
@@ -39,20 +39,20 @@ class TestPermutations(CheckoutCommon):
         return [by_type[event_type] for event_type in types]
 
     def replay(self, payment, order):
-        """The books after one order, and everything as it was before."""
+        """The ledger after one order, and everything as it was before."""
         savepoint = self.env.cr.savepoint(flush=True)
         for event in order:
             self.receive([event])
         movements = payment.movement_ids
         self.assertEqual(set(movements.mapped("state")), {"posted"})
-        books = tuple(sorted(map(self.describe, movements)))
-        result = payment.state, payment.amount_refunded, books
+        ledger = tuple(sorted(map(self.describe, movements)))
+        result = payment.state, payment.amount_refunded, ledger
         savepoint.close(rollback=True)
         self.env.invalidate_all()
         return result
 
     def describe(self, movement):
-        """What moved, when, and how it is booked."""
+        """What moved, when, and how it is posted."""
         items = sorted(
             (line.account_id.code, line.balance, *sorted(line.tax_tag_ids.ids))
             for line in movement.move_id.line_ids

@@ -136,7 +136,7 @@ class TestProtection(CheckoutCommon):
     def test_no_field_written_alone_changes_what_is_posted(self):
         """Some fields are worked out from others, which would be another way in."""
         tax = self.create_tax(20)
-        self.env["product.product"].create({"name": "Book", "taxes_id": tax.ids})
+        self.env["product.product"].create({"name": "Novel", "taxes_id": tax.ids})
         before = self.read_ledger()
         for record in (self.move, self.line, *self.move.line_ids):
             for field in record._fields.values():
@@ -191,7 +191,7 @@ class TestProtection(CheckoutCommon):
         other = self.get_movement(self.payment, "fee").move_id
         self.assert_refused(self.line.write, {"move_id": other.id})
 
-    def test_journal_that_books_keeps_account_currency_and_type(self):
+    def test_journal_that_posts_keeps_account_currency_and_type(self):
         journal = self.gateway.journal_id
         account = journal.default_account_id.copy()
         euro = self.setup_other_currency("EUR")
@@ -228,7 +228,7 @@ class TestProtection(CheckoutCommon):
         gateway.journal_id.unlink()
         self.assertFalse(gateway.journal_id)
 
-    def test_gateway_that_books_keeps_its_currency(self):
+    def test_gateway_that_posts_keeps_its_currency(self):
         euro = self.setup_other_currency("EUR")
         with self.assertRaisesRegex(UserError, "currency can't be changed"):
             self.gateway.currency_id = euro

@@ -132,7 +132,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.amount_refunded, 20)
 
     @mute_logger(CLIENT_LOGGER)
-    def test_same_key_tells_of_the_same_refusal(self):
+    def test_same_key_gives_the_same_refusal(self):
         payment = self.pay_and_post(110)
         self.standin.api_fault("status", "POST /v1/refunds", status=400)
         for _call in range(2):

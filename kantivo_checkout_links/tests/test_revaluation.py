@@ -8,7 +8,7 @@ from .test_statements import StatementsCommon
 
 
 class TestRevaluation(StatementsCommon):
-    """A balance in euros, in the books of a company in dollars, at each month's end.
+    """A balance in euros, in the ledger of a company in dollars, at each month's end.
 
     A euro is worth 1.10 dollars until January 24, then 1.20, from February 20 on 1.00.
     A payment of 110.00 leaves 106.56 euros: 117.22 dollars at 1.10.

@@ -207,7 +207,7 @@ class TestSideWork(CheckoutCommon):
 
     # === MAIL === #
 
-    def test_money_is_posted_whatever_the_mail_server_does(self):
+    def test_money_is_posted_while_the_mail_server_fails(self):
         self.gateway.user_id = self.env["res.users"].create(
             {
                 "name": "Mia Merchant",

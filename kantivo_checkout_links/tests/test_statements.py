@@ -62,7 +62,7 @@ class StatementsCommon(CheckoutCommon):
             self.get_card_balance(), self.gateway.currency_id.format(balance)
         )
 
-    def book_by_hand(self, amount, day):
+    def post_by_hand(self, amount, day):
         account = self.gateway.journal_id.default_account_id
         other = self.company_data["default_account_expense"]
         move = self.env["account.move"].create(
@@ -142,7 +142,7 @@ class TestStatements(StatementsCommon):
 
     def test_entry_by_hand_in_a_closed_month_is_noticed_by_the_daily_check(self):
         self.check_on(2026, 2, 10)
-        self.book_by_hand(5, date(2026, 1, 15))
+        self.post_by_hand(5, date(2026, 1, 15))
         self.check_on(2026, 2, 11)
         self.assertEqual(self.gateway.agreement_state, "red")
         self.assertEqual(self.gateway.agreement_difference, -5)

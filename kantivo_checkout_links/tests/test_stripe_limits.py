@@ -36,7 +36,7 @@ class TestLimitsOfALink(CheckoutCommon):
         link = self.create_link(0.3, currency_id=euro.id)
         self.assertIn("0.41", link.minimum_hint)
 
-    def test_nothing_is_said_where_no_rate_tells_the_minimum(self):
+    def test_nothing_is_said_where_no_rate_gives_the_minimum(self):
         euro = self.setup_other_currency("EUR", rates=[])
         link = self.create_link(0.3, currency_id=euro.id)
         self.assertFalse(link.minimum_hint)
@@ -82,7 +82,7 @@ class TestLimitsOfALink(CheckoutCommon):
 
 
 class TestRefusals(CheckoutHttpCommon):
-    """What becomes of a payment that Stripe refuses for good."""
+    """What becomes of a payment that Stripe refuses permanently."""
 
     def send(self, link, **form):
         page = self.url_open(f"/checkout/{link.access_token}")

@@ -74,7 +74,7 @@ class TestStripeText(CheckoutHttpCommon):
         for number in range(0x20):
             self.assertNotIn(chr(number), clean_text(f"a{chr(number)}b"))
 
-    def test_payment_is_posted_whatever_the_customer_is_called(self):
+    def test_payment_is_posted_under_any_customer_name(self):
         for is_delivered in (True, False):
             for number, (name, kept) in enumerate(NAMES.items()):
                 with self.subTest(name=name[:20], is_delivered=is_delivered):
@@ -86,7 +86,7 @@ class TestStripeText(CheckoutHttpCommon):
                     self.assertEqual(payment.customer_email, email)
                     self.assertEqual(payment.partner_id.email, email)
 
-    def test_payment_is_posted_whatever_the_address(self):
+    def test_payment_is_posted_with_any_address(self):
         for email, kept in EMAILS.items():
             with self.subTest(email=email[:20]):
                 payment = self.pay(self.link, email=email, phone="=1\0")

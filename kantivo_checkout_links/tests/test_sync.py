@@ -15,7 +15,7 @@ from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
 
 class TestSync(CheckoutCommon):
-    """What the sync finds when nobody told anything."""
+    """What the sync finds when no event arrived."""
 
     def find_movements(self, *kinds):
         return self.env["checkout.movement"].search(
@@ -332,34 +332,34 @@ class TestSync(CheckoutCommon):
 
     # === A MONTH === #
 
-    def test_month_told_and_read_again_changes_nothing(self):
+    def test_month_delivered_and_read_again_changes_nothing(self):
         self.live_a_month()
-        before = self.describe_books()
-        told = self.standin.events()
-        self.receive(told)
-        again = [{**event, "id": f"{event['id']}_again"} for event in told]
+        before = self.describe_ledger()
+        events = self.standin.events()
+        self.receive(events)
+        again = [{**event, "id": f"{event['id']}_again"} for event in events]
         self.receive(again)
         self.gateway.sudo().write(
             {"last_sync_at": False, "transactions_read_to": False}
         )
         moves = self.env["account.move"].search_count([])
         self.sync()
-        self.assertEqual(self.describe_books(), before)
+        self.assertEqual(self.describe_ledger(), before)
         self.assertEqual(self.env["account.move"].search_count([]), moves)
         self.assertIn("Nothing new", self.gateway.action_sync()["params"]["message"])
 
     def test_month_read_into_an_empty_database_is_the_same(self):
         self.live_a_month()
-        before = self.describe_books()
+        before = self.describe_ledger()
         days = {row[3] for row in before}
         self.assertEqual(len(days), 8)
         self.forget_everything()
-        self.assertEqual(self.describe_books(), [])
+        self.assertEqual(self.describe_ledger(), [])
         self.sync()
-        self.assertEqual(self.describe_books(), before)
+        self.assertEqual(self.describe_ledger(), before)
 
     def live_a_month(self):
-        """One thing on each of some days, told on that day but worked off today."""
+        """One thing on each of some days, received on that day but processed today."""
         self.gateway.sync_from = fields.Datetime.now() - timedelta(days=29)
         self.go_back(28)
         first = self.pay_then(28)
@@ -396,7 +396,7 @@ class TestSync(CheckoutCommon):
         self.deliver()
         return payment
 
-    def describe_books(self):
+    def describe_ledger(self):
         movements = self.env["checkout.movement"].search(
             [("gateway_id", "=", self.gateway.id)]
         )

@@ -411,7 +411,7 @@ class TestTaxesOnFees(TaxCommon):
 
 
 class TestSmallTaxes(TaxCommon):
-    """Where a tax is nothing, Odoo would compute it anew and mean something else."""
+    """Where a tax is nothing, Odoo would compute it again and mean something else."""
 
     def test_failed_refund_of_an_untaxed_sale_is_no_sale(self):
         tax = self.create_sales_tax("Export", 0)

@@ -31,7 +31,7 @@ class TestThinEvents(CheckoutHttpCommon):
         ).status_code
 
     def take_thin_events(self):
-        """What Stripe has to tell, as thin events, oldest first."""
+        """What Stripe has to report, as thin events, oldest first."""
         self.standin.release()
         return [self.make_thin(event) for event in self.take_events()]
 
@@ -51,7 +51,7 @@ class TestThinEvents(CheckoutHttpCommon):
             },
         }
 
-    def tell(self, events):
+    def deliver_thin(self, events):
         for event in events:
             self.assertEqual(self.post(event), 200)
         self.process()
@@ -61,15 +61,15 @@ class TestThinEvents(CheckoutHttpCommon):
         self.assertCountEqual(payment.movement_ids.mapped("kind"), ["charge", "fee"])
         self.assert_agrees()
 
-    def test_thin_events_alone_lead_to_the_same_books(self):
+    def test_thin_events_alone_lead_to_the_same_ledger(self):
         payment = self.pay(self.link)
-        self.tell(self.take_thin_events())
+        self.deliver_thin(self.take_thin_events())
         self.assert_posted_once(payment)
 
     def test_time_of_the_event_is_kept(self):
         self.pay(self.link)
         events = self.take_thin_events()
-        self.tell(events)
+        self.deliver_thin(events)
         ids = [event["id"] for event in events]
         kept = self.env["checkout.event"].search([("stripe_event_id", "in", ids)])
         self.assertEqual(set(kept.mapped("created_at")), {datetime(2026, 11, 1, 10)})
@@ -79,7 +79,7 @@ class TestThinEvents(CheckoutHttpCommon):
         for event in self.take_thin_events():
             if event["type"] in ("v1.charge.succeeded", "v1.charge.updated"):
                 with self.subTest(type=event["type"]):
-                    self.tell([event])
+                    self.deliver_thin([event])
                     self.assertEqual(payment.state, "paid")
         self.assert_posted_once(payment)
 
@@ -96,11 +96,11 @@ class TestThinEvents(CheckoutHttpCommon):
 
     def test_refund_dispute_and_payout(self):
         payment, other = self.pay(self.link), self.pay(self.link)
-        self.tell(self.take_thin_events())
+        self.deliver_thin(self.take_thin_events())
         self.standin.refund(payment.stripe_charge_id, 1000)
         self.standin.dispute(other.stripe_charge_id)
         payout = self.standin.payout("usd", pending_too=True)
-        self.tell(self.take_thin_events())
+        self.deliver_thin(self.take_thin_events())
         self.assertEqual(payment.state, "partially_refunded")
         self.assertEqual(other.state, "disputed")
         found = self.env["checkout.payout"].search([("stripe_id", "=", payout["id"])])
@@ -109,7 +109,7 @@ class TestThinEvents(CheckoutHttpCommon):
 
     def test_other_softwares_objects_are_ignored_once_they_are_read(self):
         self.standin.create_charge(5000)
-        self.tell(self.take_thin_events())
+        self.deliver_thin(self.take_thin_events())
         events = self.env["checkout.event"].search([])
         self.assertEqual(set(events.mapped("state")), {"ignored"})
         self.assertFalse(any(events.mapped("payload")))
@@ -119,7 +119,7 @@ class TestThinEvents(CheckoutHttpCommon):
         self.gateway.action_test_connection()
         self.pay(self.link)
         event = {**self.take_thin_events()[0], "context": "org_1/acct_of_another"}
-        self.tell([event])
+        self.deliver_thin([event])
         kept = self.env["checkout.event"].search([])
         self.assertEqual((kept.state, kept.payload), ("ignored", False))
 
@@ -141,7 +141,7 @@ class TestThinEvents(CheckoutHttpCommon):
         events = self.take_thin_events()
         self.standin.api_fault("status", "GET /v1", status=500, times=999)
         with mute_logger(CLIENT_LOGGER):
-            self.tell(events)
+            self.deliver_thin(events)
         waiting = self.env["checkout.event"].search([("state", "=", "pending")])
         self.assertTrue(waiting)
         self.assertTrue(all(waiting.mapped("error")))

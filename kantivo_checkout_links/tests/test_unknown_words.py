@@ -41,7 +41,7 @@ class TestUnknownWords(CheckoutCommon):
         self.standin.say(refund["id"], status=word)
         return payment, refund["id"]
 
-    def test_refund_is_posted_whatever_its_status(self):
+    def test_refund_is_posted_in_any_status(self):
         for word in WORDS:
             for is_delivered in (True, False):
                 with self.subTest(word=word, is_delivered=is_delivered):
@@ -99,7 +99,7 @@ class TestUnknownWords(CheckoutCommon):
 
     # === DISPUTES === #
 
-    def test_dispute_is_posted_whatever_its_status(self):
+    def test_dispute_is_posted_in_any_status(self):
         for word in WORDS:
             for is_delivered in (True, False):
                 with self.subTest(word=word, is_delivered=is_delivered):
@@ -127,7 +127,7 @@ class TestUnknownWords(CheckoutCommon):
 
     # === PAYOUTS === #
 
-    def test_payout_is_posted_whatever_its_status(self):
+    def test_payout_is_posted_in_any_status(self):
         for number, word in enumerate(WORDS):
             for is_delivered in (True, False):
                 with self.subTest(word=word, is_delivered=is_delivered):
@@ -169,7 +169,7 @@ class TestUnknownWords(CheckoutCommon):
         self.assert_nothing_waits()
         self.assert_agrees()
 
-    def test_session_is_paid_whatever_one_status_says(self):
+    def test_session_is_paid_if_any_one_status_is_unknown(self):
         names = ("status", "payment_status", "payment_intent", "charge")
         for name in names:
             for word in WORDS[:2]:

@@ -81,7 +81,7 @@ class TestWebhook(CheckoutHttpCommon):
         self.process()
         self.assertEqual(self.payment.state, "open")
 
-    def test_address_nobody_has_is_404(self):
+    def test_unknown_address_is_404(self):
         body = json.dumps(self.event).encode()
         for token in ("kwh_nothing", "%00"):
             with self.assertNoLogs("odoo", "WARNING"):
@@ -260,8 +260,8 @@ class TestWebhook(CheckoutHttpCommon):
         self.process()
         self.assertEqual(self.payment.state, "paid")
 
-    def test_forged_payload_with_a_good_signature_books_only_what_stripe_says(self):
-        """Even Stripe's own old event can't tell us what is true now."""
+    def test_forged_payload_with_a_good_signature_posts_only_what_stripe_says(self):
+        """Even Stripe's own old event can't say what is true now."""
         event = json.loads(json.dumps(self.event))
         event["data"]["object"]["amount_total"] = 1
         event["data"]["object"]["customer_details"]["email"] = "x@example.com"

@@ -49,7 +49,7 @@ def create(merchant, amount, currency, method, billing, intent=None, **data):
 
 
 def succeed(merchant, charge):
-    """The money arrived: tell so, and give it its balance transaction in time."""
+    """The money arrived: report it, and give it its balance transaction in time."""
     charge.update(
         amount_captured=charge["amount"], captured=True, paid=True, status="succeeded"
     )

@@ -133,7 +133,7 @@ def close_as_won(merchant, dispute):
 
 
 def reinstate(merchant, dispute, returned_fee=0, amount=None):
-    """The money comes back, whatever the status.
+    """The money comes back, in any status.
 
     :param returned_fee: of the dispute's fee, in the balance's currency
     :param amount: in the balance's currency; default all that was taken

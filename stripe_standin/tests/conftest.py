@@ -14,7 +14,7 @@ SPEED = 50
 
 
 class Receiver:
-    """A webhook endpoint that keeps what it gets and answers as it is told.
+    """A webhook endpoint that keeps what it gets and answers as it is set.
 
     `answers` are the next HTTP statuses; after them 200. `delay` seconds each.
     """

@@ -23,7 +23,7 @@ class TestBalanceTransaction:
         assert bt.source == charge["id"]
         assert bt.exchange_rate is None
 
-    def test_is_told_by_charge_updated(self, client, frozen):
+    def test_is_reported_by_charge_updated(self, client, frozen):
         charge = new_charge(frozen, client)
         succeeded, *_, updated = [
             e for e in frozen.events() if e["type"].startswith("charge.")

@@ -1,4 +1,4 @@
-"""Random histories: whatever happens, the balance is the sum of its movements."""
+"""Random histories: in each of them, the balance is the sum of its movements."""
 
 import random
 
@@ -90,7 +90,7 @@ def history(request, frozen, client):
     return drawn
 
 
-def test_books_of_a_random_history(history, frozen, client):
+def test_ledger_of_a_random_history(history, frozen, client):
     listed = client.v1.balance_transactions.list(
         params={"limit": 100, "expand": ["data.source"]}
     )

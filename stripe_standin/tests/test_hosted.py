@@ -115,7 +115,7 @@ class TestPay:
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            ("email", "nobody"),
+            ("email", "no-address"),
             ("name", " "),
             ("number", ""),
             ("number", "1234"),

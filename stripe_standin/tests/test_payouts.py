@@ -44,7 +44,7 @@ class TestAutomatic:
         new_charge(frozen, client, 2000)
         assert frozen.payout()["amount"] == 2000 - 88
 
-    def test_only_available_money_unless_told(self, client, charges, frozen):
+    def test_only_available_money_unless_asked_for_more(self, client, charges, frozen):
         with pytest.raises(StandinError, match="nothing to pay out"):
             frozen.payout(pending_too=False)
         frozen.advance(2 * 86400)

@@ -217,7 +217,7 @@ class TestFaults:
         faults = [entry["fault"] for entry in standin.requests()]
         assert faults == [None, "status", "status", None]
 
-    def test_the_package_retries_unless_told_not_to(self, standin):
+    def test_the_package_retries_unless_switched_off(self, standin):
         client = stripe.StripeClient(
             "sk_test_1", base_addresses={"api": standin.url}, max_network_retries=2
         )
@@ -286,7 +286,7 @@ class TestLog:
         assert "sk_test_of_the_tests" not in str(standin.requests())
 
 
-def test_the_account_tells_its_settlement_currencies(client, standin):
+def test_the_account_has_its_settlement_currencies(client, standin):
     standin.settings(currencies=["gbp", "eur"], country="GB", merchant_name="Café")
     account = client.v1.accounts.retrieve_current()
     assert account.default_currency == "gbp"

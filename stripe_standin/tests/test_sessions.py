@@ -56,7 +56,7 @@ class TestCreate:
         [
             ({"success_url": "nonsense"}, "success_url", "url_invalid"),
             ({"cancel_url": "javascript:alert(1)"}, "cancel_url", "url_invalid"),
-            ({"customer_email": "nobody"}, "customer_email", "email_invalid"),
+            ({"customer_email": "no-address"}, "customer_email", "email_invalid"),
             ({"customer_email": "a@exämple.com"}, "customer_email", "email_invalid"),
             ({"client_reference_id": "x" * 201}, "client_reference_id", None),
             ({"metadata": {"k": "v" * 501}}, "metadata[k]", None),

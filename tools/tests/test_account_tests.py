@@ -1,4 +1,4 @@
-"""What a log of Odoo's runner tells."""
+"""What a log of Odoo's runner says."""
 
 from tools.account_tests import read
 

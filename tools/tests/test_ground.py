@@ -24,7 +24,7 @@ def test_folder_is_built_once(empty_cache):
     assert made == [target]
 
 
-def test_unfinished_folder_is_built_anew():
+def test_unfinished_folder_is_built_again():
     target = cache.folder() / "thing"
 
     def fail_half_way(path):
@@ -66,7 +66,7 @@ def test_what_another_holds_is_refused_and_later_had():
         pass
 
 
-def test_first_run_tells_where_it_keeps_things(capsys, empty_cache):
+def test_first_run_says_where_it_keeps_things(capsys, empty_cache):
     ground.announce_first_run()
     assert str(empty_cache) in capsys.readouterr().out
     cache.build(cache.folder() / "thing", lambda path: None)
@@ -83,7 +83,7 @@ def test_taken_port_is_named():
             server.check_port(port)
 
 
-def test_full_disk_is_told(monkeypatch):
+def test_full_disk_is_reported(monkeypatch):
     monkeypatch.setattr(cache, "_NEEDED_MB", 10**9)
     with pytest.raises(Problem, match="MB are free"):
         cache.check_space()

@@ -74,6 +74,6 @@ def test_nothing_selected_is_neither(judge):
     assert (suites.Result(passed=1) + result).good
 
 
-def test_nothing_selected_at_all_is_told(capsys):
+def test_nothing_selected_at_all_is_reported(capsys):
     suites.print_verdict(suites.Result())
     assert "No test was chosen" in capsys.readouterr().out

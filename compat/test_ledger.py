@@ -16,16 +16,16 @@ def charge_line(place):
 
 
 @pytest.fixture
-def books_stay(place):
-    """What is in the books before a test is there, and nothing else, after it."""
-    before = place.books()
+def ledger_stays(place):
+    """What is in the ledger before a test is there, and nothing else, after it."""
+    before = place.ledger()
     yield
-    assert place.books() == before
+    assert place.ledger() == before
     assert demo_books.find_problems(before) == []
 
 
 def test_a_payment_is_posted_as_it_is_alone(place):
-    assert demo_books.find_problems(place.books()) == []
+    assert demo_books.find_problems(place.ledger()) == []
 
 
 def test_nothing_is_left_to_reconcile(place, charge_line):
@@ -35,7 +35,7 @@ def test_nothing_is_left_to_reconcile(place, charge_line):
     assert row["is_reconciled"]
 
 
-@pytest.mark.usefixtures("books_stay")
+@pytest.mark.usefixtures("ledger_stays")
 class TestWidgetOfOca:
     @pytest.mark.parametrize(
         "undo", ["unreconcile_bank_line", "action_undo_reconciliation"]
@@ -45,7 +45,7 @@ class TestWidgetOfOca:
             place.admin.call("account.bank.statement.line", undo, [charge_line])
 
     @pytest.mark.parametrize("mode", ["edit", "keep"])
-    def test_a_charge_cannot_be_reconciled_anew(self, place, charge_line, mode):
+    def test_a_charge_cannot_be_reconciled_again(self, place, charge_line, mode):
         journal_id = place.admin.read(
             "checkout.gateway", place.shop.gateway_id, "journal_id"
         )
