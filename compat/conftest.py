@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from stripe_standin.control_client import Standin
-from tools import compat, demo_books, demo_shop, ground, payer, server
+from tools import compat, demo_ledger, demo_shop, ground, payer, server
 from tools.rpc import Client
 
 
@@ -42,11 +42,15 @@ class Place:
     def pay(self, link):
         """Pay a link as a payer from the United States, and wait for its entries."""
         payer.enter_card(payer.submit(payer.open_page(link.url)))
-        demo_books.wait_for_entries(self.admin, link.id)
+        demo_ledger.wait_for_entries(self.admin, link.id)
 
-    def ledger(self):
-        """The Stripe journal now, beside Stripe's balance."""
-        return demo_books.read_books(self.admin, self.shop, self.standin.balance())
+    def items(self):
+        """The items of the Stripe journal now."""
+        return demo_ledger.read_items(self.admin, self.shop)
+
+    def problems(self):
+        """What is not posted, or does not match Stripe."""
+        return demo_ledger.find_problems(self.admin, self.shop)
 
 
 @pytest.fixture(scope="session")

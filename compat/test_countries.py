@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tools import demo_books, demo_shop, payer
+from tools import demo_ledger, demo_shop, payer
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_sale_is_posted_with_the_tax_of_the_country(
     place, company, link, payer_country, tax
 ):
     _pay_from(payer_country, link)
-    demo_books.wait_for_entries(place.admin, link.id)
+    demo_ledger.wait_for_entries(place.admin, link.id)
     domain = [("payment_id.link_id", "=", link.id), ("kind", "=", "charge")]
     (movement,) = place.admin.rows("checkout.movement", domain, ["state", "move_id"])
     assert movement["state"] == "posted"
@@ -150,7 +150,7 @@ def test_german_loss_is_on_the_account_of_the_tax_that_is_taken_back(
     gateway_id = admin.read("checkout.link", link.id, "gateway_id")
     admin.write("checkout.gateway", gateway_id, dispute_tax=policy)
     _pay_from("DE", link)
-    demo_books.wait_for_entries(admin, link.id)
+    demo_ledger.wait_for_entries(admin, link.id)
     domain = [("payment_id.link_id", "=", link.id)]
     (charge,) = admin.rows(
         "checkout.movement", [*domain, ("kind", "=", "charge")], ["stripe_source_id"]

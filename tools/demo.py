@@ -16,9 +16,7 @@ from stripe_standin.control_client import Standin
 from tools import (
     cache,
     database,
-    demo_agreement,
-    demo_books,
-    demo_payout,
+    demo_ledger,
     ground,
     payer,
     project,
@@ -34,7 +32,6 @@ from tools.demo_shop import (
     Shop,
     open_shop,
 )
-from tools.demo_table import table
 from tools.ground import Odoo
 from tools.rpc import Client, OdooError
 from tools.server import Server
@@ -44,7 +41,6 @@ _ALREADY_UP = (
     "A demo of this clone is already up. End it with Ctrl-C first, or have one beside"
     ' it that ends by itself: make demo ARGS="--once --port 8070"'
 )
-# What demo_books.WHOLE_STORY and demo_payout expect.
 _REFUND = 33
 _DONATION = "25"
 _TRIES = 20  # to refund, one each second
@@ -63,7 +59,7 @@ class Stage:
 def run(arguments: list[str]) -> int:
     """Show the product.
 
-    :return: 0 if the books came out right, else 1.
+    :return: 0 if all is posted and matches Stripe, else 1.
     :raise Problem: if something is not available or does not answer.
     """
     options = _parser().parse_args(arguments)
@@ -75,7 +71,7 @@ def run(arguments: list[str]) -> int:
         set_stage(odoo, name, options.port) as stage,
     ):
         _run_story(stage)
-        if not _show_books(stage):
+        if not _show_entries(stage):
             return 1
         if not options.once:
             _show_addresses(stage)
@@ -160,7 +156,7 @@ def _pay(stage: Stage, link: Link, **values: str) -> None:
         hosted_page = payer.submit(payer.open_page(link.url), **values)
         return_page = payer.enter_card(hosted_page)
         _check_return(stage, link, return_page)
-        demo_books.wait_for_entries(stage.odoo, link.id)
+        demo_ledger.wait_for_entries(stage.odoo, link.id)
 
 
 def _check_return(stage: Stage, link: Link, page: payer.Page) -> None:
@@ -177,7 +173,7 @@ def _refund(stage: Stage, link: Link) -> None:
         domain = [("link_id", "=", link.id)]
         (payment_id,) = stage.odoo.search("checkout.payment", domain)
         _ask_for_refund(stage.odoo, payment_id)
-        demo_books.wait_for_entries(stage.odoo, link.id, ("charge", "fee", "refund"))
+        demo_ledger.wait_for_entries(stage.odoo, link.id, ("charge", "fee", "refund"))
 
 
 def _ask_for_refund(odoo: Client, payment_id: int) -> None:
@@ -205,30 +201,17 @@ def _pay_out(stage: Stage) -> None:
         payout_id = stage.standin.payout()["id"]
         for action in ("reconcile", "pay"):
             stage.standin.change_payout(payout_id, action)
-        demo_payout.wait_for_payout(stage.odoo, payout_id)
+        demo_ledger.wait_for_payout(stage.odoo, payout_id)
 
 
-def _show_books(stage: Stage) -> bool:
-    """Print the books and what is wrong with them; whether nothing is."""
-    odoo, shop = stage.odoo, stage.shop
-    with step("Agreement: the gateway compares its journal with Stripe"):
-        agreement = demo_agreement.check(odoo, shop)
-    books = demo_books.read_books(odoo, shop, stage.standin.balance())
-    payouts = demo_payout.read_payouts(odoo, shop)
-    problems = [
-        *demo_books.find_problems(books, demo_books.WHOLE_STORY),
-        *demo_payout.find_problems(payouts),
-        *demo_agreement.find_problems(agreement, books),
-    ]
-    statements = map(demo_payout.statement, payouts)
-    print(f"\n{table(books.items)}", *statements, sep="\n\n", end="\n\n")
-    print(*problems or [_praise(books)], sep="\n")
-    print(demo_agreement.summary(agreement), flush=True)
+def _show_entries(stage: Stage) -> bool:
+    """Print the entries, and what is wrong with them; whether nothing is."""
+    with step("Balance check: the gateway compares its journal with Stripe"):
+        problems = demo_ledger.find_problems(stage.odoo, stage.shop)
+    items = demo_ledger.read_items(stage.odoo, stage.shop)
+    verdict = problems or ["All transactions are posted, and the balance is Stripe's."]
+    print(f"\n{demo_ledger.table(items)}\n", *verdict, sep="\n", flush=True)
     return not problems
-
-
-def _praise(books: demo_books.Books) -> str:
-    return f"All {len(books.movements)} entries are posted and right, to the cent."
 
 
 def _show_addresses(stage: Stage) -> None:

@@ -52,7 +52,6 @@ class Shop:
     """
 
     gateway_id: int
-    tax_account_id: int
     links: list[Link]
     webhook_url: str
 
@@ -67,11 +66,9 @@ def open_shop(odoo: Client, url: str) -> Shop:
     company_id = _name_company(odoo)
     _show_all_accounting(odoo)
     odoo.call("account.chart.template", "try_loading", [], _CHART, company_id)
-    tax_id, tax_account_id = _make_tax(odoo)
-    gateway_id = _make_gateway(odoo, tax_id)
+    gateway_id = _make_gateway(odoo, _make_tax(odoo))
     return Shop(
         gateway_id,
-        tax_account_id,
         _make_links(odoo, gateway_id),
         odoo.read("checkout.gateway", gateway_id, "webhook_url"),
     )
@@ -102,7 +99,7 @@ def _show_all_accounting(odoo: Client) -> None:
     odoo.write("res.users", odoo.user_id, group_ids=[(4, group_id)])
 
 
-def _make_tax(odoo: Client) -> tuple[int, int]:
+def _make_tax(odoo: Client) -> int:
     """A sales tax of 10 %, included in prices, with tags for the tax report."""
     account_id = odoo.create(
         "account.account",
@@ -110,7 +107,7 @@ def _make_tax(odoo: Client) -> tuple[int, int]:
         code="251500",
         account_type="liability_current",
     )
-    tax_id = odoo.create(
+    return odoo.create(
         "account.tax",
         name="10% included",
         amount=10,
@@ -119,7 +116,6 @@ def _make_tax(odoo: Client) -> tuple[int, int]:
         invoice_repartition_line_ids=_repartition(odoo, account_id, "Sales"),
         refund_repartition_line_ids=_repartition(odoo, account_id, "Refunds"),
     )
-    return tax_id, account_id
 
 
 def _repartition(odoo: Client, account_id: int, what: str) -> list:
