@@ -1,4 +1,4 @@
-"""The demo's shop: a company with books, a gateway and three links.
+"""The demo's shop: a company with accounting, a gateway and three links.
 
 Made through a running server by its administrator, with nothing but what a person
 could click together in the same order.
@@ -59,7 +59,7 @@ class Shop:
 def open_shop(odoo: Client, url: str) -> Shop:
     """Make the shop.
 
-    :param odoo: The administrator of a database that has no books yet.
+    :param odoo: The administrator of a database without accounting yet.
     :param url: The address that links and the webhook begin with.
     """
     _set_address(odoo, url)
@@ -133,7 +133,7 @@ def _repartition(odoo: Client, account_id: int, what: str) -> list:
 
 
 def _make_gateway(odoo: Client, tax_id: int) -> int:
-    """A connected gateway that books, although its key is a test key."""
+    """A connected gateway that posts, although its key is a test key."""
     gateway_id = odoo.create(
         "checkout.gateway",
         name="Stripe",

@@ -1,19 +1,14 @@
-"""``make lint``: style of the code, Odoo's conventions, and what must not be named."""
+"""``make lint``: style, Odoo's conventions, plain words, and what must not be named."""
 
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import project, venv
+from tools import project, venv, words
 from tools.console import say
 
 _RUFF = ("--quiet", "--no-cache", "--output-format=concise", ".")
-# Gateways are few: a search for all of them needs no limit. A model with several
-# concerns has a file for each. Not everything that is named `read` is a model's.
-_PYLINT = (
-    "--disable=no-search-all,consider-merging-classes-inherited,method-required-super",
-)
 # What newer Pythons alone have; the linters themselves may run on one of those.
 _OLDEST = ".".join(map(str, venv.OLDEST_PYTHON))
 _VERMIN = (f"--target={_OLDEST}-", "--violations", "--quiet")
@@ -34,13 +29,13 @@ def run() -> bool:
     checks = {
         "ruff": [programs / "ruff", "check", *_RUFF],
         "ruff format": [programs / "ruff", "format", "--check", *_RUFF],
-        "pylint-odoo": [programs / "pylint", *_PYLINT, addon],
+        "pylint-odoo": [programs / "pylint", addon],
         "odoo-pre-commit-hooks": [programs / "oca-checks-odoo-module", addon],
         "oldest Python": [programs / "vermin", *_VERMIN, "."],
         "translations": [programs / "oca-checks-po", *_translations()],
     }
     results = [_passes(name, command) for name, command in checks.items()]
-    return all([*results, _names_nothing_forbidden()])
+    return all([*results, _names_nothing_forbidden(), words.run()])
 
 
 def _passes(name: str, command: list) -> bool:

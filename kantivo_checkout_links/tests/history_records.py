@@ -10,13 +10,13 @@ class StripeRecords:
         self.company_currency = self.env.company.currency_id
         self.gateways = {g.currency_id.name.lower(): g for g in history.gateways}
         stripe = history.stripe
-        self.transactions = self.read(stripe.balance_transactions, "data.source")
-        self.charges = self.read(stripe.charges, "data.balance_transaction")
-        self.refunds = self.read(stripe.refunds)
-        self.disputes = self.read(stripe.disputes)
-        self.payouts = self.read(stripe.payouts)
+        self.transactions = self.list_all(stripe.balance_transactions, "data.source")
+        self.charges = self.list_all(stripe.charges, "data.balance_transaction")
+        self.refunds = self.list_all(stripe.refunds)
+        self.disputes = self.list_all(stripe.disputes)
+        self.payouts = self.list_all(stripe.payouts)
 
-    def read(self, resource, *expand):
+    def list_all(self, resource, *expand):
         """All objects of a kind."""
         listed = resource.list(params={"limit": 100, "expand": list(expand)})
         found = {row.id: row for row in listed.auto_paging_iter()}
