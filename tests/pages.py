@@ -85,7 +85,7 @@ class Merchant:
 
     def expect_ticks(self, number: int) -> None:
         """Wait until so many steps of a gateway are ticked."""
-        ticks = self.page.locator("[name=steps] .fa-check-circle:visible")
+        ticks = self.page.locator("[name=steps] .text-success:visible")
         expect(ticks).to_have_count(number)
 
     def dismiss(self) -> str:

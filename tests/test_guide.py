@@ -206,8 +206,8 @@ def test_accountant_reclassifies_a_transaction_by_a_dialog(shop, log_in):
     shop.wait_until_posted(link)
     max_ = log_in("max")
     max_.open_menu(*MOVEMENTS)
-    charge = max_.page.locator(".o_data_row", has_text="Charge").first
-    charge.get_by_role("button", name="Reclassify").click()
+    max_.open_row("Charge")
+    max_.press("Reclassify")
     account = max_.page.locator(".modal [name=account_id] input")
     account.fill("Other Income")
     max_.page.locator(".o-autocomplete--dropdown-item", has_text="Other Income").click()

@@ -57,7 +57,7 @@ class CheckoutRefund(models.Model):
     )
     reason = fields.Selection(REFUND_REASONS, readonly=True)
     note = fields.Char(readonly=True)
-    error = fields.Char("Problem", readonly=True)
+    error = fields.Char(readonly=True)
     stripe_id = fields.Char("Stripe Refund", readonly=True)
     stripe_url = fields.Char(related="payment_id.stripe_url")
     refunded_at = fields.Datetime("Date", readonly=True)

@@ -38,14 +38,14 @@ class TestTestMode(CheckoutCommon):
 
     # === SIGNS === #
 
-    def test_link_form_and_cards_have_a_ribbon(self):
+    def test_forms_have_a_ribbon_and_cards_a_badge(self):
         for model in ("checkout.link", "checkout.payment"):
-            for kind in ("form", "kanban"):
+            for kind, sign in (
+                ("form", "//widget[@name='web_ribbon'][@title='Test']"),
+                ("kanban", "//field[@name='test_badge'][@widget='badge']"),
+            ):
                 with self.subTest(model=model, kind=kind):
-                    ribbons = self.get_arch(model, kind).xpath(
-                        "//widget[@name='web_ribbon'][@title='Test']"
-                    )
-                    self.assertEqual(len(ribbons), 1)
+                    self.assertEqual(len(self.get_arch(model, kind).xpath(sign)), 1)
 
     def test_lists_have_a_badge(self):
         for name in LISTS:
