@@ -82,7 +82,9 @@ class TestGuardedFields(CheckoutCommon):
 
     def test_message_names_the_field(self):
         gateway = self.gateway.with_user(self.manager)
-        with self.assertRaisesRegex(AccessError, "Balance Check.*can't be set manually"):
+        with self.assertRaisesRegex(
+            AccessError, "Balance Check.*can't be set manually"
+        ):
             gateway.write({"name": "Renamed", "agreement_state": "green"})
 
     def test_guarded_field_is_not_created(self):
