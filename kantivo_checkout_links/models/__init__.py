@@ -46,6 +46,7 @@ from . import (
     checkout_payment_totals,
     checkout_payout,
     checkout_poster,
+    checkout_processor,
     checkout_rate,
     checkout_reader,
     checkout_reclassification,

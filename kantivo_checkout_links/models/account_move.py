@@ -191,13 +191,6 @@ class AccountMove(models.Model):
         self._check_no_checkout_movement()
         return super()._reverse_moves(default_values_list, cancel=cancel)
 
-    def _is_sealed(self):
-        """Whether the contact of its items can't change: the entry is hashed, or its
-        period is closed.
-        """
-        closed = self._get_violated_lock_dates(self.date, has_tax=False)
-        return bool(self.inalterable_hash or closed)
-
     def _message_compute_author(self, author_id=None, email_from=None):
         """Override of `mail`: names the user who asked for what our code does."""
         requester = get_requester(self.env)

@@ -41,12 +41,6 @@ class AccountMoveLine(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _filter_checkout_base(self):
-        """The item that says what the money of a Stripe movement was, taxes aside."""
-        return self.filtered(lambda line: not line.tax_repartition_line_id)[:1]
-
-    # === BUSINESS METHODS === #
-
     def reconcile(self):
         """Override of `account`: an audit trail says what our code matched."""
         res = super(AccountMoveLine, with_audit_trail(self)).reconcile()

@@ -1,14 +1,15 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools.misc import format_datetime
 
 from ..kinds import EARLY_KINDS
 from ..money import differs, from_minor, round_exact
+from ..stripe_client import StripeError
 from ..utils import to_timestamp
 
 # How often what is new is read until a difference stays the same.
 STEADY_ATTEMPTS = 3
-ALARM = "kantivo_checkout_links.mail_activity_agreement"
 
 
 class CheckoutAgreement(models.AbstractModel):
@@ -56,7 +57,7 @@ class CheckoutAgreement(models.AbstractModel):
         if gateway.agreement_state != "red" and gateway.reread_difference:
             gateway.reread_difference = 0
         if gateway.agreement_state != before:
-            gateway._do_aside(self._update_alarm)
+            gateway._do_aside(lambda g: g._update_alarm())
         return gateway.agreement_state
 
     @api.model
@@ -142,20 +143,9 @@ class CheckoutAgreement(models.AbstractModel):
     def _get_journal_balance(self, gateway) -> float:
         """The balance of the Stripe journal's account, in the journal's currency."""
         until = gateway.closed_until
-        recent = self._sum_items(gateway, [("date", ">", until)] if until else [])
+        domain = [("date", ">", until)] if until else []
+        recent = self.env["checkout.statement"]._sum_items(gateway, domain)
         return round_exact(gateway.closed_balance + recent)
-
-    @api.model
-    def _sum_items(self, gateway, domain):
-        """What journal items add up to on the Stripe journal's account."""
-        own = [
-            ("account_id", "=", gateway.journal_id.default_account_id.id),
-            ("parent_state", "=", "posted"),
-        ]
-        groups = self.env["account.move.line"]._read_group(
-            [*own, *domain], [], ["amount_currency:sum"]
-        )
-        return groups[0][0] or 0
 
     @api.model
     def _get_named_amounts(self, gateway) -> dict[str, float]:
@@ -191,25 +181,6 @@ class CheckoutAgreement(models.AbstractModel):
                 ("is_third_party", "=", True),
             ],
             limit=1,
-        )
-
-    @api.model
-    def _update_alarm(self, gateway):
-        """Notify the responsible user of a difference, once until it is gone."""
-        if gateway.agreement_state == "red":
-            gateway.activity_schedule(
-                ALARM,
-                note=self._describe_difference(gateway),
-                user_id=gateway._get_responsible().id,
-            )
-        else:
-            gateway.activity_feedback([ALARM], feedback=gateway._describe_agreement())
-
-    @api.model
-    def _describe_difference(self, gateway):
-        return self.env._(
-            "%s can't be explained. Open the gateway and click Show Difference.",
-            gateway.currency_id._format_exact(gateway.agreement_difference),
         )
 
     # === THE FIRST DIFFERENCE === #
@@ -339,3 +310,52 @@ class CheckoutAgreement(models.AbstractModel):
         if event:
             return self.env._("Its Stripe object can't be read: %s", event.error)
         return self.env._("It is new. Check again to post it.")
+
+
+class CheckoutGateway(models.Model):
+    """Checking the balance from a gateway's form."""
+
+    _inherit = "checkout.gateway"
+
+    # === ACTION METHODS === #
+
+    def action_check_agreement(self):
+        """Compare the journal with Stripe now; what differs is read and posted first.
+
+        :raise UserError: if Stripe can't be read.
+        """
+        self.ensure_one()
+        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        self.check_access("read")
+        try:
+            state = self._check_agreement()
+        except StripeError as error:
+            raise UserError(self._describe_failure(error)) from error
+        kinds = {"green": "success", "red": "danger"}
+        return self._notify(kinds.get(state, "warning"), self._describe_agreement())
+
+    def action_view_difference(self):
+        """Open the first thing that differs, saying what to do about it."""
+        self.ensure_one()
+        self.check_access("read")
+        gateway_sudo = self._as_superuser(self.env)  # the key is out of reach
+        record, sentence = (
+            self.env["checkout.agreement"]
+            .with_env(gateway_sudo.env)
+            ._find_difference(gateway_sudo)
+        )
+        if not record:
+            return self._notify("warning", sentence)
+        notice = self._notify("warning", sentence)
+        action = record.with_env(self.env)._get_records_action(name=sentence)
+        notice["params"]["next"] = action
+        return notice
+
+    # === BUSINESS METHODS === #
+
+    def _check_agreement(self):
+        gateway_sudo = self.sudo()  # the key is out of reach
+        agreement = self.env["checkout.agreement"]
+        state = gateway_sudo._work_exclusively(agreement._check_fully)
+        self.invalidate_recordset()
+        return state

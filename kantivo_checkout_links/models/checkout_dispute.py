@@ -127,7 +127,7 @@ class CheckoutDispute(models.Model):
             movements._ensure_transaction(
                 self.gateway_id, transaction, dispute, self.payment_id
             )
-        movements._set_loss(self, dispute.get("closed_at"))
+        movements._set_loss(self, self._get_lost_amount(), dispute.get("closed_at"))
         self._set_lost_amount()
 
     def _set_lost_amount(self):

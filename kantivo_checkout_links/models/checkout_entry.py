@@ -9,6 +9,11 @@ def has_analytics(account):
     return account.internal_group in ("income", "expense")
 
 
+def filter_base(lines):
+    """The item that says what the money of a Stripe transaction was, taxes aside."""
+    return lines.filtered(lambda line: not line.tax_repartition_line_id)[:1]
+
+
 class CheckoutEntry(models.AbstractModel):
     """What the journal items of a movement are, by its kind.
 

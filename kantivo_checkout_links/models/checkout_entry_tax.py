@@ -1,7 +1,7 @@
 from odoo import Command, api, models
-from odoo.tools import float_is_zero
 
 from ..kinds import SALE_KINDS
+from .checkout_accounting import is_neutral
 from .checkout_entry import has_analytics
 
 AMOUNTS = ("amount_currency", "balance")
@@ -109,13 +109,13 @@ class CheckoutEntryTax(models.AbstractModel):
         """
         gateway, taxes = movement.gateway_id, movement.gateway_id.fee_tax_ids
         is_in_fee = movement.tax_amount or gateway.fee_tax_invoiced
-        return taxes if is_in_fee or self._is_neutral(taxes) else taxes.browse()
+        return taxes if is_in_fee or is_neutral(taxes) else taxes.browse()
 
     @api.model
     def _prepare_taxed_fee_items(self, item, movement, taxes, direction):
         """Base and tax items of a fee; a tax that Stripe states is posted as stated."""
         company = movement.company_id
-        if not movement.tax_amount or self._is_neutral(taxes):
+        if not movement.tax_amount or is_neutral(taxes):
             return self._split(item, taxes, company, direction)
         large = {**item, **{name: item[name] * LARGE for name in AMOUNTS}}
         large_base, *tax_items = self._split(large, taxes, company, direction)
@@ -127,16 +127,6 @@ class CheckoutEntryTax(models.AbstractModel):
         self._set_total(base, tax_items, "balance", value, currencies[1])
         self._set_base_amounts(tax_items, base["balance"], large_base["balance"])
         return [base, *tax_items]
-
-    @api.model
-    def _is_neutral(self, taxes):
-        """Whether taxes are nothing together, as in a reverse charge: then none of them
-        is what Stripe states. Amounts can't decide: small ones may be rounded away.
-        """
-        lines = taxes.flatten_taxes_hierarchy().invoice_repartition_line_ids
-        shares = lines.filtered(lambda line: line.repartition_type == "tax")
-        total = sum(line.factor * line.tax_id.amount for line in shares)
-        return float_is_zero(total, precision_digits=6)
 
     @api.model
     def _set_total(self, base, tax_items, name, total, currency):

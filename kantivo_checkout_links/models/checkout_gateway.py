@@ -1,7 +1,5 @@
 import logging
 
-from psycopg2 import OperationalError
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
@@ -10,8 +8,8 @@ from odoo.addons.account.models.product import ACCOUNT_DOMAIN
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
-from ..aside import log_error
 from ..const import MINIMUM_AMOUNTS
+from .checkout_accounting import is_neutral
 from .checkout_base import WITH_ARCHIVED
 
 GATEWAY_MAKERS = "account.group_account_manager"
@@ -325,9 +323,8 @@ class CheckoutGateway(models.Model):
     @api.depends("fee_tax_ids")
     def _compute_fee_tax_is_added(self):
         """Whether the taxes add to a fee, which a reverse charge doesn't."""
-        tax_entry = self.env["checkout.entry.tax"]
         for gateway in self:
-            gateway.fee_tax_is_added = not tax_entry._is_neutral(gateway.fee_tax_ids)
+            gateway.fee_tax_is_added = not is_neutral(gateway.fee_tax_ids)
 
     def _compute_payment_count(self):
         counts = dict(
@@ -501,16 +498,6 @@ class CheckoutGateway(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_sync(self):
-        """Read from Stripe what no webhook delivered, and post it.
-
-        :raise UserError: if Stripe can't be reached or refuses the key.
-        """
-        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
-        self.check_access("read")
-        found = [gateway._sync_now() for gateway in self]
-        return self._notify("success", self._describe_sync(found))
-
     def _has_payments(self):
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
         domain = [("gateway_id", "in", self.ids)]
@@ -581,66 +568,10 @@ class CheckoutGateway(models.Model):
             else str(error)
         )
 
-    def _describe_sync(self, found):
-        found_names = ", ".join(filter(None, found))
-        if not found_names:
-            return self.env._("Up to date with Stripe. Nothing new.")
-        return self.env._("Up to date with Stripe. New: %s.", found_names)
-
-    def _may_sync(self):
-        """Not before the merchant has decided about third-party transactions."""
-        return self.shared_account != "ask"
-
-    def _check_may_sync(self):
-        """:raise UserError: while the merchant has something to decide first."""
-        if not self._may_sync():
-            raise UserError(
-                self.env._(
-                    "Odoo's own Stripe provider also uses this account. Choose on the "
-                    "gateway how its payments should be handled here. The sync waits "
-                    "for your choice."
-                )
-            )
-
-    def _sync_now(self):
-        """:return: What was found, in words; nothing if there was nothing new."""
-        try:
-            return self.sudo()._work_exclusively(  # the key is out of reach
-                self.env["checkout.sync"]._sync
-            )
-        except stripe_client.StripeError as error:
-            raise UserError(self._describe_failure(error)) from error
-
     def _expire_open_sessions(self):
         """Ask Stripe, in the background, to end the checkouts that are still open."""
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
         payments_sudo._expire_open([("gateway_id", "in", self.ids)])
-
-    def _expire_requested_sessions(self):
-        """End at Stripe the checkouts whose link was closed or changed meanwhile."""
-        payments = self.env["checkout.payment"].search(
-            [
-                ("gateway_id", "=", self.id),
-                ("expiry_requested", "=", True),
-                ("stripe_checkout_session_id", "!=", False),
-                ("state", "=", "open"),
-            ]
-        )
-        for payment in payments:
-            self._expire_one(payment)
-            self._commit()
-
-    def _expire_one(self, payment):
-        """One that can't be ended doesn't keep the others waiting."""
-        try:
-            with self.env.cr.savepoint():
-                payment._expire_at_stripe()
-        except OperationalError:
-            raise  # a conflict: the whole transaction is tried again
-        except stripe_client.StripeError as error:
-            _logger.warning("Payment %s can't be ended: %s", payment.id, error)
-        except Exception as error:
-            log_error(_logger, f"Payment {payment.id} can't be ended", error)
 
     # === HELPERS === #
 

@@ -243,20 +243,6 @@ class CheckoutGateway(models.Model):
         self.env["checkout.event"]._trigger_processing()
         return {"type": "ir.actions.client", "tag": "reload"}
 
-    def action_retry_events(self):
-        """Try everything that failed again now.
-
-        :raise AccessError: if the user isn't one who sees events.
-        """
-        self.check_access("read")
-        events = self.env["checkout.event"].search(
-            [("gateway_id", "in", self.ids), ("state", "=", "failed")]
-        )
-        events.action_process()
-        for gateway_sudo in self.sudo():  # activities of a gateway are the manager's
-            # In a new transaction, since this one still sees what had failed before.
-            gateway_sudo._work_exclusively(lambda g: g._update_health_activity())
-
     # === BUSINESS METHODS === #
 
     def _find_rate_problem(self):

@@ -3,7 +3,6 @@ from datetime import timezone
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..const import PAYMENTS_BALANCE
@@ -13,6 +12,7 @@ from ..utils import to_datetime
 
 _logger = logging.getLogger(__name__)
 
+ALARM = "kantivo_checkout_links.mail_activity_agreement"
 # What a gateway keeps of what it reads, as it is before anything was read.
 SYNC_DEFAULTS = {
     "last_sync_at": False,
@@ -149,45 +149,6 @@ class CheckoutGateway(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_check_agreement(self):
-        """Compare the journal with Stripe now; what differs is read and posted first.
-
-        :raise UserError: if Stripe can't be read.
-        """
-        self.ensure_one()
-        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
-        self.check_access("read")
-        try:
-            state = self._check_agreement()
-        except StripeError as error:
-            raise UserError(self._describe_failure(error)) from error
-        kinds = {"green": "success", "red": "danger"}
-        return self._notify(kinds.get(state, "warning"), self._describe_agreement())
-
-    def action_view_difference(self):
-        """Open the first thing that differs, saying what to do about it."""
-        self.ensure_one()
-        self.check_access("read")
-        gateway_sudo = self._as_superuser(self.env)  # the key is out of reach
-        record, sentence = (
-            self.env["checkout.agreement"]
-            .with_env(gateway_sudo.env)
-            ._find_difference(gateway_sudo)
-        )
-        if not record:
-            return self._notify("warning", sentence)
-        notice = self._notify("warning", sentence)
-        action = record.with_env(self.env)._get_records_action(name=sentence)
-        notice["params"]["next"] = action
-        return notice
-
-    def _check_agreement(self):
-        gateway_sudo = self.sudo()  # the key is out of reach
-        agreement = self.env["checkout.agreement"]
-        state = gateway_sudo._work_exclusively(agreement._check_fully)
-        self.invalidate_recordset()
-        return state
-
     def _prepare_card(self):
         """What the journal's card says of the balance, unless that is out of date."""
         if self.sync_error:
@@ -201,6 +162,23 @@ class CheckoutGateway(models.Model):
         return states[self.agreement_state]
 
     # === BUSINESS METHODS === #
+
+    def _update_alarm(self):
+        """Notify the responsible user of a difference, once until it is gone."""
+        if self.agreement_state == "red":
+            self.activity_schedule(
+                ALARM,
+                note=self._describe_difference(),
+                user_id=self._get_responsible().id,
+            )
+        else:
+            self.activity_feedback([ALARM], feedback=self._describe_agreement())
+
+    def _describe_difference(self):
+        return self.env._(
+            "%s can't be explained. Open the gateway and click Show Difference.",
+            self.currency_id._format_exact(self.agreement_difference),
+        )
 
     def _get_local_date(self, moment):
         """The day of a moment, where the merchant is."""
@@ -222,7 +200,7 @@ class CheckoutGateway(models.Model):
         self.write({**SYNC_DEFAULTS, "signing_key": self._new_signing_key()})
         if has_read:
             self.sync_from = max(self.sync_from, fields.Datetime.now())
-        self.env["checkout.agreement"]._update_alarm(self)
+        self._update_alarm()
         if self._get_health_activities():  # none is made while it is created
             self._update_health_activity()
 

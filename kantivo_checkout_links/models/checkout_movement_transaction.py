@@ -245,18 +245,19 @@ class CheckoutMovement(models.Model):
     # === BUSINESS METHODS - WITHOUT A BALANCE TRANSACTION === #
 
     @api.model
-    def _set_loss(self, dispute, closed_at):
+    def _set_loss(self, dispute, lost_amount: float, closed_at):
         """A lost dispute: no more money moves, but what was withheld is lost now.
 
         One that was lost and won before it was posted was never lost. One that was
         lost, won and lost again is lost again.
 
+        :param float lost_amount: Of what was withheld, in the balance's currency.
         :param int closed_at: When it was decided, if Stripe has said so.
         """
         movements = self._find_of_dispute(dispute)
         withdrawal = movements.filtered(lambda m: m.kind == "dispute").sorted("id")[-1:]
         losses = movements.filtered(lambda m: m.kind == "dispute_loss")
-        if not dispute._get_lost_amount():
+        if not lost_amount:
             losses.filtered(lambda m: not m.move_id).unlink()
         elif all(loss.id < withdrawal.id for loss in losses):
             moment = movements._get_closing(dispute, closed_at)

@@ -172,7 +172,7 @@ class CheckoutPayment(models.Model):
         one of the entries can't change, only the items in force may.
         """
         moves = self._get_moves(movement)
-        sealed = moves.filtered(lambda move: move._is_sealed())
+        sealed = moves.filtered(self._is_sealed)
         lines = movement._get_posted_lines() if sealed else moves.line_ids
         return lines - sealed.line_ids
 
@@ -187,3 +187,11 @@ class CheckoutPayment(models.Model):
         author_id = user.partner_id.id
         self._message_log(body=body, author_id=author_id)
         moves._message_log_batch(dict.fromkeys(moves.ids, body), author_id=author_id)
+
+    @api.model
+    def _is_sealed(self, move):
+        """Whether the contact of an entry's items can't change: it is hashed, or its
+        period is closed.
+        """
+        closed = move._get_violated_lock_dates(move.date, has_tax=False)
+        return bool(move.inalterable_hash or closed)

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 
 from ..utils import get_dashboard_url
 from .checkout_base import WITH_ARCHIVED
+from .checkout_entry import filter_base
 
 
 class CheckoutPayment(models.Model):
@@ -37,7 +38,7 @@ class CheckoutPayment(models.Model):
     @api.depends("movement_ids.move_id", "movement_ids.reclassified_line_ids")
     def _compute_posted(self):
         for payment in self:
-            base = payment._get_sale_lines()._filter_checkout_base()
+            base = filter_base(payment._get_sale_lines())
             payment.posted_account_id = base.account_id
             payment.posted_tax_ids = base.tax_ids
 

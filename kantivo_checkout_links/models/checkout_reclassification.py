@@ -3,7 +3,7 @@ from odoo.exceptions import UserError
 
 from ..kinds import FEE_KINDS, KINDS, LOSS_KINDS
 from ..texts import to_ref
-from .checkout_entry import has_analytics
+from .checkout_entry import filter_base, has_analytics
 from .checkout_entry_reversal import is_owed
 
 # What is lost of a sale, and what comes back of it.
@@ -128,7 +128,7 @@ class CheckoutReclassification(models.AbstractModel):
     @api.model
     def _get_base(self, movement):
         """The item that says what the money was, taxes aside."""
-        return self._get_lines(movement)._filter_checkout_base()
+        return filter_base(self._get_lines(movement))
 
     # === CHECKS === #
 
@@ -155,7 +155,7 @@ class CheckoutReclassification(models.AbstractModel):
 
     @api.model
     def _check_changes(self, lines, account, taxes):
-        base = lines._filter_checkout_base()
+        base = filter_base(lines)
         if base.account_id == account and base.tax_ids == taxes:
             raise UserError(
                 self.env._(
@@ -169,7 +169,7 @@ class CheckoutReclassification(models.AbstractModel):
         """What a lost dispute took back of a sale isn't reclassified with it: under
         other taxes, the tax report would have the loss of a sale that it hasn't.
         """
-        is_same = taxes == lines._filter_checkout_base().tax_ids
+        is_same = taxes == filter_base(lines).tax_ids
         if movement.kind != "charge" or is_same:
             return
         others = movement.payment_id.movement_ids
@@ -216,7 +216,7 @@ class CheckoutReclassification(models.AbstractModel):
     @api.model
     def _prepare_new_item(self, movement, lines, account):
         """What a movement is posted as from now on, taxes included."""
-        base = lines._filter_checkout_base()
+        base = filter_base(lines)
         return {
             "name": movement._get_label(),
             "account_id": account.id,

@@ -44,9 +44,20 @@ class CheckoutStatement(models.AbstractModel):
     def _count_closed(self, gateway):
         """Count again what the ledger holds at the end of the last closed month."""
         until = self._get_last(gateway).date
-        agreement = self.env["checkout.agreement"]
-        balance = agreement._sum_items(gateway, [("date", "<=", until)]) if until else 0
+        balance = self._sum_items(gateway, [("date", "<=", until)]) if until else 0
         gateway.write({"closed_until": until, "closed_balance": balance})
+
+    @api.model
+    def _sum_items(self, gateway, domain):
+        """What journal items add up to on the Stripe journal's account."""
+        own = [
+            ("account_id", "=", gateway.journal_id.default_account_id.id),
+            ("parent_state", "=", "posted"),
+        ]
+        groups = self.env["account.move.line"]._read_group(
+            [*own, *domain], [], ["amount_currency:sum"]
+        )
+        return groups[0][0] or 0
 
     # === MONTHS === #
 

@@ -355,3 +355,53 @@ class CheckoutSync(models.AbstractModel):
         movements = self.env["checkout.movement"]
         movements._ensure_opening(gateway, amount, [row["id"] for row in rows])
         gateway.opening_done = True
+
+
+class CheckoutGateway(models.Model):
+    """Synchronizing from a gateway's form."""
+
+    _inherit = "checkout.gateway"
+
+    # === ACTION METHODS === #
+
+    def action_sync(self):
+        """Read from Stripe what no webhook delivered, and post it.
+
+        :raise UserError: if Stripe can't be reached or refuses the key.
+        """
+        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        self.check_access("read")
+        found = [gateway._sync_now() for gateway in self]
+        return self._notify("success", self._describe_sync(found))
+
+    # === BUSINESS METHODS === #
+
+    def _sync_now(self):
+        """:return: What was found, in words; nothing if there was nothing new."""
+        try:
+            return self.sudo()._work_exclusively(  # the key is out of reach
+                self.env["checkout.sync"]._sync
+            )
+        except StripeError as error:
+            raise UserError(self._describe_failure(error)) from error
+
+    def _describe_sync(self, found):
+        found_names = ", ".join(filter(None, found))
+        if not found_names:
+            return self.env._("Up to date with Stripe. Nothing new.")
+        return self.env._("Up to date with Stripe. New: %s.", found_names)
+
+    def _may_sync(self):
+        """Not before the merchant has decided about third-party transactions."""
+        return self.shared_account != "ask"
+
+    def _check_may_sync(self):
+        """:raise UserError: while the merchant has something to decide first."""
+        if not self._may_sync():
+            raise UserError(
+                self.env._(
+                    "Odoo's own Stripe provider also uses this account. Choose on the "
+                    "gateway how its payments should be handled here. The sync waits "
+                    "for your choice."
+                )
+            )

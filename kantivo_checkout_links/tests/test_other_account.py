@@ -111,7 +111,7 @@ class TestOtherAccount(CheckoutCommon):
 
     def test_alarms_about_the_old_account_are_over(self):
         self.gateway.sudo().agreement_state = "red"
-        self.env["checkout.agreement"].sudo()._update_alarm(self.gateway.sudo())
+        self.gateway.sudo()._update_alarm()
         self.gateway.sudo().sync_error = "Out of reach"
         self.gateway._update_health_activity()
         self.assertEqual(len(self.gateway.activity_ids), 2)

@@ -11,6 +11,6 @@ def migrate(cr, version):
     now = to_timestamp(fields.Datetime.now())
     closed = [("state", "in", ("lost", "prevented", "won"))]
     for dispute in env["checkout.dispute"].search(closed):
-        env["checkout.movement"]._set_loss(dispute, now)
+        env["checkout.movement"]._set_loss(dispute, dispute._get_lost_amount(), now)
         dispute._set_lost_amount()
         dispute.payment_id._set_money_back()
