@@ -1,3 +1,6 @@
+from . import checkout_base, checkout_event, checkout_gateway
+
+# isort: split
 from . import (
     account_bank_statement_line,
     account_journal,
@@ -7,7 +10,6 @@ from . import (
     checkout_accounting,
     checkout_agreement,
     checkout_announcement,
-    checkout_base,
     checkout_connection,
     checkout_dispute,
     checkout_dispute_tax,
@@ -16,8 +18,6 @@ from . import (
     checkout_entry_dispute,
     checkout_entry_reversal,
     checkout_entry_tax,
-    checkout_event,
-    checkout_gateway,
     checkout_gateway_clock,
     checkout_gateway_disputes,
     checkout_gateway_health,
@@ -48,7 +48,6 @@ from . import (
     checkout_poster,
     checkout_processor,
     checkout_rate,
-    checkout_reader,
     checkout_reclassification,
     checkout_refund,
     checkout_revaluation,

@@ -30,49 +30,48 @@ def is_neutral(taxes):
     return float_is_zero(total, precision_digits=6)
 
 
-class CheckoutAccounting(models.AbstractModel):
+class CheckoutGateway(models.Model):
     """Gives a gateway the journal and accounts that it lacks, with the user's rights.
 
     Accounts are those of the company's chart. New ones are created only where a known
     chart has nothing that fits; in another chart, the merchant chooses.
     """
 
-    _name = "checkout.accounting"
-    _description = "Stripe Journal and Accounts"
+    _inherit = "checkout.gateway"
 
     # === BUSINESS METHODS === #
 
-    @api.model
-    def _create_missing(self, gateway):
+    def _create_missing_accounting(self):
         """Fill what is empty of a gateway's journal, accounts and, with its income
         account, taxes. What can't be filled with certainty stays empty.
 
         :raise UserError: if the company has no chart of accounts.
         """
-        gateway = gateway.with_company(gateway.company_id)
-        self._check_chart(gateway.company_id)
-        if not gateway.journal_id:
-            gateway.journal_id = gateway.env["account.journal"].create(
-                self._prepare_journal_vals(gateway)
+        self = self.with_company(self.company_id)
+        self._check_chart(self.company_id)
+        if not self.journal_id:
+            self.journal_id = self.env["account.journal"].create(
+                self._prepare_journal_vals()
             )
-        self._restore_company_accounts(gateway)
-        chart = self._find_chart(gateway.company_id)
+        self._restore_company_accounts()
+        chart = self._find_chart(self.company_id)
         for field_name, spec in self._get_account_specs(chart).items() if chart else ():
-            if not gateway[field_name]:
-                gateway[field_name] = self._find_or_create_account(gateway, spec)
+            if not self[field_name]:
+                self[field_name] = self._find_or_create_account(spec)
 
-    @api.model
-    def _get_net_loss_account(self, gateway, account, taxes):
+    def _get_net_loss_account(self, account, taxes):
         """The account of a lost dispute without the taxes that are taken back: a chart
         may have one for their rate, beside its general one.
 
         :param account.account account: Takes what is lost otherwise.
         """
-        chart = self._find_chart(gateway.company_id)
-        if not chart or len(taxes) != 1 or account != self._ref(gateway, chart.losses):
+        chart = self._find_chart(self.company_id)
+        if not chart or len(taxes) != 1:
+            return account
+        if account != self._get_chart_account(chart.losses):
             return account
         own = dict(chart.losses_by_rate).get(taxes.amount)
-        return self._ref(gateway, own) or account
+        return self._get_chart_account(own) or account
 
     # === CHART === #
 
@@ -96,14 +95,13 @@ class CheckoutAccounting(models.AbstractModel):
         known = (c for c in templates._get_parent_template(code) if c in CHARTS)
         return CHARTS.get(next(known, None))
 
-    @api.model
-    def _ref(self, gateway, xml_id):
+    def _get_chart_account(self, xml_id):
         """An account by its id in the chart's template; none if it isn't in use."""
-        accounts = gateway.env["account.account"]
+        accounts = self.env["account.account"]
         if not xml_id:
             return accounts
-        templates = gateway.env["account.chart.template"]
-        account = templates.with_company(gateway.company_id).ref(xml_id, False)
+        templates = self.env["account.chart.template"]
+        account = templates.with_company(self.company_id).ref(xml_id, False)
         return account if account and account.active else accounts
 
     @api.model
@@ -129,27 +127,24 @@ class CheckoutAccounting(models.AbstractModel):
 
     # === RECORDS === #
 
-    @api.model
-    def _restore_company_accounts(self, gateway):
+    def _restore_company_accounts(self):
         """A chart that is installed later takes what a gateway had from before it."""
-        company = gateway.company_id
-        if not gateway.transfer_account_id:
-            gateway.transfer_account_id = company.transfer_account_id
-        if not gateway.income_account_id:
-            gateway.income_account_id = company.income_account_id
-            gateway.tax_ids |= gateway._get_default_tax()
+        company = self.company_id
+        if not self.transfer_account_id:
+            self.transfer_account_id = company.transfer_account_id
+        if not self.income_account_id:
+            self.income_account_id = company.income_account_id
+            self.tax_ids |= self._get_default_tax()
 
-    @api.model
-    def _find_or_create_account(self, gateway, spec):
-        beside = self._ref(gateway, spec.beside)
+    def _find_or_create_account(self, spec):
+        beside = self._get_chart_account(spec.beside)
         if not beside:
-            return self._ref(gateway, spec.own)
-        return gateway.env["account.account"].create(
-            self._prepare_account_vals(gateway, spec, beside)
+            return self._get_chart_account(spec.own)
+        return self.env["account.account"].create(
+            self._prepare_account_vals(spec, beside)
         )
 
-    @api.model
-    def _prepare_account_vals(self, gateway, spec, beside):
+    def _prepare_account_vals(self, spec, beside):
         """An account that reports show with the one that it is beside."""
         return {
             "name": spec.name,
@@ -157,18 +152,17 @@ class CheckoutAccounting(models.AbstractModel):
             "reconcile": spec.account_type == "asset_current",
             "code": beside._search_new_account_code(beside.code),
             "tag_ids": [Command.set(beside.tag_ids.ids)],
-            "company_ids": [Command.set(gateway.company_id.ids)],
+            "company_ids": [Command.set(self.company_id.ids)],
         }
 
-    @api.model
-    def _prepare_journal_vals(self, gateway):
-        is_foreign_currency = gateway.currency_id != gateway.company_id.currency_id
+    def _prepare_journal_vals(self):
+        is_foreign_currency = self.currency_id != self.company_id.currency_id
         return {
-            "name": gateway.name,
+            "name": self.name,
             "type": "bank",
-            "code": self._get_free_journal_code(gateway.company_id),
-            "company_id": gateway.company_id.id,
-            "currency_id": is_foreign_currency and gateway.currency_id.id,
+            "code": self._get_free_journal_code(self.company_id),
+            "company_id": self.company_id.id,
+            "currency_id": is_foreign_currency and self.currency_id.id,
         }
 
     @api.model

@@ -38,7 +38,7 @@ class CheckoutAgreement(models.AbstractModel):
         :raise StripeError: if Stripe can't be read.
         """
         if gateway.post_entries:
-            self.env["checkout.statement"].with_env(gateway.env)._close_months(gateway)
+            gateway._close_months()
         return self._check(gateway)
 
     @api.model
@@ -144,7 +144,7 @@ class CheckoutAgreement(models.AbstractModel):
         """The balance of the Stripe journal's account, in the journal's currency."""
         until = gateway.closed_until
         domain = [("date", ">", until)] if until else []
-        recent = self.env["checkout.statement"]._sum_items(gateway, domain)
+        recent = gateway._sum_journal_items(domain)
         return round_exact(gateway.closed_balance + recent)
 
     @api.model

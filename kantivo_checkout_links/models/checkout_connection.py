@@ -7,40 +7,38 @@ from ..stripe_client import StripeError, is_restricted_key
 SIGNS = {"good": "✓", "warning": "!", "problem": "✗"}
 
 
-class CheckoutConnection(models.AbstractModel):
+class CheckoutGateway(models.Model):
     """Asks Stripe what a gateway's key opens, and says it in plain words.
 
     A finding is a level (a key of `SIGNS`) and a sentence. With a problem, payments
     can't be taken or posted; a warning is for the merchant to judge. Runs as superuser.
     """
 
-    _name = "checkout.connection"
-    _description = "Stripe Connection Test"
+    _inherit = "checkout.gateway"
 
-    @api.model
-    def _examine(self, gateway):
+    def _examine_key(self):
         """Everything worth knowing about a gateway's key, most important first.
 
         :raise StripeError: if the key is no good, or Stripe can't be asked.
         :raise UserError: if the key belongs to an account the gateway can't be for.
         """
-        client = gateway._get_client()
-        account = self._read(client.retrieve_account) or {}
-        gateway._set_account(account.get("id"))
+        client = self._get_client()
+        account = self._read_if_permitted(client.retrieve_account) or {}
+        self._set_account(account.get("id"))
         return [
-            *self._examine_account(gateway, account),
-            *self._examine_permissions(gateway, client),
-            *self._examine_currencies(gateway, client),
-            *self._examine_rate(gateway),
-            *self._examine_decimals(gateway),
-            *self._examine_endpoint(gateway, client),
-            *self._examine_provider(gateway),
-            *self._examine_fee_tax(gateway),
-            *self._examine_clock(gateway, client),
+            *self._examine_account(account),
+            *self._examine_permissions(client),
+            *self._examine_currencies(client),
+            *self._examine_rate(),
+            *self._examine_decimals(),
+            *self._examine_endpoint(client),
+            *self._examine_provider(),
+            *self._examine_fee_tax(),
+            *self._examine_clock(client),
         ]
 
     @api.model
-    def _read(self, method):
+    def _read_if_permitted(self, method):
         """An answer of Stripe's; nothing for a restricted key that may not have it."""
         try:
             return method()
@@ -51,12 +49,11 @@ class CheckoutConnection(models.AbstractModel):
 
     # === ACCOUNT === #
 
-    @api.model
-    def _examine_account(self, gateway, account: dict):
+    def _examine_account(self, account: dict):
         """Findings about the key, its account, and whether that may take payments."""
         mode = (
             self.env._("live mode, real money")
-            if gateway.livemode
+            if self.livemode
             else self.env._("test mode, no real money")
         )
         yield "good", self.env._("Stripe accepts the key: %s.", mode)
@@ -73,15 +70,14 @@ class CheckoutConnection(models.AbstractModel):
                 ),
             )
 
-    @api.model
-    def _examine_currencies(self, gateway, client):
+    def _examine_currencies(self, client):
         """Findings about the currencies that the account settles in."""
-        balance = self._read(client.retrieve_balance)
+        balance = self._read_if_permitted(client.retrieve_balance)
         if not balance:
             return
-        codes = gateway._set_settlement(balance)
+        codes = self._set_settlement(balance)
         yield "good", self.env._("Stripe settles in %s.", ", ".join(codes))
-        currency = gateway.currency_id.name
+        currency = self.currency_id.name
         if currency not in codes:
             yield (
                 "warning",
@@ -94,34 +90,29 @@ class CheckoutConnection(models.AbstractModel):
                 ),
             )
 
-    @api.model
-    def _examine_fee_tax(self, gateway):
-        if gateway.fee_tax_hint:
-            yield "warning", gateway.fee_tax_hint
+    def _examine_fee_tax(self):
+        if self.fee_tax_hint:
+            yield "warning", self.fee_tax_hint
 
-    @api.model
-    def _examine_rate(self, gateway):
-        if problem := self.env["checkout.rate"]._find_problem(gateway):
+    def _examine_rate(self):
+        if problem := self.env["checkout.rate"]._find_problem(self):
             _level, sentence = problem
             yield "warning", sentence
 
-    @api.model
-    def _examine_decimals(self, gateway):
-        for currency in gateway.coarse_currency_ids:
+    def _examine_decimals(self):
+        for currency in self.coarse_currency_ids:
             yield "warning", currency._describe_coarse()
 
-    @api.model
-    def _examine_clock(self, gateway, client):
-        gateway._update_clock(client)
-        if problem := gateway._describe_clock():
+    def _examine_clock(self, client):
+        self._update_clock(client)
+        if problem := self._describe_clock():
             yield "warning", problem
 
     # === PERMISSIONS === #
 
-    @api.model
-    def _examine_permissions(self, gateway, client):
+    def _examine_permissions(self, client):
         """Findings about a restricted key: one for each missing permission."""
-        if not is_restricted_key(gateway.secret_key_value):
+        if not is_restricted_key(self.secret_key_value):
             return
         lacking = [
             permission
@@ -146,10 +137,9 @@ class CheckoutConnection(models.AbstractModel):
 
     # === WEBHOOK === #
 
-    @api.model
-    def _examine_endpoint(self, gateway, client):
+    def _examine_endpoint(self, client):
         """Findings about the gateway's webhook at Stripe."""
-        if not gateway.webhook_secret_value:
+        if not self.webhook_secret_value:
             yield (
                 "warning",
                 self.env._(
@@ -158,9 +148,7 @@ class CheckoutConnection(models.AbstractModel):
                 ),
             )
             return
-        endpoints = self._read(
-            lambda: self.env["checkout.endpoint"]._find(gateway, client)
-        )
+        endpoints = self._read_if_permitted(lambda: self._find_endpoints(client))
         if endpoints is None:
             return
         if not endpoints:
@@ -209,14 +197,13 @@ class CheckoutConnection(models.AbstractModel):
 
     # === ODOO'S OWN STRIPE PROVIDER === #
 
-    @api.model
-    def _examine_provider(self, gateway):
+    def _examine_provider(self):
         """Odoo's own payment provider posts its payments itself, and so would we."""
-        provider = self._find_same_account(gateway)
-        gateway._set_shared_account(bool(provider))
+        provider = self._find_same_account()
+        self._set_shared_account(bool(provider))
         if not provider:
             return
-        if gateway.shared_account == "ask":
+        if self.shared_account == "ask":
             yield "warning", self._describe_double_posting(provider)
             return
         yield (
@@ -247,9 +234,8 @@ class CheckoutConnection(models.AbstractModel):
             [("code", "=", "stripe"), ("stripe_secret_key", "!=", False), *domain]
         )
 
-    @api.model
-    def _find_same_account(self, gateway):
+    def _find_same_account(self):
         for provider in self._get_providers([("state", "!=", "disabled")]):
-            if gateway._ask_if_same_account(provider.stripe_secret_key):
+            if self._ask_if_same_account(provider.stripe_secret_key):
                 return provider
         return None

@@ -7,17 +7,15 @@ from odoo.exceptions import UserError
 from ..const import HANDLED_EVENTS, PRIVATE_DOMAINS
 
 
-class CheckoutEndpoint(models.AbstractModel):
+class CheckoutGateway(models.Model):
     """Registers a gateway's webhook at Stripe. Runs as superuser.
 
     https://docs.stripe.com/api/webhook_endpoints
     """
 
-    _name = "checkout.endpoint"
-    _description = "Stripe Webhook Endpoint"
+    _inherit = "checkout.gateway"
 
-    @api.model
-    def _connect(self, gateway):
+    def _connect_endpoint(self):
         """Have Stripe deliver a gateway's events, in place of an older endpoint.
 
         Stripe says the new secret only once, so it is kept before anything else may go
@@ -26,58 +24,53 @@ class CheckoutEndpoint(models.AbstractModel):
         :raise UserError: with the reasons, if Stripe couldn't reach this database.
         :raise StripeError: if Stripe refuses.
         """
-        self._check_reachable(gateway)
-        client = gateway._get_client()
-        old_endpoints = self._find(gateway, client)
-        old_secret = gateway.webhook_endpoint_secret
-        endpoint = client.create_webhook_endpoint(self._prepare_endpoint_vals(gateway))
-        gateway._add_endpoint(endpoint["id"], endpoint["secret"])
-        gateway._commit()
+        self._check_reachable()
+        client = self._get_client()
+        old_endpoints = self._find_endpoints(client)
+        old_secret = self.webhook_endpoint_secret
+        endpoint = client.create_webhook_endpoint(self._prepare_endpoint_vals())
+        self._add_endpoint(endpoint["id"], endpoint["secret"])
+        self._commit()
         for old_endpoint in old_endpoints:
             client.delete_webhook_endpoint(old_endpoint["id"])
-        gateway._remove_webhook_secret(old_secret)
+        self._remove_webhook_secret(old_secret)
 
-    @api.model
-    def _find(self, gateway, client):
+    def _find_endpoints(self, client):
         """What delivers to this gateway at Stripe, or once did."""
         return [
             endpoint
             for endpoint in client.iter_webhook_endpoints()
-            if gateway.webhook_endpoint_id == endpoint["id"]
-            or gateway.webhook_url == endpoint["url"]
+            if self.webhook_endpoint_id == endpoint["id"]
+            or self.webhook_url == endpoint["url"]
         ]
 
-    @api.model
-    def _find_problem(self, gateway, client):
+    def _find_endpoint_problem(self, client):
         """Why Stripe doesn't deliver a gateway's events as it should; False if it does.
 
         Only of endpoints that the key may see: not all that deliver are.
         """
-        connection = self.env["checkout.connection"]
-        endpoints = connection._read(lambda: self._find(gateway, client))
+        endpoints = self._read_if_permitted(lambda: self._find_endpoints(client))
         if endpoints is None:
             return False
-        if not endpoints and gateway.webhook_endpoint_id:
+        if not endpoints and self.webhook_endpoint_id:
             return self.env._("Stripe no longer has a webhook with this URL.")
         for endpoint in endpoints:
-            for _severity, sentence in connection._examine_one_endpoint(endpoint):
+            for _severity, sentence in self._examine_one_endpoint(endpoint):
                 return sentence
         return False
 
-    @api.model
-    def _prepare_endpoint_vals(self, gateway):
+    def _prepare_endpoint_vals(self):
         return {
-            "url": gateway.webhook_url,
+            "url": self.webhook_url,
             "enabled_events": list(HANDLED_EVENTS),
-            "description": f"Odoo Checkout Links: {gateway.name}",
+            "description": f"Odoo Checkout Links: {self.name}",
         }
 
     # === REACHABLE === #
 
-    @api.model
-    def _check_reachable(self, gateway):
+    def _check_reachable(self):
         """:raise UserError: if a delivery wouldn't get to this very database."""
-        if problem := self._describe_unreachable(gateway.get_base_url()):
+        if problem := self._describe_unreachable(self.get_base_url()):
             raise UserError(problem)
 
     @api.model

@@ -100,9 +100,7 @@ class CheckoutEntryDispute(models.AbstractModel):
         """
         reversal = self.env["checkout.entry.reversal"]
         sale = reversal._get_sale_lines(movement)
-        net_account = self.env["checkout.accounting"]._get_net_loss_account(
-            movement.gateway_id, account, sale.tax_ids
-        )
+        net_account = movement.gateway_id._get_net_loss_account(account, sale.tax_ids)
         left = max(reversal._get_amount_left(movement, sale), 0)
         if movement.source_currency_id.compare_amounts(amount, left) <= 0:
             return reversal._prepare_items(movement, amount, -value, net_account)

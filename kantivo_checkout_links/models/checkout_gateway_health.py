@@ -286,9 +286,7 @@ class CheckoutGateway(models.Model):
         """
         self.write(
             {
-                "endpoint_problem": self.env["checkout.endpoint"]._find_problem(
-                    self, client
-                ),
+                "endpoint_problem": self._find_endpoint_problem(client),
                 "recovered_last": found,
                 "recovered_total": self.recovered_total + found,
             }

@@ -103,8 +103,7 @@ class CheckoutGateway(models.Model):
         """Whether Stripe could deliver events to this server, so that a webhook can be
         asked for.
         """
-        endpoint = self.env["checkout.endpoint"]
-        return not endpoint._describe_unreachable(self.get_base_url())
+        return not self._describe_unreachable(self.get_base_url())
 
     def _has_accounts(self):
         """Whether everything that Stripe knows of could be posted."""
@@ -128,7 +127,7 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         gateway_sudo = self.sudo()  # the key is out of the user's reach
         try:
-            findings = gateway_sudo.env["checkout.connection"]._examine(gateway_sudo)
+            findings = gateway_sudo._examine_key()
         except stripe_client.StripeError as error:
             findings = [("problem", gateway_sudo._describe_failure(error))]
         gateway_sudo._set_connection(findings)
@@ -144,7 +143,7 @@ class CheckoutGateway(models.Model):
         self.check_access("write")
         with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
             try:
-                gateway_sudo.env["checkout.endpoint"]._connect(gateway_sudo)
+                gateway_sudo._connect_endpoint()
             except stripe_client.StripeError as error:
                 raise UserError(gateway_sudo._describe_failure(error)) from error
         self.invalidate_recordset()
@@ -161,8 +160,7 @@ class CheckoutGateway(models.Model):
         """
         self.ensure_one()
         self.check_access("write")
-        endpoint = self.env["checkout.endpoint"]
-        if problem := endpoint._describe_unreachable(self.get_base_url()):
+        if problem := self._describe_unreachable(self.get_base_url()):
             return self._notify("warning", problem)
         return self.action_create_webhook()
 
@@ -174,7 +172,7 @@ class CheckoutGateway(models.Model):
         """
         for gateway in self:
             gateway.check_access("write")
-            gateway.env["checkout.accounting"]._create_missing(gateway)
+            gateway._create_missing_accounting()
         missing = {name for gateway in self for name in gateway._get_missing_accounts()}
         if not missing:
             return None
@@ -317,7 +315,7 @@ class CheckoutGateway(models.Model):
         """Odoo's own Stripe provider of this company, if the user may read its key."""
         if not self.env.user.has_group("base.group_system"):
             return None
-        providers = self.env["checkout.connection"]._get_providers(
+        providers = self._get_providers(
             [("company_id", "parent_of", self.company_id.id)]
         )
         return providers[:1]

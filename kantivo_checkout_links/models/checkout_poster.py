@@ -116,7 +116,7 @@ class CheckoutPoster(models.AbstractModel):
         vals_list = [vals for _movement, vals in entries]
         if all(movement.amount for movement, _vals in entries):
             lines = self._create_unchanged("account.bank.statement.line", vals_list)
-            self.env["checkout.statement"]._take_late(entries[0][0].gateway_id, lines)
+            entries[0][0].gateway_id._take_late_lines(lines)
             return lines
         moves = self._create_unchanged("account.move", vals_list)
         moves.action_post()

@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from ..aside import describe_error, log_error
 from ..const import EVENT_BATCH, HANDLED_EVENTS
 from ..stripe_client import StripeError
+from .checkout_reader import Reading
 
 _logger = logging.getLogger(__name__)
 
@@ -211,7 +212,8 @@ class CheckoutEvent(models.Model):
         events speak of it.
         """
         gateway = self.gateway_id
-        answers = self.env["checkout.reader"]._read(gateway, self)
+        reading = Reading(self.env, gateway)
+        answers = {event: reading.read(event) for event in self}
         gateway._commit()
         outcomes = {}
         for event in self:

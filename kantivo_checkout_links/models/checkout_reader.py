@@ -1,7 +1,5 @@
 import logging
 
-from odoo import api, models
-
 from ..aside import log_error
 from ..const import CLOSED_STATES, LOST_STATES
 from ..stripe_client import StripeError
@@ -10,24 +8,8 @@ from ..utils import to_timestamp
 _logger = logging.getLogger(__name__)
 
 
-class CheckoutReader(models.AbstractModel):
-    """Asks Stripe for the objects that events are about, as they are now."""
-
-    _name = "checkout.reader"
-    _description = "Stripe Reader"
-
-    @api.model
-    def _read(self, gateway, events):
-        """All that is to be applied for some events of a gateway.
-
-        :return: By event, what :meth:`Reading.read` returns.
-        """
-        reading = Reading(self.env, gateway)
-        return {event: reading.read(event) for event in events}
-
-
 class Reading:
-    """One go at Stripe: no object is read twice."""
+    """Asks Stripe for the objects that events are about, as they are now: each once."""
 
     def __init__(self, env, gateway):
         self.env = env

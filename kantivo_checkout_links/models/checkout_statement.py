@@ -5,7 +5,7 @@ from odoo import Command, api, fields, models
 from ..const import CLOSING_DAYS
 
 
-class CheckoutStatement(models.AbstractModel):
+class CheckoutGateway(models.Model):
     """Closes the months of a Stripe journal by bank statements.
 
     Odoo's dashboard adds up what is in no statement, and the comparison with Stripe
@@ -14,44 +14,39 @@ class CheckoutStatement(models.AbstractModel):
     on. Runs as superuser under the gateway's lock.
     """
 
-    _name = "checkout.statement"
-    _description = "Monthly Stripe Statement"
+    _inherit = "checkout.gateway"
 
     # === BUSINESS METHODS === #
 
-    @api.model
-    def _close_months(self, gateway):
+    def _close_months(self):
         """Make the statements of the months that are over, count what they hold, and
         revalue it where that is wanted.
         """
-        self._put_into_statements(self._search_open_lines(gateway))
-        self._count_closed(gateway)
-        self.env["checkout.revaluation"]._revalue_months(gateway)
+        self._put_into_statements(self._search_open_lines())
+        self._count_closed()
+        self.env["checkout.revaluation"]._revalue_months(self)
 
-    @api.model
-    def _take_late(self, gateway, lines):
+    def _take_late_lines(self, lines):
         """Put new lines of months that are closed into their statements.
 
         :param account.bank.statement.line lines: Lines of the gateway's journal.
         """
-        closed_until = gateway.closed_until
+        closed_until = self.closed_until
         late = lines.filtered(lambda line: closed_until and line.date <= closed_until)
         if late:
             self._put_into_statements(late.sorted("internal_index"))
-            self._count_closed(gateway)
+            self._count_closed()
 
-    @api.model
-    def _count_closed(self, gateway):
+    def _count_closed(self):
         """Count again what the ledger holds at the end of the last closed month."""
-        until = self._get_last(gateway).date
-        balance = self._sum_items(gateway, [("date", "<=", until)]) if until else 0
-        gateway.write({"closed_until": until, "closed_balance": balance})
+        until = self._get_last_statement().date
+        balance = self._sum_journal_items([("date", "<=", until)]) if until else 0
+        self.write({"closed_until": until, "closed_balance": balance})
 
-    @api.model
-    def _sum_items(self, gateway, domain):
+    def _sum_journal_items(self, domain):
         """What journal items add up to on the Stripe journal's account."""
         own = [
-            ("account_id", "=", gateway.journal_id.default_account_id.id),
+            ("account_id", "=", self.journal_id.default_account_id.id),
             ("parent_state", "=", "posted"),
         ]
         groups = self.env["account.move.line"]._read_group(
@@ -61,14 +56,13 @@ class CheckoutStatement(models.AbstractModel):
 
     # === MONTHS === #
 
-    @api.model
-    def _search_open_lines(self, gateway):
+    def _search_open_lines(self):
         """The lines of months that are over and have no statement, oldest first."""
-        today = fields.Date.context_today(gateway)
+        today = fields.Date.context_today(self)
         first_open_day = (today - timedelta(days=CLOSING_DAYS)).replace(day=1)
         return self.env["account.bank.statement.line"].search(
             [
-                ("journal_id", "=", gateway.journal_id.id),
+                ("journal_id", "=", self.journal_id.id),
                 ("statement_id", "=", False),
                 ("date", "<", first_open_day),
             ],
@@ -129,10 +123,9 @@ class CheckoutStatement(models.AbstractModel):
             statement.balance_start = balance
             statement.balance_end_real = balance = statement.balance_end
 
-    @api.model
-    def _get_last(self, gateway):
+    def _get_last_statement(self):
         return self.env["account.bank.statement"].search(
-            [("journal_id", "=", gateway.journal_id.id), ("date", "!=", False)],
+            [("journal_id", "=", self.journal_id.id), ("date", "!=", False)],
             order="first_line_index desc",
             limit=1,
         )

@@ -76,10 +76,9 @@ class TestGatewayAccounting(CheckoutCommon):
 
     def test_chart_that_extends_a_known_one_has_its_accounts(self):
         company = self.gateway.company_id
-        accounting = self.env["checkout.accounting"]
         for code, known in (("mc", "fr"), ("xi", "uk"), ("be_comp", "be")):
             company.chart_template = code
-            self.assertEqual(accounting._find_chart(company), CHARTS[known])
+            self.assertEqual(self.gateway._find_chart(company), CHARTS[known])
 
     def test_company_without_a_chart_gets_one_sentence_and_nothing_by_halves(self):
         company = self.env["res.company"].create({"name": "Bare"})
