@@ -2,7 +2,6 @@ from typing import NamedTuple
 
 from odoo import Command, api, models
 from odoo.exceptions import UserError
-from odoo.tools import float_is_zero
 
 from ..charts import CHARTS
 
@@ -18,16 +17,6 @@ class AccountSpec(NamedTuple):
     beside: str
     name: str
     account_type: str
-
-
-def is_neutral(taxes):
-    """Whether taxes are nothing together, as in a reverse charge: then none of them
-    is what Stripe states. Amounts can't decide: small ones may be rounded away.
-    """
-    lines = taxes.flatten_taxes_hierarchy().invoice_repartition_line_ids
-    shares = lines.filtered(lambda line: line.repartition_type == "tax")
-    total = sum(line.factor * line.tax_id.amount for line in shares)
-    return float_is_zero(total, precision_digits=6)
 
 
 class CheckoutGateway(models.Model):

@@ -1,7 +1,7 @@
 from odoo import Command, api, models
 
 from ..kinds import SALE_KINDS
-from .checkout_accounting import is_neutral
+from ..taxes import is_neutral
 from .checkout_entry import has_analytics
 
 AMOUNTS = ("amount_currency", "balance")

@@ -9,7 +9,7 @@ from odoo.addons.base.models.res_partner import _tz_get
 
 from .. import stripe_client
 from ..const import MINIMUM_AMOUNTS
-from .checkout_accounting import is_neutral
+from ..taxes import is_neutral
 from .checkout_base import WITH_ARCHIVED
 
 GATEWAY_MAKERS = "account.group_account_manager"
