@@ -13,7 +13,7 @@ from odoo.tools import format_time
 
 from ..colors import get_palette
 from ..const import NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
-from ..models.checkout_link_payment import FORM_SCOPE, RESUME_SCOPE
+from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
 from ..stripe_client import StripeError
 from ..utils import as_text, linkify
 

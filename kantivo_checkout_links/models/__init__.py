@@ -1,60 +1,9 @@
-from . import checkout_base, checkout_event, checkout_gateway
+"""Rooms, one above the other: each calls only those that are imported before it."""
+# ruff: noqa: I001
 
-# isort: split
-from . import (
-    account_bank_statement_line,
-    account_journal,
-    account_move,
-    account_move_line,
-    account_tax,
-    checkout_accounting,
-    checkout_agreement,
-    checkout_announcement,
-    checkout_connection,
-    checkout_dispute,
-    checkout_dispute_tax,
-    checkout_endpoint,
-    checkout_entry,
-    checkout_entry_dispute,
-    checkout_entry_reversal,
-    checkout_entry_tax,
-    checkout_gateway_clock,
-    checkout_gateway_disputes,
-    checkout_gateway_health,
-    checkout_gateway_keys,
-    checkout_gateway_ledger,
-    checkout_gateway_lock,
-    checkout_gateway_setup,
-    checkout_gateway_signing,
-    checkout_link,
-    checkout_link_ledger,
-    checkout_link_minimum,
-    checkout_link_payment,
-    checkout_link_places,
-    checkout_link_posting,
-    checkout_matching,
-    checkout_movement,
-    checkout_movement_dashboard,
-    checkout_movement_transaction,
-    checkout_payment,
-    checkout_payment_contact,
-    checkout_payment_dashboard,
-    checkout_payment_origin,
-    checkout_payment_preview,
-    checkout_payment_refunding,
-    checkout_payment_session,
-    checkout_payment_totals,
-    checkout_payout,
-    checkout_poster,
-    checkout_processor,
-    checkout_rate,
-    checkout_reclassification,
-    checkout_refund,
-    checkout_revaluation,
-    checkout_statement,
-    checkout_sync,
-    checkout_test_mode,
-    res_company,
-    res_currency,
-    res_partner,
-)
+from . import checkout_base
+from . import gateway
+from . import ledger
+from . import payment
+from . import account
+from . import processing

@@ -7,7 +7,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.tools import mute_logger
 
-from ..models.checkout_link_payment import RESUME_SCOPE
+from ..models.payment.link_paying import RESUME_SCOPE
 from .common import CLIENT_LOGGER, CheckoutHttpCommon
 from .test_webhook import WEBHOOK_LOGGER, sign
 

@@ -100,7 +100,8 @@ class TestInbox(CheckoutCommon):
             )
         )
         payment = self.pay(self.create_link())
-        with mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_reader"):
+        logger = "odoo.addons.kantivo_checkout_links.models.processing.stripe_reader"
+        with mute_logger(logger):
             self.deliver()
         self.assert_posted_once(payment)
         self.assertEqual(empty.state, "pending")

@@ -158,7 +158,7 @@ class TestObstacles(CheckoutCommon):
         self.assertEqual(set(payment.movement_ids.mapped("state")), {"posted"})
         self.assert_agrees()
 
-    @mute_logger("odoo.addons.kantivo_checkout_links.models.checkout_poster")
+    @mute_logger("odoo.addons.kantivo_checkout_links.models.ledger.poster")
     def test_program_error_in_one_entry_holds_up_no_other(self):
         account = self.gateway.income_account_id
         self.gateway.income_account_id = False

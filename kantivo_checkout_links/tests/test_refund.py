@@ -5,7 +5,7 @@ from odoo.tools import mute_logger
 
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
-BACK_LOGGER = "odoo.addons.kantivo_checkout_links.models.checkout_payment_refunding"
+BACK_LOGGER = "odoo.addons.kantivo_checkout_links.models.payment.payment_refunding"
 
 
 class TestRefund(CheckoutCommon):

@@ -227,7 +227,7 @@ class TestSync(CheckoutCommon):
             patch.object(type(other), "_work_exclusively", work_where_free),
             mute_logger(SYNC_LOGGER),
             mute_logger(
-                "odoo.addons.kantivo_checkout_links.models.checkout_gateway_health"
+                "odoo.addons.kantivo_checkout_links.models.gateway.gateway_health"
             ),
         ):
             self.env["checkout.sync"]._cron_sync()

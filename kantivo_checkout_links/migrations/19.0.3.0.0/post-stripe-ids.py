@@ -1,7 +1,9 @@
 from odoo import SUPERUSER_ID, api
 from odoo.tools import split_every
 
-from odoo.addons.kantivo_checkout_links.models.account_move import STRIPE_ID_FIELDS
+from odoo.addons.kantivo_checkout_links.models.account.account_move import (
+    STRIPE_ID_FIELDS,
+)
 
 BATCH = 1000
 
