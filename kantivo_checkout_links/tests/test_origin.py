@@ -1,18 +1,18 @@
 """Nothing that Stripe, a payer or a browser sends chooses company, gateway, link,
 account or mode. What is read, where, and what tests it:
 
-metadata of a session (`checkout_payment_origin.py`)
+metadata of a session (`payment_origin.py`)
     payment, link: `test_link_of_another_company_is_not_used` and the next ones;
     amount, currency: `test_other_amount_than_asked_is_flagged`, `…_currency_…`;
     signature, and all of them changed: `test_changed_metadata_is_third_party`
 session id, client_reference_id (`_find_by_session`)
     `test_session_of_an_earlier_version_…`, `test_client_reference_id_is_not_read`
-metadata of a charge, refund or dispute (`checkout_event.py`, `checkout_sync.py`,
+metadata of a charge, refund or dispute (`processor.py`, `sync.py`,
 `checkout_refund.py`)
     `test_copied_metadata_on_…`, `test_metadata_of_a_refund_names_no_payment`
-account and mode of a key, account that a refusal names (`checkout_gateway_setup.py`)
+account and mode of a key, account that a refusal names (`gateway_setup.py`)
     `test_other_account.py`, `test_gateway_keys.py`
-account or context of an event, its livemode (`checkout_event.py`, `webhook.py`)
+account or context of an event, its livemode (`processor.py`, `webhook.py`)
     `test_thin_events.py`, `test_webhook.py`
 currency of a payout or balance transaction (`_get_gateway_for`): one gateway of the
 same company and account or another

@@ -39,7 +39,7 @@ class CheckoutEvent(models.Model):
 
     An event only says that something may have changed. The processor asks Stripe for
     the object as it is now and applies that, so neither the number nor the order of
-    deliveries matters.
+    deliveries matters: that is `processing/processor`.
     """
 
     _name = "checkout.event"

@@ -18,7 +18,15 @@ _logger = logging.getLogger(__name__)
 
 
 class CheckoutGateway(models.Model):
-    """One Stripe account in one mode, settling in one currency into one journal."""
+    """One Stripe account in one mode, settling in one currency into one journal.
+
+    Here: its fields and what may change in them. Beside it, by concern: `gateway_keys`
+    (masked keys), `gateway_setup` (the steps), `gateway_connection` (what a key may
+    do), `gateway_endpoint` (the webhook), `gateway_accounting` (journal and accounts),
+    `gateway_balance` (what was read of the balance), `gateway_disputes` (tax of
+    losses), `gateway_health`, `gateway_clock`, `gateway_lock`, `gateway_signing`. Above
+    it: `ledger/statement`, `payment/livemode`, and all of `processing`.
+    """
 
     _name = "checkout.gateway"
     _description = "Stripe Gateway"

@@ -10,7 +10,11 @@ CHARGE_PREFIXES = ("ch_", "py_")
 
 
 class CheckoutMovement(models.Model):
-    """One change of the Stripe balance, and the entry that posts it."""
+    """One change of the Stripe balance, and the entry that posts it.
+
+    Here: its fields and states. `movement_source` creates movements from Stripe's
+    objects, `movement_dashboard` leads to Stripe's dashboard.
+    """
 
     _name = "checkout.movement"
     _inherit = "checkout.base"

@@ -23,7 +23,7 @@ class CheckoutDispute(models.Model):
     """A customer's bank takes money back, or asks about it.
 
     The state is Stripe's word; what is posted follows the balance transactions, since
-    money may be given back before a dispute is won.
+    money may be given back before a dispute is won. Its tax is in `dispute_tax`.
     """
 
     _name = "checkout.dispute"

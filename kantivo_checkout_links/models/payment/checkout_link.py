@@ -42,7 +42,12 @@ GATEWAY_URL = "/odoo/checkout-gateways"
 
 
 class CheckoutLink(models.Model):
-    """An address where anyone can pay a merchant, any number of times."""
+    """An address where anyone can pay a merchant, any number of times.
+
+    Here: its fields and life. Beside it, by concern: `link_paying` (whether it can be
+    paid), `link_places` (limited payments), `link_minimum` (what Stripe never takes),
+    `link_posting` (hints for accountants), `link_totals`.
+    """
 
     _name = "checkout.link"
     _description = "Checkout Link"

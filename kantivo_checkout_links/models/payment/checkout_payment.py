@@ -34,6 +34,11 @@ class CheckoutPayment(models.Model):
 
     What decides the entries is copied from the link when the payment is made, so that
     no later change of the link touches it. Only the `_set_*` methods change the state.
+
+    Here: its fields and states. Beside it, by concern: `payment_session` (to Stripe and
+    back), `payment_origin` (whose a session is), `payment_contact` (who paid),
+    `payment_refunding`, `payment_totals`, `payment_preview` (of a test payment's
+    entries), `payment_dashboard` (what its screens show besides).
     """
 
     _name = "checkout.payment"
