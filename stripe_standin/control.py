@@ -33,8 +33,8 @@ CUSTOMER = {
     "country": "US",
 }
 CARD = "4242424242424242"
+# Seconds that `reset` waits for deliveries in flight.
 LANDING = 5.0
-"""Seconds that `reset` waits for deliveries in flight."""
 
 
 def operation(method, path):

@@ -20,11 +20,11 @@ from .thin import thin_event
 
 WORKERS = 4
 TIMEOUT = 20
+# Seconds at Stripe's speed; doubled each time.
 FIRST_RETRY = 10.0
-"""Seconds at Stripe's speed; doubled each time."""
 MAX_TRIES = 16
+# How long Stripe's page waits for `checkout.session.completed` to be taken.
 REDIRECT_WAIT = 10.0
-"""How long Stripe's page waits for `checkout.session.completed` to be taken."""
 OPEN_STATES = ("queued", "sending")
 
 

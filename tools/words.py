@@ -11,7 +11,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tools import project
-from tools.console import say
 
 _KINDS = {".html", ".js", ".md", ".py", ".rst", ".xml"}
 
@@ -79,14 +78,6 @@ _PERMITS = (
     Permit("*.xml", r"fa-book\b", "the name of a picture"),
     Permit("tools/postgres.py", r"""\["nobody"\]""", "a Unix user"),
 )
-
-
-def run() -> bool:
-    """Print the lines that have such words; whether there are none."""
-    found = [line for path in project.files() for line in find_unwanted(path)]
-    print("\n".join(found), end="\n" if found else "")
-    say(f"Lint: plain words {'FAILED' if found else 'passed'}")
-    return not found
 
 
 def find_unwanted(path: Path) -> Iterator[str]:

@@ -6,8 +6,8 @@ from . import balance_transactions
 
 KIND = "checkout.session"
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
+# Seconds by which the clocks of client and Stripe may differ.
 SLACK = 10
-"""Seconds by which the clocks of client and Stripe may differ."""
 MAX_LINES = 100
 MAX_TEXT = 5000
 

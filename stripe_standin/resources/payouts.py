@@ -19,8 +19,8 @@ from .accounts import bank_account_id
 
 READ, WRITE = "rak_payout_read", "rak_payout_write"
 ARRIVAL_DAYS = 2
+# Seconds at Stripe's speed until an automatic payout is itemised.
 RECONCILIATION = 5.0
-"""Seconds at Stripe's speed until an automatic payout is itemised."""
 INSTANT_FEE = Decimal("0.01")
 PAYOUT_NULLS = (
     "application_fee application_fee_amount balance_transaction description "

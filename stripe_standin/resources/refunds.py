@@ -15,8 +15,8 @@ from ..routing import endpoint
 from . import balance_transactions
 
 READ, WRITE = "rak_charge_read", "rak_charge_write"
+# Seconds at Stripe's speed until a test card's refund changes by itself.
 LATER = 5.0
-"""Seconds at Stripe's speed until a test card's refund changes by itself."""
 REFUND_NULLS = (
     "balance_transaction customer customer_account payment_method reason "
     "receipt_number source_transfer_reversal transfer_reversal"

@@ -16,8 +16,8 @@ from .new_sessions import KIND, build_session
 
 READ, WRITE = "rak_checkout_session_read", "rak_checkout_session_write"
 DISPUTES = {"disputed": disputes.open_dispute, "inquiry": disputes.open_inquiry}
+# Seconds at Stripe's speed until a test card's charge is disputed.
 DISPUTE_DELAY = 5.0
-"""Seconds at Stripe's speed until a test card's charge is disputed."""
 
 
 # -- paths ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tools import cache, ground, lint, project, server
+from tools import cache, ground, project, server, texts
 from tools.command import run
 from tools.console import Problem
 
@@ -124,4 +124,4 @@ def test_passing_database_is_not_abandoned_while_its_process_lives():
 def test_forbidden_names(tmp_path, line, found):
     path = tmp_path / "text"
     path.write_text(f"first\n{line}\n")
-    assert bool(list(lint.forbidden_in(path))) == found
+    assert bool(list(texts.forbidden_in(path))) == found
