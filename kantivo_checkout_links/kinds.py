@@ -1,14 +1,17 @@
 """The kinds of Stripe transactions: all that is known of each, in one table.
 
 Plain Python without Odoo. A new kind is one row here and, unless it is for review, one
-`_prepare_<kind>_items` in `checkout.entry`.
+`_prepare_<kind>_items` in `checkout.entry`; `tests/test_kinds` lists its category too.
 """
 
 from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """What the ledger has to know of a kind of transaction."""
+    """What the ledger has to know of a kind of transaction.
+
+    Entries of kinds that hold money are reconciled with those of the same object.
+    """
 
     title: str
     # The `reporting_category` of its balance transactions.

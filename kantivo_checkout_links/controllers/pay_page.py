@@ -42,6 +42,8 @@ RETURN_STATES = {
 class PayForm(NamedTuple):
     """What a payer sends with the form of the pay page, as text. A field of the form is
     a field here; each is empty if it is missing or isn't text.
+
+    `render_form` shows it again, `render_failure` has it sent again.
     """
 
     nonce: str = ""
@@ -154,7 +156,7 @@ class PayPage:
         :param str form_uuid: The number of the payer's form before, if any: it may
             have a payment that holds a place, and is continued. Where that is another
             payer's, this form has a number of its own: only theirs ends their checkout
-            for another amount.
+            for another amount. Of another payer's the page shows the amount alone.
         """
         link_sudo = self.link_sudo
         open_sudo = link_sudo._find_checkout_to_continue(form_uuid)

@@ -102,6 +102,9 @@ class CheckoutMovement(models.Model):
     ):
         """The movements of one balance transaction: what moved, and Stripe's fee on it.
 
+        An object is read again, also much later. A movement is known by its kind, too:
+        one whose kind differs by then, as by a new row in `KINDS`, is made again.
+
         https://docs.stripe.com/api/balance_transactions/object
 
         :param checkout.gateway gateway: Any gateway of the account.

@@ -90,7 +90,10 @@ class CheckoutRefund(models.Model):
 
     @api.model
     def _check_may_refund(self):
-        """:raise AccessError: if the user isn't one who handles invoices."""
+        """About the user alone, for refunds and for accepting a flagged payment.
+
+        :raise AccessError: if the user isn't one who handles invoices.
+        """
         if not self.env.su and not self.env.user.has_group(
             "account.group_account_invoice"
         ):
@@ -140,7 +143,8 @@ class CheckoutRefund(models.Model):
 
     @api.model
     def _check_amount(self, payment, amount: float | None) -> float:
-        """What to refund, in the payment's currency: all that is left by default.
+        """What to refund, in the payment's currency: all that is left by default. Asked
+        for a new refund only, since a repeated one may have been made already.
 
         :raise UserError: if more is asked for than is left, or it can't be refunded.
         """

@@ -88,7 +88,8 @@ class CheckoutLink(models.Model):
         return values[1] if values and values[0] == self.id else None
 
     def _start_payment(self, form_uuid, amount: float, lang):
-        """The payment of one form of the pay page, however often the form is sent.
+        """The payment of one form of the pay page, however often the form is sent. One
+        that was started before stays as it is; another amount starts another payment.
 
         :param str form_uuid: The form's own number.
         :param float amount: What is to be paid, in the link's currency.
