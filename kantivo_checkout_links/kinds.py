@@ -41,7 +41,7 @@ class Kind(NamedTuple):
     # Its balance transaction may be missing in the lists of the object it is about.
     may_be_unlisted: bool = False
     can_reclassify: bool = False
-    # Its path in Stripe's dashboard; the id of its source goes in.
+    # Its path in the Stripe Dashboard; the id of its source goes in.
     dashboard: str = "search?query={}"
 
 

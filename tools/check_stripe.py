@@ -41,7 +41,7 @@ def _check_key(key: str, name: str, prefix: str) -> None:
     if not key:
         raise Problem(
             f"This asks Stripe itself, with a key of a Stripe account: {_HOW}. The"
-            " key is on Stripe's dashboard under Developers, API keys, in test mode."
+            " key is in the Stripe Dashboard under Developers, API keys, in test mode."
         )
     if re.match("[a-z]k_live_", key):
         raise Problem(

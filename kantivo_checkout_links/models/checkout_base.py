@@ -124,8 +124,8 @@ class CheckoutGuarded(models.AbstractModel):
         field = self._fields[min(names)]
         raise AccessError(
             self.env._(
-                "“%(field)s” can't be set manually because Checkout Links sets it. "
-                "Leave it out to save the other values.",
+                "“%(field)s” is set by Checkout Links and can't be set manually. "
+                "Remove it to save the other values.",
                 field=field._description_string(self.env),
             )
         )

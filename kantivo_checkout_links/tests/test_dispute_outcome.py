@@ -129,7 +129,7 @@ class TestDisputeOutcome(DisputeCommon):
         dispute = self.dispute(payment, amount=11000)
         self.act(dispute, "lose")
         loss = self.get_movement(payment, "dispute_loss")
-        self.assertIn("more than what remains", loss.error)
+        self.assertIn("more than the remaining amount", loss.error)
         self.act(dispute, "win")
         self.assertNotIn("dispute_loss", payment.movement_ids.mapped("kind"))
         self.assertEqual(payment.state, "partially_refunded")

@@ -91,7 +91,7 @@ class TestRefund(CheckoutCommon):
     def test_refund_that_is_still_being_made_is_not_refused(self):
         payment = self.pay_and_post(110)
         self.standin.api_fault("status", "POST /v1/refunds", status=409, times=2)
-        with self.assertRaisesRegex(UserError, "requested again automatically"):
+        with self.assertRaisesRegex(UserError, "will be retried automatically"):
             payment.action_refund(40)
         self.assertEqual(payment.refund_ids.state, "requested")
         self.assertEqual(payment._get_amount_left(), 70)

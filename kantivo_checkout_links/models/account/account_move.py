@@ -87,7 +87,7 @@ class AccountMove(models.Model):
         store=True,
         precompute=True,
         index="btree_not_null",
-        help="The reference with which your bank can trace a payout.",
+        help="The reference that your bank can use to trace a payout.",
     )
 
     def _auto_init(self):

@@ -488,9 +488,9 @@ class CheckoutGateway(models.Model):
             raise UserError(
                 self.env._(
                     "“Sync From” can't be set to a later time because everything since "
-                    "then is synced. It can't be set to an earlier time either where "
-                    "an opening balance is posted. Clear that from the review account "
-                    "instead."
+                    "then is synced, and it can't be set to an earlier time once an "
+                    "opening balance is posted. Clear the opening balance from the "
+                    "review account instead."
                 )
             )
 

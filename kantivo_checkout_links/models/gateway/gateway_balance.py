@@ -63,7 +63,7 @@ class CheckoutGateway(models.Model):
         "Stripe Settles In",
         readonly=True,
         copy=False,
-        help="The currencies of the account's balances, as last read.",
+        help="The currencies of the account's balances, as last reported by Stripe.",
     )
     sync_note = fields.Char("Last Sync Found", readonly=True, copy=False)
     closed_until = fields.Date(
@@ -93,8 +93,8 @@ class CheckoutGateway(models.Model):
         store=True,
         copy=False,
         help=(
-            "Months up to this day are revalued or ended before revaluation was turned "
-            "on."
+            "Months up to this date have been revalued, or ended before revaluation was "
+            "turned on."
         ),
     )
     revaluation_error = fields.Char(readonly=True, copy=False)
@@ -176,7 +176,8 @@ class CheckoutGateway(models.Model):
 
     def _describe_difference(self):
         return self.env._(
-            "%s can't be explained. Open the gateway and click Show Difference.",
+            "A difference of %s can't be explained. Open the gateway and click Show "
+            "Difference.",
             self.currency_id._format_exact(self.agreement_difference),
         )
 

@@ -49,6 +49,6 @@ class CheckoutGateway(models.Model):
             return False
         return self.env._(
             "This server's clock differs from Stripe's by %s minutes. Payments are not "
-            "affected, but set the clock, because other parts of Odoo depend on it.",
+            "affected, but other parts of Odoo are. Please set the clock.",
             max(round(seconds / 60), 1),
         )

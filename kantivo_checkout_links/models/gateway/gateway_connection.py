@@ -66,7 +66,7 @@ class CheckoutGateway(models.Model):
                 "warning",
                 self.env._(
                     "This account can't accept real payments yet. Finish setting it up "
-                    "in Stripe's dashboard."
+                    "in the Stripe Dashboard."
                 ),
             )
 
@@ -130,7 +130,8 @@ class CheckoutGateway(models.Model):
     @api.model
     def _describe_lack(self, permission):
         return self.env._(
-            "The restricted key lacks the permission “%(title)s”, needed %(purpose)s.",
+            "The restricted key lacks the “%(title)s” permission, which is needed "
+            "%(purpose)s.",
             title=permission.title,
             purpose=self.env._(permission.purpose),
         )
@@ -167,7 +168,7 @@ class CheckoutGateway(models.Model):
                 "warning",
                 self.env._(
                     "Stripe has disabled the webhook. Create it again, or enable it in "
-                    "Stripe's dashboard."
+                    "the Stripe Dashboard."
                 ),
             )
         if endpoint["api_version"] != API_VERSION:

@@ -17,8 +17,8 @@ class CheckoutGateway(models.Model):
         readonly=False,
         required=True,
         help=(
-            "Reclaim: the net amount is the loss, and less tax is due. Keep: the full "
-            "amount is the loss until you reclaim the tax on the dispute."
+            "Reclaim: only the net amount is a loss, and the tax is reclaimed. Keep: "
+            "the full amount is a loss until you reclaim the tax on the dispute."
         ),
     )
     dispute_tax_hint = fields.Char(compute="_compute_dispute_tax_hint")

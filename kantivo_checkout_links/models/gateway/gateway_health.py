@@ -67,7 +67,8 @@ class CheckoutGateway(models.Model):
         "res.currency",
         compute="_compute_coarse_currency_ids",
         help=(
-            "Currencies of the gateway and its links that Odoo rounds more than Stripe."
+            "Currencies of the gateway and its links that Odoo rounds more coarsely "
+            "than Stripe."
         ),
     )
     health_state = fields.Selection(
@@ -172,7 +173,7 @@ class CheckoutGateway(models.Model):
                 "warning",
                 self.env._(
                     "The last sync found %s payments for which no event was received. "
-                    "Check the webhook's deliveries in Stripe's dashboard.",
+                    "Check the webhook's deliveries in the Stripe Dashboard.",
                     self.recovered_last,
                 ),
             )
@@ -185,9 +186,9 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "Stripe uses a status that this version doesn't support: %s. Money "
-                    "is still posted as it moves. Check for an update of Checkout "
-                    "Links.",
+                    "Stripe uses a status that this version doesn't support: %s. "
+                    "Changes of the balance are still posted. Check for an update of "
+                    "Checkout Links.",
                     ", ".join(words),
                 ),
             )

@@ -40,7 +40,7 @@ class CheckoutGateway(models.Model):
     webhook_endpoint_id = fields.Char(
         readonly=True,
         copy=False,
-        help="The endpoint at Stripe that Create Webhook made.",
+        help="The endpoint at Stripe that Create Webhook created.",
     )
     webhook_endpoint_secret = fields.Char(copy=False, groups=fields.NO_ACCESS)
     livemode = fields.Boolean(
@@ -48,7 +48,7 @@ class CheckoutGateway(models.Model):
     )
 
     posts_by_key = fields.Boolean(
-        store=False, help="Whether the key that is being entered decided on posting."
+        store=False, help="Whether posting was turned on or off by the key just entered."
     )
 
     _webhook_token_uniq = models.Constraint(

@@ -73,8 +73,8 @@ class CheckoutGateway(models.Model):
         for gateway in self:
             gateway.fee_tax_hint = gateway._lacks_reverse_charge() and self.env._(
                 "Stripe bills its fees from Ireland without tax. A company in %s "
-                "usually owes that tax itself (reverse charge): ask your accountant, "
-                "and choose the tax under “Taxes on Fees”.",
+                "usually owes that tax itself (reverse charge). Ask your accountant, "
+                "then choose the tax under “Taxes on Fees”.",
                 gateway._get_fiscal_country().name,
             )
 

@@ -13,7 +13,7 @@ class CheckoutMovement(models.Model):
     """One change of the Stripe balance, and the entry that posts it.
 
     Here: its fields and states. `movement_source` creates movements from Stripe's
-    objects, `movement_dashboard` leads to Stripe's dashboard.
+    objects, `movement_dashboard` leads to the Stripe Dashboard.
     """
 
     _name = "checkout.movement"
@@ -65,7 +65,7 @@ class CheckoutMovement(models.Model):
     trace_id = fields.Char(
         "Trace ID",
         readonly=True,
-        help="The reference with which your bank can trace a payout.",
+        help="The reference that your bank can use to trace a payout.",
     )
     is_third_party = fields.Boolean(
         "Third-Party",
@@ -102,7 +102,7 @@ class CheckoutMovement(models.Model):
         "account_move_id",
         string="Reclassifications",
         readonly=True,
-        help="Journal entries that moved it to another account, tax or contact.",
+        help="Journal entries that moved this to another account, tax or contact.",
     )
     reclassified_line_ids = fields.Many2many(
         "account.move.line", "checkout_movement_reclassified_line_rel", readonly=True
@@ -111,7 +111,7 @@ class CheckoutMovement(models.Model):
         "account.move.line",
         "checkout_movement_reopened_line_rel",
         readonly=True,
-        help="What the customer paid with it and owes again.",
+        help="Items that this payment had settled and that the customer owes again.",
     )
     can_reclassify = fields.Boolean(compute="_compute_can_reclassify")
 

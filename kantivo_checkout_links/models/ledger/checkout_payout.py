@@ -45,11 +45,11 @@ class CheckoutPayout(models.Model):
     )
     stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
     created_at = fields.Datetime("Sent", readonly=True)
-    arrival_date = fields.Date("Arrives", readonly=True)
+    arrival_date = fields.Date("Arrival Date", readonly=True)
     trace_id = fields.Char(
         "Trace ID",
         readonly=True,
-        help="The reference with which your bank can trace the transfer.",
+        help="The reference that your bank can use to trace the transfer.",
     )
     failure_message = fields.Char("Failure Reason", readonly=True)
     is_automatic = fields.Boolean("Automatic", readonly=True)

@@ -208,8 +208,8 @@ class CheckoutEntryReversal(models.AbstractModel):
         if too_much and is_loss and not self._is_on_receivable(sale):
             raise UserError(
                 self.env._(
-                    "This is more than what remains of the sale. Choose an account for "
-                    "lost disputes on the gateway, or correct the entries."
+                    "This is more than the remaining amount of the sale. Choose an "
+                    "account for lost disputes on the gateway, or correct the entries."
                 )
             )
         return 1.0 if not currency.compare_amounts(back, paid) else back / paid

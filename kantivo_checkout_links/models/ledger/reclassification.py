@@ -140,8 +140,8 @@ class CheckoutReclassification(models.AbstractModel):
         if not KINDS[movement.kind].can_reclassify or not lines:
             raise UserError(
                 self.env._(
-                    "Only charges, refunds, fees and adjustments that are posted can "
-                    "be reclassified."
+                    "Only posted charges, refunds, fees and adjustments can be "
+                    "reclassified."
                 )
             )
         if self._get_matched(lines):
@@ -181,8 +181,8 @@ class CheckoutReclassification(models.AbstractModel):
             raise UserError(
                 self.env._(
                     "This payment was lost in a dispute and reversed with its posted "
-                    "taxes. Keep these taxes here. To correct them, post a journal "
-                    "entry."
+                    "taxes, so these can't be changed here. To correct them, post a "
+                    "journal entry."
                 )
             )
 

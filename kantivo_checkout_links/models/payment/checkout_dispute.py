@@ -205,7 +205,7 @@ class CheckoutDispute(models.Model):
     def _describe_deadline(self):
         return self.env._(
             "The customer's bank disputes %(amount)s (%(reason)s). Submit evidence in "
-            "Stripe's dashboard by %(date)s.",
+            "the Stripe Dashboard by %(date)s.",
             amount=self.currency_id.format(self.amount),
             reason=self.reason,
             date=format_date(self.env, self.evidence_due_at),

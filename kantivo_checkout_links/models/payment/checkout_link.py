@@ -161,7 +161,7 @@ class CheckoutLink(models.Model):
         ],
         compute="_compute_availability",
         search="_search_availability",
-        help="Whether customers can pay now, or why not.",
+        help="Whether customers can pay now and, if not, why.",
     )
     held_until = fields.Datetime(
         compute="_compute_availability",
@@ -659,7 +659,7 @@ class CheckoutLink(models.Model):
 
     def _describe_hold(self):
         return self.env._(
-            "Every remaining place is held by a customer who is paying right now, the "
+            "All remaining places are held by customers who are paying right now, the "
             "first one until %s. Release ends these checkouts.",
             format_time(self.env, self.held_until, time_format="short"),
         )

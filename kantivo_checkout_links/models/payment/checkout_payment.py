@@ -61,7 +61,7 @@ class CheckoutPayment(models.Model):
         readonly=True,
         copy=False,
         groups=fields.NO_ACCESS,
-        help="Identifies the customer's form, from which several payments can come.",
+        help="The form that the customer sent. One form can create several payments.",
     )
     link_id = fields.Many2one(
         "checkout.link", ondelete="set null", index=True, readonly=True
@@ -168,7 +168,7 @@ class CheckoutPayment(models.Model):
     on_paid_due_at = fields.Datetime(
         "Paid Hook Due Since",
         readonly=True,
-        help="Empty once the addons that wait for this payment have been called.",
+        help="Cleared once other addons have been called for this payment.",
     )
     on_paid_problem = fields.Char(
         "Paid Hook Problem",

@@ -62,7 +62,7 @@ class CheckoutRefund(models.Model):
     stripe_url = fields.Char(related="payment_id.stripe_url")
     refunded_at = fields.Datetime("Date", readonly=True)
     settled = fields.Boolean(
-        readonly=True, help="No money will move for this refund anymore."
+        readonly=True, help="No more money will move for this refund."
     )
     uuid = fields.Char(readonly=True, groups=fields.NO_ACCESS)
     idempotency_key = fields.Char(readonly=True)
@@ -190,8 +190,8 @@ class CheckoutRefund(models.Model):
         if self.state == "failed":
             return self.env._("Stripe refused the refund: %s", error)
         return self.env._(
-            "Stripe didn't respond. The refund is saved and requested again "
-            "automatically. The money is returned only once. (%s)",
+            "Stripe didn't respond. The refund is saved and will be retried "
+            "automatically. The customer is refunded only once. (%s)",
             error,
         )
 

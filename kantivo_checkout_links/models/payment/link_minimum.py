@@ -18,7 +18,7 @@ class CheckoutLink(models.Model):
         "Stripe's Minimum",
         readonly=True,
         copy=False,
-        help="The minimum that Stripe gave when it refused a payment as too small.",
+        help="The minimum that Stripe reported when it refused a payment as too small.",
     )
     refusal = fields.Char(
         "Refused by Stripe",

@@ -44,8 +44,8 @@ class CheckoutLink(models.Model):
             message = self.env._("Released. Customers can start a new payment.")
         else:
             message = self.env._(
-                "Not every place could be released: a customer has just paid, or "
-                "Stripe has not responded yet. Odoo keeps trying. A place is free once "
+                "Some places could not be released yet: a customer has just paid, or "
+                "Stripe has not responded. Odoo keeps trying. A place is free once "
                 "Stripe confirms."
             )
         return {

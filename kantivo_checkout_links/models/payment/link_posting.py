@@ -74,8 +74,8 @@ class CheckoutLink(models.Model):
             return
         for plan_sudo in self._find_missing_plans_sudo(account):
             yield self.env._(
-                "Every entry must be fully distributed to “%s”, but this link is not. "
-                "Complete its analytic distribution.",
+                "“%s” requires a full analytic distribution. Complete the analytic "
+                "distribution of this link.",
                 plan_sudo.name,
             )
 

@@ -11,7 +11,7 @@ class CheckoutGateway(models.Model):
     is_test_beside_live = fields.Boolean(
         compute="_compute_is_test_beside_live",
         search="_search_is_test_beside_live",
-        help="Lists and totals leave out its payments.",
+        help="Its payments are excluded from lists and totals.",
     )
 
     # === COMPUTE METHODS === #

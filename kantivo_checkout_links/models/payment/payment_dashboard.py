@@ -16,7 +16,7 @@ class CheckoutPayment(models.Model):
         "account.move.line",
         string="Journal Items",
         compute="_compute_moves",
-        help="Also visible to users whose journal entries show no items.",
+        help="Also visible to users who can't see the items of journal entries.",
     )
     posted_account_id = fields.Many2one("account.account", compute="_compute_posted")
     posted_tax_ids = fields.Many2many(

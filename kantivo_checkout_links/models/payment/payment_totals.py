@@ -31,11 +31,11 @@ class CheckoutPayment(models.Model):
         store=True,
         help=(
             "The posted taxes, less those reversed by refunds and lost disputes. Zero "
-            "where an invoice has the taxes."
+            "if the taxes are on an invoice."
         ),
     )
     untaxed_amount = StripeMonetary(
-        compute="_compute_taxes", store=True, help="The remaining amount without taxes."
+        compute="_compute_taxes", store=True, help="The remaining amount before taxes."
     )
     fee_amount = StripeMonetary(
         "Fees",

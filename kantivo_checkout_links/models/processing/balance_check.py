@@ -278,8 +278,8 @@ class CheckoutAgreement(models.AbstractModel):
         if movement:
             return movement, self._describe_rounded(gateway, row, net, posted)
         sentence = self.env._(
-            "Stripe moved %(amount)s in %(id)s (%(kind)s), but it isn't posted that "
-            "way. %(why)s",
+            "Stripe reports %(amount)s for %(id)s (%(kind)s), but the ledger doesn't "
+            "match. %(why)s",
             amount=gateway.currency_id._format_exact(net),
             id=row["id"],
             kind=row["type"],
@@ -292,9 +292,9 @@ class CheckoutAgreement(models.AbstractModel):
         """What to do about an amount that was rounded when it was posted."""
         currency = gateway.currency_id
         return self.env._(
-            "Stripe moved %(amount)s in %(id)s, but %(posted)s is posted for it. Post "
-            "the difference of %(difference)s with a journal entry between the account "
-            "of the Stripe journal and that of this transaction.",
+            "Stripe reports %(amount)s for %(id)s, but %(posted)s is posted. Post the "
+            "difference of %(difference)s with a journal entry between the account of "
+            "the Stripe journal and that of this transaction.",
             amount=currency._format_exact(net),
             id=row["id"],
             posted=currency._format_exact(posted),
