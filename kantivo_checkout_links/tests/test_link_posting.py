@@ -55,7 +55,9 @@ class TestMandatoryPlans(CheckoutCommon):
         return link.posting_hint or ""
 
     def test_link_without_a_distribution_names_the_plan(self):
-        self.assertIn("“Courses” requires a full analytic distribution", self.get_hint())
+        self.assertIn(
+            "“Courses” requires a full analytic distribution", self.get_hint()
+        )
 
     def test_link_that_covers_the_plan_says_nothing(self):
         self.assertEqual(self.get_hint({str(self.account.id): 100}), "")

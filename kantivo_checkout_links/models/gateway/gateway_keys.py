@@ -48,7 +48,8 @@ class CheckoutGateway(models.Model):
     )
 
     posts_by_key = fields.Boolean(
-        store=False, help="Whether posting was turned on or off by the key just entered."
+        store=False,
+        help="Whether posting was turned on or off by the key just entered.",
     )
 
     _webhook_token_uniq = models.Constraint(

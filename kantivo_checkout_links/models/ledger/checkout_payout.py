@@ -45,7 +45,7 @@ class CheckoutPayout(models.Model):
     )
     stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
     created_at = fields.Datetime("Sent", readonly=True)
-    arrival_date = fields.Date("Arrival Date", readonly=True)
+    arrival_date = fields.Date(readonly=True)
     trace_id = fields.Char(
         "Trace ID",
         readonly=True,
