@@ -65,7 +65,7 @@ def test_provider_of_another_account_or_out_of_use_is_none_of_ours(
 
 
 @pytest.mark.usefixtures("provider")
-def test_new_gateway_takes_the_providers_key_at_a_press(place):
+def test_new_gateway_copies_the_providers_key_with_a_button(place):
     gateway_id = place.admin.create("checkout.gateway", name="Second")
     assert place.admin.read("checkout.gateway", gateway_id, "can_copy_key")
     place.admin.call("checkout.gateway", "action_copy_provider_key", [gateway_id])

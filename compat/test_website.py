@@ -77,7 +77,7 @@ def test_what_it_links_to_is_ours_and_there(place, page):
         assert response.status == 200
 
 
-def test_search_engines_do_not_learn_of_it(place):
+def test_search_engines_do_not_index_it(place):
     _, sitemap = get(f"{place.url}/sitemap.xml")
     assert "<loc>" in sitemap
     assert "/checkout/" not in sitemap

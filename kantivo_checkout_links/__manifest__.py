@@ -1,6 +1,6 @@
 {
     "name": "Checkout Links",
-    "summary": "Payment links on Stripe's page, posted to the cent automatically",
+    "summary": "Payment links with Stripe, posted automatically and to the cent",
     "version": "19.0.3.0.0",
     "category": "Accounting/Accounting",
     "license": "LGPL-3",

@@ -51,12 +51,12 @@ def unknown_parameter(param):
     return invalid(f"Received unknown parameter: {param}", param, "parameter_unknown")
 
 
-def not_modelled(param):
+def not_modeled(param):
     """Something that Stripe does and this stand-in does not."""
     return invalid(
         f"The stand-in does not model this value of `{param}` (Stripe does).",
         param,
-        "standin_not_modelled",
+        "standin_not_modeled",
     )
 
 

@@ -154,7 +154,7 @@ def assert_refunded_once(shop, link: Link, charge_id: str) -> None:
     assert_agrees(shop)
 
 
-def test_refund_goes_on_where_others_write_to_its_event(shop):
+def test_refund_continues_when_others_write_to_its_event(shop):
     link = shop.make_link("Refunded, and written to by two")
     charge_id = sell(shop, link)
     (payment,) = shop.payments(link)

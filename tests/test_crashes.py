@@ -50,7 +50,7 @@ def test_crash_before_stripes_answer_leaves_one_session_for_the_same_form(shop):
     assert len(shop.sessions_made(link)) == 1
 
 
-def test_session_that_we_never_learnt_of_is_posted_when_it_is_paid(shop):
+def test_session_missing_in_odoo_is_posted_when_it_is_paid(shop):
     link = shop.make_link("Crash before the session is kept")
     page = payer.open_page(link.url)
     shop.standin.api_fault("lost_answer", CREATE_SESSION, seconds=5)
@@ -63,7 +63,7 @@ def test_session_that_we_never_learnt_of_is_posted_when_it_is_paid(shop):
     assert_posted_once(shop, link)
 
 
-def test_crash_of_the_processor_is_made_good_after_the_restart(shop):
+def test_crash_of_the_processor_is_recovered_after_the_restart(shop):
     link = shop.make_link("Crash while an event is processed")
     session = session_id(start_checkout(link))
     shop.standin.api_fault("slow", READ_SESSION, seconds=5)

@@ -103,7 +103,7 @@ def test_payment_shows_stripes_ids_as_links_to_its_dashboard(shop, log_in):
 
 
 def test_part_of_a_payment_is_refunded_by_a_dialog(shop, log_in):
-    link = shop.make_link("Cancelled day")
+    link = shop.make_link("Canceled day")
     shop.pay_unnoticed(link)
     shop.wait_until_posted(link)
     mia = log_in("mia")

@@ -81,7 +81,7 @@ def test_links_are_exported_with_their_addresses(shop, mia):
     assert link.url in row.values()
 
 
-def test_search_is_kept_as_a_favourite(shop, mia):
+def test_search_is_kept_as_a_favorite(shop, mia):
     shop.make_link("Tips of the week", amount=0, amount_type="open")
     fixed = shop.make_link("No tips")
     mia.filter_by("Open Amount")
@@ -93,8 +93,8 @@ def test_search_is_kept_as_a_favourite(shop, mia):
     mia.open_menu(*LINKS)
     mia.see(fixed.name)
     mia.page.click(".o_searchview_dropdown_toggler")
-    favourites = mia.page.locator(".o_favorite_menu")
-    favourites.get_by_text("What customers choose").click()
+    favorites = mia.page.locator(".o_favorite_menu")
+    favorites.get_by_text("What customers choose").click()
     expect(mia.page.locator(".o_data_row", has_text=fixed.name)).to_have_count(0)
     mia.see("Tips of the week")
 

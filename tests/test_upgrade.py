@@ -278,7 +278,7 @@ def test_links_and_payments_go_on_mapping_taxes(upgraded):
     assert all(row["map_taxes"] for row in [*_links(upgraded.after), *payments])
 
 
-def test_fees_go_on_without_analytics_and_without_an_unstated_tax(upgraded):
+def test_fees_are_posted_without_analytics_and_without_an_unstated_tax(upgraded):
     for row in upgraded.after["checkout_gateway"]:
         assert (row["fee_analytics"], bool(row["fee_tax_invoiced"])) == (False, False)
 
@@ -377,7 +377,7 @@ def test_each_gateway_signs_with_a_key_of_its_own(upgraded):
     assert all(keys)
 
 
-def test_responsible_hears_of_payments_of_links_made_before(upgraded):
+def test_responsible_user_is_notified_of_payments_of_earlier_links(upgraded):
     shop = upgraded.shop
     paid = shop.admin.xml_id(f"{project.ADDON}.mt_link_paid")
     domain = [("res_model", "=", "checkout.link"), ("subtype_ids", "=", paid)]

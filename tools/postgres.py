@@ -128,7 +128,7 @@ class Cluster:
     def _start_if_down(self) -> None:
         if not self._data.exists():
             with step("PostgreSQL: making a private server"):
-                self._initialise()
+                self._initialize()
         if not self._answers():
             self._pg_ctl("start", f"--log={self._log}")
 
@@ -139,7 +139,7 @@ class Cluster:
         status = [*_as_server_user(), program, "status", f"--pgdata={self._data}"]
         return subprocess.run(status, capture_output=True).returncode == 0
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         for folder in (self._home, self._sockets):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)

@@ -49,7 +49,7 @@ class TestAgreement(CheckoutCommon):
         self.assertEqual(self.gateway.agreement_waiting, -0.88)
         self.assertEqual(self.gateway.agreement_difference, 0)
 
-    def test_red_for_an_entry_by_hand_and_it_is_shown(self):
+    def test_red_for_a_manual_entry_and_it_is_shown(self):
         move = self.post_by_hand(5)
         self.assertEqual(self.check(), "red")
         self.assertEqual(self.gateway.agreement_difference, -5)

@@ -151,7 +151,7 @@ class TestAnnouncement(CheckoutCommon):
         self.deliver()
         self.assertIn(self.merchant.partner_id, self.get_notified())
 
-    def test_follower_decides_what_to_hear_of(self):
+    def test_follower_chooses_notifications(self):
         follower = self.link.message_follower_ids.filtered(
             lambda f: f.partner_id == self.merchant.partner_id
         )

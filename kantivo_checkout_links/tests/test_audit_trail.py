@@ -63,7 +63,7 @@ class TestAuditTrail(AuditTrailCommon):
         for _author, text in trail:
             self.assertTrue(text.endswith(" créé"), text)
 
-    def test_who_posts_by_hand_is_named(self):
+    def test_user_who_posts_manually_is_named(self):
         self.gateway.post_entries = False
         payment = self.pay(self.create_link(110))
         self.deliver()

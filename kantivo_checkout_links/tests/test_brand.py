@@ -20,7 +20,7 @@ STEPS = ("00", "40", "80", "bf", "ff")
 class TestBrand(BaseCase):
     """With any color of a merchant, a payer can read the pay page."""
 
-    def test_every_colour_is_readable_on_both_grounds(self):
+    def test_every_color_is_readable_on_both_grounds(self):
         for channels in product(STEPS, repeat=3):
             accent = "#" + "".join(channels)
             palette = get_palette(accent)
@@ -33,7 +33,7 @@ class TestBrand(BaseCase):
                     self.assertGreaterEqual(contrast(one, other), READABLE)
             self.assertGreaterEqual(contrast(palette["accent"], LIGHT_GROUND), VISIBLE)
 
-    def test_readable_colour_is_left_as_it_is(self):
+    def test_readable_color_is_left_as_it_is(self):
         self.assertEqual(get_palette("#7A1FA2")["accent"], "#7a1fa2")
         self.assertEqual(get_palette("#ffd54f")["accent_dark"], "#ffd54f")
 
@@ -47,7 +47,7 @@ class TestBrand(BaseCase):
         self.assertAlmostEqual(contrast("#777777", "#ffffff"), 4.48, 2)
         self.assertAlmostEqual(contrast("#ffffff", "#777777"), 4.48, 2)
 
-    def test_no_colour_at_all_gives_ours(self):
+    def test_no_color_at_all_gives_ours(self):
         for accent in (False, "", "red", "#12345", "#ggffff", "rgb(1, 2, 3)"):
             with self.subTest(accent=accent):
                 self.assertEqual(get_palette(accent), get_palette(DEFAULT_ACCENT))

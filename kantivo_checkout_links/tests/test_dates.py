@@ -66,7 +66,7 @@ class TestDates(CheckoutCommon):
             for move in payment.move_ids:
                 self.assertIn(year, move.name)
 
-    def test_whichever_way_it_is_learnt_of(self):
+    def test_regardless_of_how_it_is_discovered(self):
         self.gateway.tz = "Asia/Tokyo"
         self.at(2026, 3, 10, 15, 0, 0)
         payment = self.pay_then(2026, 3, 10, 15, 0, 0)

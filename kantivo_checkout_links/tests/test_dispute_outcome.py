@@ -81,7 +81,7 @@ class TestDisputeOutcome(DisputeCommon):
         self.assertEqual(self.get_balance(payment, loss_account), 0)
         self.assert_settled(payment)
 
-    def test_won_after_it_was_lost_makes_the_sale_good_again(self):
+    def test_winning_after_losing_restores_the_sale(self):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_and_post()
         dispute = self.dispute(payment)
@@ -166,7 +166,7 @@ class TestDisputeOutcome(DisputeCommon):
         )
         self.assert_settled(payment)
 
-    def test_part_that_comes_back_later_makes_a_part_of_the_sale_good(self):
+    def test_part_returned_later_restores_part_of_the_sale(self):
         self.gateway.dispute_loss_account_id = False
         payment = self.pay_and_post()
         dispute = self.dispute(payment)

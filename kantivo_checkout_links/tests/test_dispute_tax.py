@@ -298,7 +298,7 @@ class TestDisputeTax(DisputeTaxCommon):
                 self.assertEqual(report["REFUND BASE 19"], 50)
                 self.assertEqual(report["REFUND TAX 19"], 9.5)
 
-    def test_refund_that_is_heard_of_after_the_rest_was_lost(self):
+    def test_refund_reported_after_the_rest_was_lost(self):
         for way in WAYS:
             with self.subTest(way=way):
                 payment = self.pay_and_post(99.99)

@@ -17,7 +17,7 @@ class TestNumbers(CheckoutCommon):
         sequence = self.env.ref("kantivo_checkout_links.sequence_checkout_payment")
         return sequence.number_next_actual
 
-    def test_unpaid_checkouts_use_no_number_up(self):
+    def test_unpaid_checkouts_use_no_numbers(self):
         link = self.create_link(110)
         before = self.get_next_number()
         opened = [self.start_payment(link) for _times in range(3)]

@@ -48,7 +48,7 @@ class TestGateway(CheckoutCommon):
         self.assertIn("no secret key yet", self.get_findings())
 
     @mute_logger(CLIENT_LOGGER)
-    def test_stripe_out_of_reach_is_no_verdict_on_the_key(self):
+    def test_unreachable_stripe_says_nothing_about_the_key(self):
         self.standin.api_fault("status", "GET /v1/account", status=500, times=9)
         self.assertNotIn("doesn't accept the key", self.get_findings())
         self.assertEqual(self.gateway.connection_state, "failed")
@@ -97,7 +97,7 @@ class TestGateway(CheckoutCommon):
             [request] = self.standin.requests(f"GET /v1/{resource}")
             self.assertEqual(request["params"], {"limit": "1"}, resource)
 
-    def test_account_that_a_key_may_not_read_is_learnt_and_no_failure(self):
+    def test_account_that_a_key_cannot_read_is_detected_without_failure(self):
         self.gateway.action_test_connection()
         account = self.gateway.stripe_account_id
         self.restrict("rak_accounts_kyc_basic_read")
@@ -109,7 +109,7 @@ class TestGateway(CheckoutCommon):
         self.standin.settings(currencies=["eur", "gbp"])
         self.assertIn("Choose a journal in EUR, GBP.", self.get_findings())
 
-    def test_webhook_that_stripe_switched_off_or_that_sends_too_little_is_reported(
+    def test_webhook_that_stripe_disabled_or_that_lacks_events_is_reported(
         self,
     ):
         client = self.gateway.sudo()._get_client()

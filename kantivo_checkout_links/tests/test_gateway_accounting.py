@@ -80,7 +80,7 @@ class TestGatewayAccounting(CheckoutCommon):
             company.chart_template = code
             self.assertEqual(self.gateway._find_chart(company), CHARTS[known])
 
-    def test_company_without_a_chart_gets_one_sentence_and_nothing_by_halves(self):
+    def test_company_without_a_chart_gets_one_message_and_nothing_partial(self):
         company = self.env["res.company"].create({"name": "Bare"})
         gateway = self.env["checkout.gateway"].create(
             {"name": "Bare", "company_id": company.id}
@@ -90,7 +90,7 @@ class TestGatewayAccounting(CheckoutCommon):
             gateway.action_create_accounting()
         self.assertFalse(gateway.journal_id)
 
-    def test_chart_that_is_installed_later_is_repaired_by_pressing_again(self):
+    def test_chart_installed_later_is_completed_by_clicking_again(self):
         company = self.env["res.company"].create({"name": "Bare"})
         account = self.env["account.account"].with_company(company)
         own = account.create({"name": "Own", "code": "4", "account_type": "income"})

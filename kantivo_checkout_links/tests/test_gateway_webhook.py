@@ -55,7 +55,7 @@ class TestGatewayWebhook(CheckoutCommon):
         self.assertTrue(endpoint["url"].startswith("https://new.example.com/"))
         self.assertNotIn(old_secret, self.get_secrets())
 
-    def test_endpoint_made_by_hand_for_our_address_is_replaced(self):
+    def test_manual_endpoint_for_our_url_is_replaced(self):
         client = self.gateway.sudo()._get_client()
         for url in (self.gateway.webhook_url, "https://other.example.com/hook"):
             client.create_webhook_endpoint(

@@ -121,7 +121,7 @@ class TestHealth(CheckoutCommon):
         client._call(client._v1.webhook_endpoints.update, endpoint_id, vals)
         self.sync()
 
-    def test_endpoint_that_stripe_switched_off(self):
+    def test_endpoint_that_stripe_disabled(self):
         self.change_endpoint(self.make_endpoint(), disabled=True)
         self.assertEqual(self.get_health(), "bad")
         self.assertIn("disabled the webhook", self.gateway.health_message)
@@ -230,7 +230,7 @@ class TestHealth(CheckoutCommon):
         self.env["checkout.event"].sudo()._gc_contents()
         self.assertTrue(all(rows.mapped("payload")))
 
-    def test_zero_days_keep_contents_for_ever(self):
+    def test_zero_days_keep_contents_forever(self):
         self.gateway.payload_days = 0
         _payment, events = self.pay_and_take()
         self.receive(events)

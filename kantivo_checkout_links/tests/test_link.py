@@ -133,7 +133,7 @@ class TestLinkForm(CheckoutCommon):
         link.write({"currency_id": link.currency_id.id, "name": "Winter course"})
         self.assertEqual(link.name, "Winter course")
 
-    def test_without_a_gateway_a_merchant_learns_whom_to_ask(self):
+    def test_without_a_gateway_a_merchant_sees_whom_to_ask(self):
         company = self.env["res.company"].create({"name": "Newcomer"})
         self.merchant.company_ids |= company
         manager = new_test_user(

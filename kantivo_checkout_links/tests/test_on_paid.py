@@ -110,7 +110,7 @@ class TestOnPaid(CheckoutCommon):
         self.assertEqual(len(self.calls), 4)
         self.assert_agrees()
 
-    def test_crash_before_the_call_is_made_up_for(self):
+    def test_crash_before_the_call_is_recovered(self):
         payment = self.pay(self.link)
         payments = type(self.env["checkout.payment"])
         with patch.object(payments, "_call_on_paid_waiting", lambda *_args: None):
@@ -121,7 +121,7 @@ class TestOnPaid(CheckoutCommon):
         self.assertEqual(self.calls, [payment])
 
     @mute_logger(LOGGER)
-    def test_hook_that_goes_on_failing_is_given_up_after_a_month(self):
+    def test_hook_that_keeps_failing_is_abandoned_after_a_month(self):
         self.error = ValueError("No printer")
         self.pay(self.link)
         self.deliver()

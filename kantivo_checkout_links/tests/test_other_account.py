@@ -135,14 +135,14 @@ class TestOtherAccount(CheckoutCommon):
         self.gateway.secret_key = OTHER_KEY
         self.assertGreaterEqual(self.gateway.sync_from, now)
 
-    def test_begin_that_is_still_to_come_stays(self):
+    def test_future_start_stays(self):
         later = fields.Datetime.now() + timedelta(days=20)
         self.gateway.sync_from = later
         self.sync()
         self.gateway.secret_key = OTHER_KEY
         self.assertEqual(self.gateway.sync_from, later)
 
-    def test_begin_stays_as_chosen_while_nothing_was_read(self):
+    def test_start_stays_as_chosen_while_nothing_was_read(self):
         chosen = fields.Datetime.now() - timedelta(days=20)
         self.gateway.sync_from = chosen
         self.gateway.secret_key = OTHER_KEY

@@ -52,7 +52,7 @@ class TestPayLook(PayPageCase):
         [initial] = page.xpath("//*[hasclass('merchant-initial')]/text()")
         self.assertEqual(initial, self.gateway.company_id.name[0].upper())
 
-    def test_colour_of_the_company_is_that_of_the_page_in_light_and_dark(self):
+    def test_color_of_the_company_is_that_of_the_page_in_light_and_dark(self):
         self.gateway.company_id.primary_color = ACCENT
         page = self.get_page(self.create_link())
         [style] = re.findall(r"<style[^>]*>(.*?)</style>", page.text, re.DOTALL)

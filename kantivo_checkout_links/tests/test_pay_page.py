@@ -454,7 +454,7 @@ class TestStripeTrouble(PayPageCase):
         self.assert_retry_pays_once(link, answer)
 
     @mute_logger(CLIENT_LOGGER)
-    def test_short_trouble_is_overcome_unseen(self):
+    def test_brief_failure_is_retried_silently(self):
         link = self.create_link()
         self.standin.api_fault("status", "/v1/checkout", status=500, times=1)
         self.assert_to_stripe(self.send(link))

@@ -162,7 +162,7 @@ class TestPayout(CheckoutCommon):
         self.assertEqual(payout.missing_amount, 0)
         self.assertEqual(failed.missing_amount, 0)
 
-    def test_cancelled_payout_comes_back(self):
+    def test_canceled_payout_comes_back(self):
         self.pay_and_post(110)
         payout = self.pay_out()
         self.act(payout, "cancel")
@@ -176,7 +176,7 @@ class TestPayout(CheckoutCommon):
         self.assertTrue(all(waiting.mapped("reconciled")))
         self.assert_agrees()
 
-    def test_payout_by_hand_is_posted_and_said_not_to_be_itemisable(self):
+    def test_manual_payout_is_posted_and_says_that_it_cannot_be_itemized(self):
         self.standin.settings(available_after_days=0)
         self.pay_and_post(110)
         client = self.gateway.sudo()._get_client()

@@ -85,7 +85,7 @@ class TestLastPlace(PlacesCase):
             again = self.press_pay(link, page, amount=self.get_typed(page))
             self.assertEqual(again.headers["Location"], first.headers["Location"])
 
-    def test_payer_who_pays_another_amount_gives_the_first_session_up(self):
+    def test_payer_who_pays_another_amount_abandons_the_first_session(self):
         link = self.create_open_link(max_payments=1)
         self.press_pay(link, amount="10")
         page = self.come_back(link, self.get_cancel_query())

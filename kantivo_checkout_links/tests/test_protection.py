@@ -82,7 +82,7 @@ class TestProtection(CheckoutCommon):
         account = self.company_data["default_account_revenue"].copy({"code": "499998"})
         return self.movement.action_reclassify(account)
 
-    def test_cancelling_is_refused(self):
+    def test_canceling_is_refused(self):
         self.assert_refused(self.move.button_cancel)
 
     def test_deleting_the_entry_is_refused(self):

@@ -72,7 +72,7 @@ class TestReclassification(CheckoutCommon):
             | {"SALES BASE 25": -88, "SALES TAX 25": -22},
         )
 
-    def test_second_reclassification_begins_where_the_first_ended(self):
+    def test_second_reclassification_starts_where_the_first_ended(self):
         self.charge.action_reclassify(self.other_income, self.tax)
         move = self.charge.action_reclassify(self.income)
         self.assert_items(

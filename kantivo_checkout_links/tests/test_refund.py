@@ -110,7 +110,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment._get_amount_left(), 70)
 
     @mute_logger(CLIENT_LOGGER)
-    def test_dialog_goes_on_after_a_refusal(self):
+    def test_dialog_continues_after_a_refusal(self):
         payment = self.pay_and_post(110)
         wizard = self.env["checkout.refund.wizard"].create({"payment_id": payment.id})
         self.standin.api_fault("status", "POST /v1/refunds", status=400, times=2)
@@ -141,7 +141,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.refund_ids.state, "failed")
         self.assertEqual(len(self.standin.requests("POST /v1/refunds")), 1)
 
-    def test_refunds_without_metadata_are_nobodys_of_ours(self):
+    def test_refunds_without_metadata_are_not_ours(self):
         refunds = self.env["checkout.refund"]
         for metadata in (None, {}, {"order": "12"}):
             self.assertFalse(refunds._get_uuid({"metadata": metadata}))
@@ -378,7 +378,7 @@ class TestRefund(CheckoutCommon):
         self.assertEqual(payment.refund_ids.state, "succeeded")
         self.assert_agrees()
 
-    def test_cancelled_refund_leaves_nothing(self):
+    def test_canceled_refund_leaves_nothing(self):
         payment = self.pay_and_post(110)
         refund = self.refund_at_stripe(payment, 1000, outcome="requires_action")
         self.deliver()

@@ -198,7 +198,7 @@ class TestRevaluation(StatementsCommon):
         self.assertEqual(self.get_value(), 213.12)
         self.assert_in_step()
 
-    def test_without_exchange_accounts_it_waits_and_the_check_goes_on(self):
+    def test_without_exchange_accounts_it_waits_and_the_check_continues(self):
         self.pay_on(2026, 1, 20)
         self.company.income_currency_exchange_account_id = False
         self.check_on(2026, 2, 4)

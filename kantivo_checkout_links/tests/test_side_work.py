@@ -191,7 +191,7 @@ class TestSideWork(CheckoutCommon):
         )
         self.assert_noticed("No messages.")
 
-    def test_sync_and_check_go_on_though_their_reminders_fail(self):
+    def test_sync_and_check_continue_although_their_reminders_fail(self):
         payment = self.pay(self.link)
         with self.failing("mail.activity", "create", ValidationError("No reminders.")):
             self.gateway.sudo().endpoint_problem = "The webhook is gone."

@@ -92,7 +92,7 @@ class TestStatements(StatementsCommon):
         self.assertEqual(self.get_statements().name, "STRP 2026-01")
         self.assert_in_step()
 
-    def test_each_month_begins_with_what_the_last_one_ended_with(self):
+    def test_each_month_starts_with_the_previous_closing_balance(self):
         self.pay_on(2026, 2, 10)
         self.pay_on(2026, 4, 10)
         self.check_on(2026, 5, 10)
@@ -140,7 +140,7 @@ class TestStatements(StatementsCommon):
             self.sync()
         self.assert_in_step()
 
-    def test_entry_by_hand_in_a_closed_month_is_noticed_by_the_daily_check(self):
+    def test_manual_entry_in_a_closed_month_is_noticed_by_the_daily_check(self):
         self.check_on(2026, 2, 10)
         self.post_by_hand(5, date(2026, 1, 15))
         self.check_on(2026, 2, 11)

@@ -136,7 +136,7 @@ class TestRefusals(CheckoutHttpCommon):
         self.assertNotIn("<form", answer.text)
         self.assertFalse(link.refusal)
 
-    def test_trouble_of_the_moment_offers_another_try(self):
+    def test_temporary_failure_offers_another_try(self):
         link = self.create_link()
         for status in (429, 500):
             self.standin.api_fault(

@@ -161,7 +161,7 @@ class TestSync(CheckoutCommon):
         self.assertEqual(self.find_movements("payout").amount, -106.51)
         self.assert_agrees()
 
-    def test_begin_stays_once_the_balance_from_before_is_known(self):
+    def test_start_stays_once_the_opening_balance_is_known(self):
         self.standin.create_balance_transaction(5000)
         begin = self.gateway.sync_from = fields.Datetime.now() + timedelta(minutes=1)
         self.sync()
@@ -172,7 +172,7 @@ class TestSync(CheckoutCommon):
         self.gateway.write({"sync_from": fields.Datetime.to_string(begin)})
         self.assertEqual(self.gateway.sync_from, begin)
 
-    def test_begin_moves_back_where_there_was_nothing_before(self):
+    def test_start_moves_back_if_there_was_nothing_before(self):
         self.pay(self.create_link(110))
         self.deliver()
         self.sync()
@@ -196,7 +196,7 @@ class TestSync(CheckoutCommon):
         self.assertCountEqual(self.find_movements("fee").mapped("amount"), [-50, 50])
         self.assert_agrees()
 
-    def test_begin_that_moves_into_the_past_opens_with_what_was_there_then(self):
+    def test_start_moved_to_the_past_opens_with_the_balance_at_that_time(self):
         now = fields.Datetime.now()
         for days, amount in ((3, 5000), (1, -5000)):
             self.set_clock(now - timedelta(days=days))
@@ -234,7 +234,7 @@ class TestSync(CheckoutCommon):
         self.assertTrue(other.last_sync_at)
         self.assertFalse(self.gateway.last_sync_at)
 
-    def test_begin_can_be_chosen_until_the_first_sync(self):
+    def test_start_can_be_chosen_until_the_first_sync(self):
         begin = fields.Datetime.now() - timedelta(days=2)
         with Form(self.gateway) as form:
             form.sync_from = begin
@@ -244,7 +244,7 @@ class TestSync(CheckoutCommon):
             form.sync_from = begin - timedelta(days=1)
 
     @mute_logger("odoo.sql_db")
-    def test_gateway_always_has_a_begin(self):
+    def test_gateway_always_has_a_start(self):
         for vals in ({}, {"sync_from": False}, {"sync_from": ""}):
             gateway = self.env["checkout.gateway"].create({"name": "New", **vals})
             self.assertTrue(gateway.sync_from)
@@ -289,7 +289,7 @@ class TestSync(CheckoutCommon):
 
     # === PROGRESS === #
 
-    def test_sync_that_broke_off_goes_on_where_it_was(self):
+    def test_interrupted_sync_continues_where_it_stopped(self):
         days_ago = [fields.Datetime.now() - timedelta(days=n) for n in (28, 14)]
         self.gateway.sync_from, half_way = days_ago
         self.break_off_after(calls=2)

@@ -550,7 +550,7 @@ class TestBaseOfTaxItems(TaxCommon):
         self.payment.action_refund()
         self.assertEqual(self.get_base(), 0)
 
-    def test_failed_refund_makes_it_good_again(self):
+    def test_failed_refund_restores_it(self):
         refund = self.payment.action_refund(33)
         self.standin.change_refund(refund.stripe_id, "fail")
         self.deliver()

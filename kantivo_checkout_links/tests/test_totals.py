@@ -78,7 +78,7 @@ class TestTotals(TotalsCommon):
         )
         self.assertEqual(payment.fee_amount, 1.52)
 
-    def test_refund_that_fails_is_left_again(self):
+    def test_failed_refund_counts_as_remaining_again(self):
         payment = self.pay_110()
         refund = self.standin.refund(payment.stripe_charge_id, 3300)
         self.deliver()
@@ -148,7 +148,7 @@ class TestTotals(TotalsCommon):
         self.deliver()
         self.assert_left(payment, amount_lost=0, returned_amount=0, net_amount=91.51)
 
-    def test_dispute_that_is_won_after_all_is_left_again(self):
+    def test_won_dispute_counts_as_remaining_again(self):
         payment = self.pay_110()
         self.lose(payment, "lose", "win")
         self.assert_left(payment, amount_lost=0, amount_left=110, tax_amount=10)

@@ -32,7 +32,7 @@ CUSTOMER = {"email": None, "name": None, "phone": None, "country": None}
 @endpoint("POST", "/v1/payment_intents", PaymentIntentCreateParams, WRITE)
 def create(merchant, params):
     """An intent that is paid at once."""
-    _check_modelled(params)
+    _check_modeled(params)
     intent = payment_intents.create(
         merchant, params["amount"], params["currency"], ["card"], _data(params)
     )
@@ -50,13 +50,13 @@ def create(merchant, params):
     return intent
 
 
-def _check_modelled(params):
+def _check_modeled(params):
     for name in params.keys() - MODELLED:
-        raise errors.not_modelled(name)
+        raise errors.not_modeled(name)
     if not params.get("confirm"):
-        raise errors.not_modelled("confirm")
+        raise errors.not_modeled("confirm")
     if params.get("payment_method") not in NUMBERS:
-        raise errors.not_modelled("payment_method")
+        raise errors.not_modeled("payment_method")
 
 
 def _data(params):

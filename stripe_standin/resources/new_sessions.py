@@ -58,7 +58,7 @@ def build_session(merchant, params):
     :param params: typed values of the create call
     :raises StripeError: what Stripe refuses, and what the stand-in does not model
     """
-    _check_modelled(params)
+    _check_modeled(params)
     _check_texts(merchant, params)
     lines = _line_items(merchant, params.get("line_items"))
     total = _checked_total(merchant, lines)
@@ -68,19 +68,19 @@ def build_session(merchant, params):
 # -- checks of a new session ----------------------------------------------------------
 
 
-def _check_modelled(params):
+def _check_modeled(params):
     if params.get("mode") is None:
         raise errors.missing_parameter("mode")
     if params["mode"] != "payment":
-        raise errors.not_modelled("mode")
+        raise errors.not_modeled("mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise errors.not_modelled("ui_mode")
+        raise errors.not_modeled("ui_mode")
     for name in params.keys() - MODELLED:
-        raise errors.not_modelled(name)
+        raise errors.not_modeled(name)
     if params.get("managed_payments", {}).get("enabled"):
-        raise errors.not_modelled("managed_payments")
+        raise errors.not_modeled("managed_payments")
     if params.get("customer_creation") == "always":
-        raise errors.not_modelled("customer_creation")
+        raise errors.not_modeled("customer_creation")
 
 
 def _check_texts(merchant, params):
@@ -97,7 +97,7 @@ def _check_texts(merchant, params):
 
 def _check_intent_data(data):
     if data.get("capture_method") == "manual":
-        raise errors.not_modelled("payment_intent_data[capture_method]")
+        raise errors.not_modeled("payment_intent_data[capture_method]")
     metadata(data.get("metadata"), "payment_intent_data[metadata]")
     check_length(data.get("description"), 1000, "payment_intent_data[description]")
     check_length(

@@ -205,8 +205,8 @@ class TestDirectPayments:
             ({"capture_method": "manual"}, "capture_method"),
         ],
     )
-    def test_what_it_cannot_do_it_says(self, client, params, param):
+    def test_it_says_what_it_cannot_do(self, client, params, param):
         with pytest.raises(stripe.InvalidRequestError) as caught:
             self.pay(client, **params)
-        assert caught.value.code == "standin_not_modelled"
+        assert caught.value.code == "standin_not_modeled"
         assert caught.value.param == param

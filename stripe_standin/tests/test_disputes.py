@@ -55,7 +55,7 @@ def test_won(client, charge, frozen):
     assert types(frozen)[-2:] == ["funds_reinstated", "closed"]
 
 
-def test_a_part_of_the_money_comes_back(client, charge, frozen):
+def test_part_of_the_money_is_returned(client, charge, frozen):
     made = frozen.dispute(charge.id)
     frozen.change_dispute(made["id"], "reinstate", amount=4000)
     assert nets(client, made["id"])[-1] == ("dispute_reversal", 4000)

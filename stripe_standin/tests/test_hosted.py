@@ -161,6 +161,6 @@ class TestPay:
         post(new_session(client))
         assert "checkout.session.completed" in receiver.types()
 
-    def test_does_not_wait_for_ever(self, client, receiver):
+    def test_does_not_wait_forever(self, client, receiver):
         receiver.delay = 3
         assert post(new_session(client)).elapsed.total_seconds() < 2.5

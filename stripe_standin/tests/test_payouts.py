@@ -149,7 +149,7 @@ class TestManual:
             self.create(client, **params)
         assert caught.value.param == param
 
-    def test_cancelled(self, client, charges, frozen):
+    def test_canceled(self, client, charges, frozen):
         frozen.advance(2 * 86400)
         payout = self.create(client, amount=4000)
         assert client.v1.payouts.cancel(payout.id).status == "canceled"

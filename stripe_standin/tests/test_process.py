@@ -41,7 +41,7 @@ def test_a_taken_port_is_an_error(standin):
     assert "in use" in done.stderr
 
 
-def test_refuses_a_speed_of_nothing():
+def test_refuses_a_speed_of_zero():
     command = [sys.executable, "-m", "stripe_standin", "--speed", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=30)
     assert done.returncode == 2

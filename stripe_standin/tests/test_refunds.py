@@ -150,7 +150,7 @@ class TestOutcomes:
         frozen.change_refund(made.id, "succeed")
         assert movements(client, made.id) == [("refund", "refund", -11000)]
 
-    def test_cancelled(self, client, charge, frozen):
+    def test_canceled(self, client, charge, frozen):
         frozen.settings(refund_outcome="requires_action")
         made = refund(client, charge)
         assert client.v1.refunds.cancel(made.id).status == "canceled"

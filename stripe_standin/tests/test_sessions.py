@@ -72,8 +72,8 @@ class TestCreate:
             ({"amount": 100_000_000}, "line_items", "amount_too_large"),
             ({"currency": "xyz"}, "line_items[0][price_data][currency]", None),
             ({"line_items": []}, "line_items", "parameter_missing"),
-            ({"mode": "subscription"}, "mode", "standin_not_modelled"),
-            ({"discounts": [{"coupon": "c"}]}, "discounts", "standin_not_modelled"),
+            ({"mode": "subscription"}, "mode", "standin_not_modeled"),
+            ({"discounts": [{"coupon": "c"}]}, "discounts", "standin_not_modeled"),
         ],
     )
     def test_refusals(self, client, params, param, code):

@@ -44,7 +44,7 @@ class TestDelivery:
         times = [int(header[2:].split(",")[0]) for _, header in receiver.got]
         assert times[-1] > times[0]
 
-    def test_no_answer_is_a_failure_that_heals(self, standin, client, receiver):
+    def test_no_answer_is_a_temporary_failure(self, standin, client, receiver):
         standin.configure(webhook_url="http://127.0.0.1:9/closed", speed=1)
         standin.expire(new_session(client).id)
         eventually(lambda: standin.deliveries()[0]["attempts"])
@@ -101,7 +101,7 @@ class TestTroubles:
         frozen.deliver(order="reversed")
         assert receiver.types() == ONE_PAYMENT[::-1]
 
-    def test_lost_for_ever_but_still_listed(self, frozen, client, receiver):
+    def test_lost_forever_but_still_listed(self, frozen, client, receiver):
         frozen.delivery_faults(lose=-1)
         pay(frozen, client)
         assert {d["state"] for d in frozen.deliveries()} == {"lost"}

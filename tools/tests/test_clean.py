@@ -55,7 +55,7 @@ def test_server_in_use_is_left_alone(folder, server_files):
     assert not folder.exists()
 
 
-def test_cleaning_twice_is_no_mistake(folder):
+def test_cleaning_twice_is_allowed(folder):
     ground.clean()
     ground.clean()
     assert not folder.exists()

@@ -56,7 +56,7 @@ def test_two_processes_build_once(tmp_path):
     assert log.read_text() == "made\n"
 
 
-def test_what_another_holds_is_refused_and_later_had():
+def test_what_another_holds_is_refused_and_available_later():
     def hold():
         return cache.lock_or_refuse("thing", "It is taken.")
 
@@ -89,7 +89,7 @@ def test_full_disk_is_reported(monkeypatch):
         cache.check_space()
 
 
-def test_failed_program_speaks():
+def test_failed_program_shows_its_output():
     with pytest.raises(Problem, match="It went wrong. sh says: because"):
         run("sh", "-c", "echo because >&2; exit 3", failure="It went wrong.")
 
