@@ -93,8 +93,8 @@ class CheckoutGateway(models.Model):
         store=True,
         copy=False,
         help=(
-            "Months up to this date have been revalued, or ended before revaluation was "
-            "turned on."
+            "Months up to this date have been revalued, or ended before revaluation "
+            "was turned on."
         ),
     )
     revaluation_error = fields.Char(readonly=True, copy=False)
