@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from ..money import from_minor
 from .history_ledger import LedgerChecks
-from .history_payments import CENT, OVER
+from .history_payments import OVER
 
 FEE_KINDS = ("fee", "dispute_fee")
 
@@ -124,7 +124,8 @@ class HistoryChecks(LedgerChecks):
         value = -self.get_company_value(movement.amount, movement) * tax / total
         # The tax is rounded in either currency by itself.
         unit = abs(value / tax) * movement.currency_id.rounding if tax else 0
-        self.assert_sum(lines, "balance", value, bt.id, delta=CENT + unit / 2)
+        rounding = 1.01 * self.company_currency.rounding
+        self.assert_sum(lines, "balance", value, bt.id, delta=rounding + unit / 2)
 
     # === PAYOUTS === #
 
