@@ -7,10 +7,9 @@ from tools.rpc import OdooError
 
 @pytest.fixture
 def charge_line(place):
-    """The statement line of the payment's charge."""
-    (row,) = place.admin.rows(
-        "checkout.movement", [("kind", "=", "charge")], ["statement_line_id"]
-    )
+    """The statement line of the payment's charge; other tests make more of them."""
+    domain = [("kind", "=", "charge"), ("gateway_id", "=", place.shop.gateway_id)]
+    (row,) = place.admin.rows("checkout.movement", domain, ["statement_line_id"])
     return row["statement_line_id"][0]
 
 
