@@ -9,7 +9,7 @@ from stripe_standin.money import SUPPORTED
 from ..money import from_minor
 from .common import CheckoutCommon
 
-ROUNDED_TO_1 = "Odoo rounds HUF to 1, and Stripe counts in 0.01"
+ROUNDED_TO_1 = "Odoo rounds HUF to 1, but Stripe uses 0.01"
 
 
 class DecimalsCommon(CheckoutCommon):
@@ -205,7 +205,7 @@ class TestCoarsePrice(DecimalsCommon):
         with self.assertRaises(RedirectWarning) as caught:
             self.create_franc_link(12.34)
         message, _action, button, _context = caught.exception.args
-        self.assertIn("Odoo rounds CHF to 0.05, and Stripe counts in 0.01", message)
+        self.assertIn("Odoo rounds CHF to 0.05, but Stripe uses 0.01", message)
         self.assertEqual(button, "Use Stripe's Decimals for CHF")
         self.press_button_of(caught.exception)
         payment = self.pay_francs(12.34)

@@ -57,7 +57,7 @@ class TestGatewayAccounting(CheckoutCommon):
         self.assertFalse(self.gateway.fee_account_id)
         self.assertTrue(self.gateway.dispute_account_id)
         self.assertEqual(notice["params"]["type"], "warning")
-        self.assertIn("yourself: Fee Account.", notice["params"]["message"])
+        self.assertIn("Accounting tab: Fee Account.", notice["params"]["message"])
         self.gateway.fee_account_id = self.ref("expense")
         self.gateway.invalidate_recordset()
         self.assertTrue(self.gateway.step_accounts)

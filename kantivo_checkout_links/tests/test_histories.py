@@ -10,7 +10,9 @@ from hashlib import sha256
 
 from freezegun import freeze_time
 
-from .common import CheckoutCommon
+from odoo.tools import mute_logger
+
+from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 from .history import START, TURN, History
 from .history_corpus import CORPUS
 from .history_merchants import CHARTS, Merchant
@@ -41,7 +43,8 @@ class TestHistories(CheckoutCommon):
         lived = timedelta()
         agreeing = set()
         balances = sha256()
-        with freeze_time(START) as clock:
+        loggers = mute_logger(CLIENT_LOGGER, SYNC_LOGGER)  # troubles are part of it
+        with freeze_time(START) as clock, loggers:
             for seed in SEEDS:
                 with self.subTest(seed=seed), self.env.cr.savepoint() as savepoint:
                     lived += History(self, clock, seed).run()

@@ -48,7 +48,7 @@ class TestLinkAccounts(CheckoutCommon):
         self.assert_no_hint(link)
         link.tax_ids = self.create_tax(7)
         self.assertIn(
-            "is meant for 10 % included; this link has 7 %", link.posting_hint
+            "is meant for 10 % included, but this link has 7 %", link.posting_hint
         )
         link.tax_ids = False
         self.assertIn("this link has no tax", link.posting_hint)

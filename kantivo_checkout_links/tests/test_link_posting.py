@@ -78,7 +78,9 @@ class TestMandatoryPlans(CheckoutCommon):
         self.assertNotIn("“Regions”", hint)
         both = {f"{self.account.id},{region.id}": 100}
         self.assertEqual(self.get_hint(both), "")
-        self.assertEqual(self.get_hint().count("in full"), 2)
+        self.assertEqual(
+            self.get_hint().count("requires a full analytic distribution"), 2
+        )
 
     def test_optional_plans_and_those_of_bills_are_not_asked_for(self):
         self.plan.applicability_ids.applicability = "optional"

@@ -4,9 +4,10 @@ import re
 from decimal import Decimal
 
 from odoo.exceptions import ValidationError
+from odoo.tools import mute_logger
 
 from ..money import read_minimum
-from .common import CheckoutCommon, CheckoutHttpCommon
+from .common import CLIENT_LOGGER, CheckoutCommon, CheckoutHttpCommon
 
 
 class TestLimitsOfALink(CheckoutCommon):
@@ -136,6 +137,7 @@ class TestRefusals(CheckoutHttpCommon):
         self.assertNotIn("<form", answer.text)
         self.assertFalse(link.refusal)
 
+    @mute_logger(CLIENT_LOGGER)
     def test_temporary_failure_offers_another_try(self):
         link = self.create_link()
         for status in (429, 500):
