@@ -15,7 +15,7 @@ class LedgerChecks(PaymentChecks):
         self.assert_same(second.tags, boxes, "tax report")
         self.assert_same(second.taxes, self.sum_taxes(), "taxes")
         self.assert_same(second.income, self.sum_income(), "income")
-        self.assert_same(second.owed, self.sum_owed(), "receivables")
+        self.assert_same(second.owed, self.sum_owed(second), "receivables")
 
     def get_facts(self):
         charges, refunds, disputes = (
@@ -97,11 +97,12 @@ class LedgerChecks(PaymentChecks):
         payment = (move.checkout_movement_ids | beside).payment_id
         return self.charges[payment.stripe_charge_id]
 
-    def sum_owed(self):
+    def sum_owed(self, second):
         domain = ("account_type", "=", "asset_receivable")
         totals = {}
         for line in self.search_lines(domain, ("amount_residual_currency", "!=", 0)):
-            day = line.date_maturity or line.date
+            charge = self.find_charge(line.move_id).to_dict()
+            day = second.get_open_since(charge) and (line.date_maturity or line.date)
             key = line.partner_id.email, line.currency_id.name.lower(), day
             add(totals, key, decimal(line.amount_residual_currency))
         return totals

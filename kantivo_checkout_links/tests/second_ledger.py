@@ -75,7 +75,7 @@ class SecondLedger:
     :ivar taxes: Balance of the items that are a tax, by its rate, company currency.
     :ivar income: Balance by income account, company currency, less net losses.
     :ivar owed: Open amount by customer's e-mail address, currency and the day since
-        when it is open, as an aged receivable report needs it.
+        when it is open, as an aged receivable report needs it (`get_open_since`).
     """
 
     def __init__(self, facts: Facts, policy: Policy):
@@ -92,7 +92,7 @@ class SecondLedger:
         if self.policy.is_receivable:
             back = self.get_refunded(charge) + self.get_lost(charge)
             left = charge["amount"] - back
-            code, day = charge["currency"], self.get_day(charge["created"])
+            code, day = charge["currency"], self.get_open_since(charge)
             self.owed[email, code, day] -= major(left, code)
         else:
             self.add_sale(charge, email)
@@ -122,6 +122,21 @@ class SecondLedger:
             for tag in tax.tags[box]:
                 self.tags[tag] += balance
         self.taxes[tax.rate] += amount_back - amount
+
+    def get_open_since(self, charge):
+        """The day of a customer's credit in an aged report: the charge's. None where
+        money went back and returned: what returned is open since another day.
+        """
+        refunds = self.facts.refunds.values()
+        returned = any(
+            refund["status"] in UNDONE_REFUNDS
+            for refund in refunds
+            if refund["charge"] == charge["id"]
+        ) or any(
+            len(dispute["balance_transactions"]) > 1
+            for dispute in self.get_disputes(charge)
+        )
+        return None if returned else self.get_day(charge["created"])
 
     # -- what went back ---------------------------------------------------------------
 
