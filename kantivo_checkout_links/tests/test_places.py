@@ -184,6 +184,27 @@ class TestLastPlace(PlacesCase):
             self.assertEqual(answer.status_code, 410)
 
 
+class TestPaidJustNow(PlacesCase):
+    """Stripe has the money, and Odoo's processor hasn't heard of it yet."""
+
+    def test_payer_starts_a_new_payment_and_not_the_paid_one(self):
+        link = self.create_link()
+        page = self.get_page(link)
+        self.press_pay(link, page)
+        payment = link.payment_ids
+        session_id = payment.stripe_checkout_session_id
+        self.standin.pay(session_id)
+        address = f"{self.path(link)}/return?session_id={session_id}"
+        self.assertIn('data-state="paid"', self.url_open(address).text)
+        self.assertEqual(payment.state, "open")
+        again = self.come_back(link, self.get_kept_query(page))
+        self.assertIn('data-resume="refused"', again.text)
+        self.press_pay(link, again)
+        self.assertEqual(len(link.payment_ids), 2)
+        self.deliver()
+        self.assertEqual(payment.state, "paid")
+
+
 class TestHeldPlaces(PlacesCase):
     """Where several checkouts hold the places, each payer continues their own."""
 

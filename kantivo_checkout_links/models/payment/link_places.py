@@ -127,7 +127,10 @@ class CheckoutLink(models.Model):
 
         :param str form_uuid: The number in the payer's nonce; nothing without one.
         """
-        usable = self._get_held_domain() & Domain("expiry_requested", "=", False)
+        is_at_stripe = Domain("stripe_checkout_session_id", "!=", False)
+        is_over = is_at_stripe & Domain("session_url", "=", False)
+        usable = self._get_held_domain() & ~is_over
+        usable &= Domain("expiry_requested", "=", False)
         own = Domain("form_uuid", "=", form_uuid) if form_uuid else Domain.FALSE
         if found := self._search_checkouts(usable & own, limit=1):
             return found

@@ -330,7 +330,18 @@ class CheckoutPayment(models.Model):
             )
         except StripeError:
             return "unknown"
+        self._forget_url(session)
         return self._get_session_state(session)
+
+    def _forget_url(self, session: dict):
+        """Lead no payer back to a checkout that is over, before the processor knows of
+        it, too. Where that changes the payment at this moment, it says so itself.
+        """
+        if session["url"] or not self.session_url:
+            return
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        if self.try_lock_for_update():
+            self.session_url = False
 
     def _may_ask(self):
         """Not more often than every few seconds: anyone with the address may reload."""
