@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import ValidationError
+from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
 from .common import CheckoutCommon
@@ -177,6 +178,19 @@ class TestSideWork(CheckoutCommon):
         self.assertEqual(self.standin.balance()["usd"], 9651)
         self.assert_noticed("No messages.")
         self.assert_agrees()
+
+    def test_user_who_may_not_change_the_gateway_is_not_stopped_by_a_message(self):
+        payment = self.pay(self.link)
+        self.deliver()
+        groups = "account.group_account_user,base.group_user"
+        user = new_test_user(self.env, "books@example.com", groups)
+        user.company_ids = user.company_id = self.gateway.company_id
+        charge = payment.movement_ids.filtered(lambda m: m.kind == "charge")
+        account = self.gateway.income_account_id.copy()
+        with self.failing("account.move", "_message_log", ValueError("No log")):
+            charge.with_user(user).action_reclassify(account)
+        self.assertTrue(charge.reclassification_move_ids)
+        self.assertTrue(self.gateway.notice_problem)
 
     def test_entry_of_a_closed_period_is_posted_though_its_message_fails(self):
         today = fields.Date.today()
