@@ -183,7 +183,7 @@ class TestSideWork(CheckoutCommon):
         payment = self.pay(self.link)
         self.deliver()
         groups = "account.group_account_user,base.group_user"
-        user = new_test_user(self.env, "books@example.com", groups)
+        user = new_test_user(self.env, "accountant@example.com", groups)
         user.company_ids = user.company_id = self.gateway.company_id
         charge = payment.movement_ids.filtered(lambda m: m.kind == "charge")
         account = self.gateway.income_account_id.copy()
