@@ -1,15 +1,12 @@
 """The commands of ``python3 -m tools``: each takes its arguments, returns a status."""
 
 import sys
-import time
-from collections.abc import Callable
 
 from tools import account_tests as accounting
 from tools import (
     cache,
     check_stripe,
     database,
-    fresh_install,
     ground,
     postgres,
     project,
@@ -17,6 +14,7 @@ from tools import (
     translations,
     wheel,
 )
+from tools import ci as integration
 from tools import compat as compatibility
 from tools import demo as demonstration
 from tools import histories as random_histories
@@ -45,18 +43,15 @@ def lint(arguments: list[str]) -> int:
 
 
 def ci(arguments: list[str]) -> int:
-    """Run lint, wheel, a fresh installation by Odoo's own runner, compat and tests."""
+    """Run all checks and all tests, as .ci/run does."""
     with ground.ready() as odoo:
-        checks = {
-            "lint": linters.run,
-            "translations": lambda: translations.is_current(odoo),
-            "wheel": lambda: wheel.run(odoo),
-            "fresh installation": lambda: fresh_install.run(odoo),
-            "compat": lambda: compatibility.run(odoo, []),
-            "suites": lambda: suites.run(odoo, []),
-        }
-        results = [_timed(name, check) for name, check in checks.items()]
-    return 0 if all(results) else 1
+        return 0 if integration.run(odoo) else 1
+
+
+def checks(arguments: list[str]) -> int:
+    """Run lint, wheel, a fresh installation by Odoo's own runner, and compat."""
+    with ground.ready() as odoo:
+        return 0 if integration.run_checks(odoo) else 1
 
 
 def compat(arguments: list[str]) -> int:
@@ -161,17 +156,10 @@ COMMANDS = {
     "run": run,
     "pot": pot,
     "wheel": build_wheel,
+    "checks": checks,
     "ci": ci,
     "clean": clean,
 }
-
-
-def _timed(name: str, check: Callable[[], bool]) -> bool:
-    start = time.monotonic()
-    passes = check()
-    word = "passed" if passes else "FAILED"
-    say(f"CI: {name} {word} in {time.monotonic() - start:.0f} s")
-    return passes
 
 
 def _usage() -> str:

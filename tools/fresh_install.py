@@ -4,9 +4,9 @@ pytest runs all tests, on a database that is ready, and judges their log too. He
 the few that may end otherwise where Odoo's runner runs them, in a database that
 holds all modules that Odoo installs by itself: tests that run while modules are being
 installed (colors, money), what users may read and do (access, rights), screens with the
-views of those modules (views), pages and requests (pay_page, webhook), and entries of a
-company whose chart of accounts is loaded for the test (charge_entry). The log must
-hold nothing worse than information, and nothing may be printed beside it.
+views of those modules (views), requests (webhook; compat tests pages beside website),
+and entries of a company whose chart of accounts is loaded for the test (charge_entry).
+The log must hold nothing worse than information, and nothing may be printed beside it.
 """
 
 import re
@@ -17,7 +17,7 @@ from tools.console import Problem, say, step, tail
 from tools.database import drop
 from tools.ground import Odoo
 
-_TESTS = "access brand charge_entry money pay_page rights views webhook".split()
+_TESTS = "access brand charge_entry money rights views webhook".split()
 _TESTS_RUN = re.compile(r"odoo\.tests\.result: (\d+) failed, (\d+) error\(s\) of (\d+)")
 
 

@@ -87,13 +87,19 @@ def run(odoo: Odoo, arguments: list[str]) -> bool:
     :raise Problem: if a file of tests among them does not exist.
     """
     check_files(arguments)
+    total = run_all(odoo, arguments)
+    print_verdict(total)
+    return total.good
+
+
+def run_all(odoo: Odoo, arguments: list[str]) -> Result:
+    """Run the suites that exist, or those named among pytest's arguments."""
     total = Result()
     for suite in filter(lambda suite: suite.exists, SUITES):
         wanted = arguments_for(suite, arguments)
         if wanted is not None:
             total += _timed(odoo, suite, wanted)
-    print_verdict(total)
-    return total.good
+    return total
 
 
 def check_files(arguments: list[str]) -> None:
