@@ -26,6 +26,7 @@ if find_spec(_STANDIN):
         test_charge_entry,
         test_clock,
         test_companies,
+        test_cost,
         test_currency,
         test_dates,
         test_decimals,

@@ -147,17 +147,19 @@ class CheckoutCommon(AccountTestInvoicingCommon):
 
     # === PAYER === #
 
-    def start_payment(self, link, amount=None):
+    @classmethod
+    def start_payment(cls, link, amount=None):
         """A payment with a Checkout Session at Stripe, not paid yet."""
         link_sudo = link.sudo()  # as the public page does
         payment = link_sudo._start_payment(str(uuid4()), amount or link.amount, "en_US")
         payment._open_session()
         return payment
 
-    def pay(self, link, amount=None, **customer):
+    @classmethod
+    def pay(cls, link, amount=None, **customer):
         """A payment, paid at Stripe; nothing of it has reached Odoo yet."""
-        payment = self.start_payment(link, amount)
-        self.standin.pay(payment.stripe_checkout_session_id, **customer)
+        payment = cls.start_payment(link, amount)
+        cls.standin.pay(payment.stripe_checkout_session_id, **customer)
         return payment
 
     # === STRIPE === #

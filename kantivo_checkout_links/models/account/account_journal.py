@@ -68,22 +68,15 @@ class AccountJournal(models.Model):
 
     def _check_no_checkout_movement(self):
         """:raise UserError: if Stripe transactions are posted here."""
-        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
-        movement_sudo = movements_sudo.search(
-            [
-                ("gateway_id.journal_id", "in", self.ids),
-                ("move_id", "!=", False),
-            ],
-            limit=1,
-        )
-        if movement_sudo:
-            raise UserError(
-                self.env._(
-                    "“%(journal)s” holds the Stripe transactions of the gateway "
-                    "“%(gateway)s”, so it can't be deleted, and its type, account and "
-                    "currency can't be changed. To use another journal, create a new "
-                    "gateway.",
-                    journal=movement_sudo.gateway_id.journal_id.name,
-                    gateway=movement_sudo.gateway_id.name,
+        for gateway_sudo in self._get_checkout_gateways_sudo():
+            if gateway_sudo._has_posted():
+                raise UserError(
+                    self.env._(
+                        "“%(journal)s” holds the Stripe transactions of the gateway "
+                        "“%(gateway)s”, so it can't be deleted, and its type, account "
+                        "and currency can't be changed. To use another journal, create "
+                        "a new gateway.",
+                        journal=gateway_sudo.journal_id.name,
+                        gateway=gateway_sudo.name,
+                    )
                 )
-            )

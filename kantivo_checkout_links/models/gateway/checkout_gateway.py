@@ -457,9 +457,7 @@ class CheckoutGateway(models.Model):
                 for name in ("journal_id", "company_id", "currency_id")
             )
         )
-        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
-        posted = [("gateway_id", "in", changed.ids), ("move_id", "!=", False)]
-        if changed and movements_sudo.search_count(posted, limit=1):
+        if changed._has_posted():
             raise UserError(
                 self.env._(
                     "Payments are already posted here, so the journal, company and "
@@ -510,6 +508,11 @@ class CheckoutGateway(models.Model):
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
         domain = [("gateway_id", "in", self.ids)]
         return bool(payments_sudo.search_count(domain, limit=1))
+
+    def _has_posted(self):
+        movements_sudo = self.env["checkout.movement"].sudo()  # of any company
+        domain = [("gateway_id", "in", self.ids), ("move_id", "!=", False)]
+        return bool(movements_sudo.search_count(domain, limit=1))
 
     def _is_used(self):
         """Whether payments or posted movements are here: those are of one account.

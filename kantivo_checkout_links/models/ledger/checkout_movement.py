@@ -133,6 +133,8 @@ class CheckoutMovement(models.Model):
     )
     _source_idx = models.Index("(stripe_source_id)")
     _waiting_idx = models.Index("(gateway_id) WHERE state = 'to_post'")
+    _skipped_idx = models.Index("(gateway_id) WHERE state = 'skipped'")
+    _posted_idx = models.Index("(gateway_id) WHERE move_id IS NOT NULL")
 
     # === COMPUTE METHODS === #
 
