@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -18,6 +18,7 @@ import stripe
 from stripe_standin.control_client import Standin
 from tests import worker_client
 from tools import database, demo_shop, payer, project, server
+from tools.console import Problem
 from tools.demo_shop import LOGIN, PASSWORD, SECRET_KEY, WEBHOOK_SECRET, Link
 from tools.rpc import Client, OdooError
 
@@ -40,6 +41,7 @@ class Shop:
         self._options = options
         self._port = server.free_port()
         self._running = ExitStack()
+        self._env: dict[str, str] = {}
         self.standin = standin
 
     @property
@@ -73,7 +75,7 @@ class Shop:
         )
 
     def _environment(self) -> dict[str, str]:
-        return {"STRIPE_API_BASE": self.standin.url}
+        return {"STRIPE_API_BASE": self.standin.url, **self._env}
 
     def furnish(self) -> None:
         """Make company, gateway and the rest, and have Stripe deliver to them."""
@@ -85,6 +87,14 @@ class Shop:
     def crash(self) -> None:
         """End the server and all of its processes at once (SIGKILL)."""
         self._server.kill()
+        wait_for(self._is_port_free, "end of the workers")
+
+    def _is_port_free(self) -> bool:
+        try:
+            server.check_port(self._port)
+        except Problem:
+            return False
+        return True
 
     def stop(self) -> None:
         """Stop the server in an orderly way."""
@@ -93,6 +103,24 @@ class Shop:
     def use_options(self, *options: str) -> None:
         """Start with other options of Odoo's from now on."""
         self._options = options
+
+    @contextmanager
+    def with_environment(self, env: Mapping[str, str]) -> Iterator[None]:
+        """Start with these environment variables, too, until the block ends."""
+        self._env = dict(env)
+        try:
+            yield
+        finally:
+            self._env = {}
+
+    @contextmanager
+    def second_server(self, *options: str) -> Iterator[server.Server]:
+        """Another server on the same database, with the same Stripe."""
+        env = self._environment()
+        with server.odoo_server(
+            self._odoo, self.database, env=env, options=options
+        ) as other:
+            yield other
 
     def log_in(self, login: str, password: str) -> Client:
         """Another user's session."""

@@ -66,6 +66,14 @@ def histories(arguments: list[str]) -> int:
         return 0 if random_histories.run(odoo, arguments) else 1
 
 
+def faults(arguments: list[str]) -> int:
+    """Break Odoo, PostgreSQL and Stripe under load, and count the money after each."""
+    with ground.ready() as odoo:
+        result = suites.run_faults(odoo, arguments)
+        suites.print_verdict(result)
+        return 0 if result.good else 1
+
+
 def account_tests(arguments: list[str]) -> int:
     """Run Odoo's own account tests without and with the addon, and compare."""
     with ground.ready() as odoo:
@@ -149,6 +157,7 @@ COMMANDS = {
     "test": test,
     "compat": compat,
     "histories": histories,
+    "faults": faults,
     "account-tests": account_tests,
     "check-stripe": check_contract,
     "lint": lint,

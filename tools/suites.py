@@ -26,6 +26,7 @@ STANDIN_VARIABLE = "CHECKOUT_STANDIN_URL"
 # database.
 _PROCESSES = 2
 _NOTHING_SELECTED = 5
+_FAULTS = "tests/faults"
 _PASSED, _SKIPPED, _FAILED = range(3)
 _TAKES_A_VALUE = {"-k", "-m", "-p", "-o", "-W", "--tb", "--maxfail", "--durations"}
 
@@ -102,6 +103,12 @@ def run_all(odoo: Odoo, arguments: list[str]) -> Result:
     return total
 
 
+def run_faults(odoo: Odoo, arguments: list[str]) -> Result:
+    """Run the faults under load, each for as long as it takes."""
+    chosen = ["-o", "python_files=fault_*.py", "--timeout=0", _FAULTS]
+    return _run_without_odoo(odoo, [*chosen, *arguments])
+
+
 def check_files(arguments: list[str]) -> None:
     """Refuse a file that no suite has: pytest would say so once for each suite.
 
@@ -160,8 +167,10 @@ def _part_of(suite: Suite, path: str) -> str | None:
 
 def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
     begin = time.monotonic()
-    run_suite = _run_inside_odoo if suite.inside_odoo else _run_without_odoo
-    result = run_suite(odoo, suite, arguments)
+    if suite.inside_odoo:
+        result = _run_inside_odoo(odoo, suite, arguments)
+    else:
+        result = _run_without_odoo(odoo, arguments)
     seconds = time.monotonic() - begin
     say(
         f"Suite {suite.name}: {result.passed} passed, {result.failed} failed,"
@@ -170,7 +179,7 @@ def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
     return result
 
 
-def _run_without_odoo(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
+def _run_without_odoo(odoo: Odoo, arguments: list[str]) -> Result:
     # Without this, pytest-odoo would load Odoo into tests that must do without.
     return run_pytest(odoo, ["-p", "no:odoo", *arguments])
 
