@@ -39,6 +39,12 @@ RETURN_PAGE_POLLS = {"checking": 2, "open": 6, "processing": 6, "unknown": 6}
 SIGNATURE_TOLERANCE = 300
 # Stripe's largest events are far below this; anything above isn't read.
 MAX_EVENT_BYTES = 1024 * 1024
+# The form of the pay page has a few short fields.
+MAX_FORM_BYTES = 16 * 1024
+# The longest amount with any grouping, currency and spaces around it.
+MAX_AMOUNT_LENGTH = 40
+# https://docs.stripe.com/api/metadata
+MAX_METADATA_LENGTH = 500
 # https://docs.stripe.com/upgrades#what-changes-does-stripe-consider-to-be-backwards-compatible
 MAX_ID_LENGTH = 255
 

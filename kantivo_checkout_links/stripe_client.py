@@ -397,11 +397,11 @@ def _check_freshness(header, *moments):
 
 
 def _parse_event(body) -> dict:
-    """A signed event may still hold anything: text that nothing can keep, numbers that
-    are none, or more levels than can be read.
+    """A signed event may still hold anything: numbers that are none, or more levels
+    than can be read. Its text is as it was sent; what is kept of it is checked there.
     """
     try:
-        event = clean(json.loads(body, parse_constant=_refuse_constant))
+        event = json.loads(body, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise SignatureError("too deep") from error
     if not isinstance(event, dict):

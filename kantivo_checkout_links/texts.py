@@ -18,8 +18,9 @@ _BREAKS = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 _UNWANTED = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]+")
 _TAG = re.compile(r"<[^<>]*>")
 # What a spreadsheet takes for the start of a formula.
-FORMULA_SIGNS = "=+-@"
-_PHONE = re.compile(r"\+?[\d\s()./-]{3,40}")
+# https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA_SIGNS = "=+-@＝＋－＠"
+_PHONE = re.compile(r"\+?[\d(][\d\s()./-]{2,39}")
 
 
 def clean(value):

@@ -6,6 +6,8 @@ from datetime import datetime, timezone
 
 from markupsafe import Markup, escape
 
+from .const import MAX_ID_LENGTH
+
 # https://docs.stripe.com/dashboard/basics: what is in test mode lies below /test.
 DASHBOARD = "https://dashboard.stripe.com"
 
@@ -14,15 +16,20 @@ _LINK = Markup(
     '<a href="%(href)s" target="_blank" rel="noopener noreferrer">%(text)s</a>'
 )
 _WORD = re.compile(r"[\w-]+", re.ASCII)
+_SESSION_ID = re.compile(r"cs_(?:test|live)_\w{8,}", re.ASCII)
+# A NUL, and halves of surrogate pairs: PostgreSQL keeps none of them.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_VISIBLE = re.compile("[!-~]+")
 
 # === WHAT PAYERS SEND === #
 
 
-def as_text(sent):
-    """What was sent, if it is text; nothing of a file or of a text with a NUL, which
-    PostgreSQL doesn't take.
+def as_text(sent, length=MAX_ID_LENGTH):
+    """What was sent, if it is text that can be looked for; nothing of a file, of a text
+    that PostgreSQL doesn't take, or of one that is longer than it can be.
     """
-    return sent if isinstance(sent, str) and "\0" not in sent else ""
+    is_text = isinstance(sent, str) and len(sent) <= length
+    return sent if is_text and not _UNSTORABLE.search(sent) else ""
 
 
 def without_invisible(text):
@@ -39,6 +46,25 @@ def first_word(text):
     """
     found = _WORD.search(without_invisible(text))
     return found[0] if found else ""
+
+
+def is_session_id(text):
+    """Whether a text looks like the id of a Checkout Session.
+
+    https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-id
+    """
+    return bool(_SESSION_ID.fullmatch(text))
+
+
+# === WHAT STRIPE SENDS === #
+
+
+def is_stripe_word(value):
+    """Whether a value can be an id, a type or a code of Stripe's: visible ASCII, and
+    short enough for an index.
+    """
+    is_text = isinstance(value, str) and len(value) <= MAX_ID_LENGTH
+    return is_text and bool(_VISIBLE.fullmatch(value))
 
 
 # === WHAT MERCHANTS WRITE === #

@@ -1,6 +1,7 @@
 from odoo import http
 from odoo.exceptions import UserError
 
+from ..const import MAX_FORM_BYTES
 from ..utils import as_text
 from .pay_page import PayForm, PayPage
 
@@ -12,6 +13,7 @@ class CheckoutPay(http.Controller):
         "/checkout/<string:token>",
         type="http",
         auth="public",
+        max_content_length=MAX_FORM_BYTES,
         methods=["GET"],
         save_session=False,
         sitemap=False,
@@ -27,6 +29,7 @@ class CheckoutPay(http.Controller):
         "/checkout/<string:token>",
         type="http",
         auth="public",
+        max_content_length=MAX_FORM_BYTES,
         methods=["POST"],
         csrf=False,  # the signed nonce takes its place: payers may have no cookies
         save_session=False,
@@ -49,6 +52,7 @@ class CheckoutPay(http.Controller):
         "/checkout/<string:token>/return",
         type="http",
         auth="public",
+        max_content_length=MAX_FORM_BYTES,
         methods=["GET"],
         save_session=False,
         sitemap=False,

@@ -12,7 +12,7 @@ from odoo.http import request
 from odoo.tools import format_time
 
 from ..colors import get_palette
-from ..const import NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
+from ..const import MAX_AMOUNT_LENGTH, NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
 from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
 from ..stripe_client import StripeError
 from ..utils import as_text, linkify
@@ -53,7 +53,10 @@ class PayForm(NamedTuple):
     # A form is not a model. pylint: disable-next=method-required-super
     def read(cls, params: dict) -> "PayForm":
         """The form in the parameters of a request, which may hold anything."""
-        return cls(*(as_text(params.get(name)) for name in cls._fields))
+        return cls(
+            nonce=as_text(params.get("nonce")),
+            amount=as_text(params.get("amount"), MAX_AMOUNT_LENGTH),
+        )
 
 
 EMPTY_FORM = PayForm()

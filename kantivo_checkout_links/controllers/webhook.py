@@ -6,9 +6,9 @@ from psycopg2.errors import SerializationFailure
 from odoo import http
 from odoo.http import Response, request
 
-from ..const import MAX_EVENT_BYTES, MAX_ID_LENGTH
+from ..const import MAX_EVENT_BYTES
 from ..stripe_client import SignatureError, verify_event
-from ..utils import as_text
+from ..utils import as_text, is_stripe_word
 
 _logger = logging.getLogger(__name__)
 
@@ -22,14 +22,15 @@ class CheckoutWebhook(http.Controller):
         auth="public",
         methods=["POST"],
         csrf=False,
+        max_content_length=MAX_EVENT_BYTES,
         save_session=False,
     )
     def receive(self, token, **_kwargs):
         """Take one delivery.
 
-        404 for an unknown address or one without a signing secret, 400 for a delivery
-        that isn't Stripe's, 503 if it can't be kept (so that Stripe sends it again),
-        else 200.
+        404 for an unknown address or one without a signing secret, 413 for a body that
+        is too long, however it comes, 400 for a delivery that isn't Stripe's, 503 if it
+        can't be kept (so that Stripe sends it again), else 200.
         """
         gateway_sudo = self._find_gateway(token)
         if not gateway_sudo:
@@ -51,8 +52,6 @@ class CheckoutWebhook(http.Controller):
     def _read_event(self, gateway_sudo):
         """The event of this request, or nothing if anything about it is wrong."""
         http_request = request.httprequest
-        if (http_request.content_length or 0) > MAX_EVENT_BYTES:
-            return None
         header = http_request.headers.get("Stripe-Signature", "")
         secrets = gateway_sudo._get_webhook_secrets()
         try:
@@ -72,17 +71,15 @@ class CheckoutWebhook(http.Controller):
     def _check_event(self, gateway_sudo, event: dict):
         """The event, if it is complete and of the gateway's mode."""
         complete = (
-            self._is_short(event.get("id"))
-            and self._is_short(event.get("type"))
+            is_stripe_word(event.get("id"))
+            and is_stripe_word(event.get("type"))
             and isinstance(event.get("data"), dict)
             and isinstance(event["data"].get("object"), dict)
         )
-        same_mode = event.get("livemode") == gateway_sudo.livemode
-        return event if complete and same_mode else None
-
-    def _is_short(self, text):
-        """Whether it can be an id or a type of Stripe's, and is found by an index."""
-        return isinstance(text, str) and len(text) <= MAX_ID_LENGTH
+        same_mode = event.get("livemode") is gateway_sudo.livemode
+        if not complete or not same_mode:
+            return None
+        return event if gateway_sudo.env["checkout.event"]._is_sound(event) else None
 
     def _keep(self, gateway_sudo, event: dict):
         """Store a delivery in the inbox.

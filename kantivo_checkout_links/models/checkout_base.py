@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tools import ormcache
 
 from ..const import UNKNOWN
@@ -36,6 +36,33 @@ class CheckoutBase(models.AbstractModel):
         if word in dict(states):
             return {"state": word, "unknown_status": False}
         return {"state": UNKNOWN, "unknown_status": to_line(str(word or "null"))}
+
+    @api.model
+    def _check_records(self, value, model):
+        """For arguments of public methods: programs call those with anything.
+
+        :raise UserError: if a value isn't a recordset of that model.
+        """
+        if getattr(value, "_name", None) != model:
+            raise UserError(self.env._("This takes records of the model %s.", model))
+
+    @api.model
+    def _check_record(self, value, model):
+        """:raise UserError: if a value isn't one record of that model."""
+        self._check_records(value, model)
+        if len(value) != 1:
+            raise UserError(self.env._("This takes one record of the model %s.", model))
+
+    @api.model
+    def _read_date(self, value):
+        """A date as programs pass it: also as text, and none at all.
+
+        :raise UserError: if it is no date.
+        """
+        try:
+            return fields.Date.to_date(value)
+        except (TypeError, ValueError) as error:
+            raise UserError(self.env._("This is not a date.")) from error
 
     def _prepare_reference(self):
         """The part of Stripe's object that the inbox needs to have it read."""

@@ -23,6 +23,7 @@ if find_spec(_STANDIN):
         test_agreement,
         test_announcement,
         test_audit_trail,
+        test_bounds,
         test_charge_entry,
         test_clock,
         test_companies,

@@ -7,14 +7,22 @@ from dateutil.parser import isoparse
 from odoo import api, fields, models
 
 from ...aside import describe_error
-from ...const import PRUNE_BATCH, RETRY_MINUTES
-from ...utils import to_datetime
+from ...const import (
+    HANDLED_EVENTS,
+    MAX_METADATA_LENGTH,
+    PRUNE_BATCH,
+    RETRY_MINUTES,
+)
+from ...texts import clean_text
+from ...utils import is_stripe_word, to_datetime
 
 _logger = logging.getLogger(__name__)
 
 # What the inbox keeps of an object, besides its metadata that starts like ours.
 KEPT_MEMBERS = ("id", "object", "charge", "payment_intent", "currency")
 OWN_METADATA = "checkout_"
+# Our own questions have ids in the inbox that no event of Stripe's has.
+ASKED = "sync:"
 
 INSERT_EVENT = """
     INSERT INTO checkout_event (
@@ -92,26 +100,50 @@ class CheckoutEvent(models.Model):
         )
 
     @api.model
+    def _is_sound(self, event: dict):
+        """Whether a signed event can be Stripe's: it isn't named like a question of
+        ours, and where we act on its type, its object is named by ids.
+        """
+        if event["id"].startswith(ASKED):
+            return False
+        members = self._get_kept_members(event["data"]["object"]).values()
+        return event["type"] not in HANDLED_EVENTS or all(
+            value is None or is_stripe_word(value) for value in members
+        )
+
+    @api.model
     def _reduce(self, stripe_object: dict) -> dict:
         """Of an object, what finds it and its payment again: no names, no addresses.
 
-        A member stays where it is there at all, since a reference has none of them; an
-        expanded one is its id. A signed event may hold anything, so only text is kept.
+        A member stays where it is there at all, since a reference has none of them.
         """
-        reduced = {"metadata": self._get_own_metadata(stripe_object)}
-        for name in KEPT_MEMBERS:
-            value = stripe_object.get(name)
-            value = value.get("id") if isinstance(value, dict) else value
-            reduced[name] = value if isinstance(value, str) else None
-        return {name: reduced[name] for name in reduced if name in stripe_object}
+        members = self._get_kept_members(stripe_object).items()
+        reduced = {
+            name: value if is_stripe_word(value) else None for name, value in members
+        }
+        if "metadata" in stripe_object:
+            reduced["metadata"] = self._get_own_metadata(stripe_object)
+        return reduced
+
+    @api.model
+    def _get_kept_members(self, stripe_object: dict) -> dict:
+        """The members that are kept, as they were sent; an expanded one is its id."""
+        members = stripe_object.items()
+        return {
+            name: value.get("id") if isinstance(value, dict) else value
+            for name, value in members
+            if name in KEPT_MEMBERS
+        }
 
     @api.model
     def _get_own_metadata(self, stripe_object: dict) -> dict:
         metadata = self._get_metadata(stripe_object).items()
         return {
-            name: value
+            name: clean_text(value[:MAX_METADATA_LENGTH])
             for name, value in metadata
-            if name.startswith(OWN_METADATA) and isinstance(value, str)
+            if name.startswith(OWN_METADATA)
+            and is_stripe_word(name)
+            and isinstance(value, str)
         }
 
     @api.model
@@ -147,7 +179,7 @@ class CheckoutEvent(models.Model):
         """
         self._insert(
             gateway,
-            f"sync:{stripe_object['id']}",
+            f"{ASKED}{stripe_object['id']}",
             f"sync.{stripe_object['object']}",
             "pending",
             self._reduce(stripe_object),
@@ -169,7 +201,7 @@ class CheckoutEvent(models.Model):
         return self.search(
             [
                 ("gateway_id", "=", payment.gateway_id.id),
-                ("stripe_event_id", "=", f"sync:{session_id}"),
+                ("stripe_event_id", "=", f"{ASKED}{session_id}"),
             ]
         ).received_at
 
@@ -208,7 +240,7 @@ class CheckoutEvent(models.Model):
         """The event of the object behind a balance transaction, if it has an error."""
         domain = [
             ("gateway_id", "in", gateway._get_account_gateways().ids),
-            ("stripe_event_id", "=", f"sync:{(source or {}).get('id')}"),
+            ("stripe_event_id", "=", f"{ASKED}{(source or {}).get('id')}"),
             ("error", "!=", False),
         ]
         return self.search(domain, limit=1)

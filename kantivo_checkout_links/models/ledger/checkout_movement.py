@@ -208,12 +208,15 @@ class CheckoutMovement(models.Model):
             period it is the first open day after it.
         :return: The journal entry; the Stripe journal stays as it is.
         :raise AccessError: if the user isn't an accountant.
-        :raise UserError: if it isn't posted, is matched with other items, or nothing
-            would change.
+        :raise UserError: if it isn't posted, is matched with other items, nothing would
+            change, or an argument is of another type.
         """
         self.ensure_one()
         self.check_access("read")
         taxes = taxes or self.env["account.tax"]
+        self._check_record(account, "account.account")
+        self._check_records(taxes, "account.tax")
+        date = self._read_date(date)
         self._check_may_reclassify(account, taxes)
         user = self.env.user
         move_id = self.gateway_id.sudo()._work_exclusively(  # under the poster's lock

@@ -3,14 +3,23 @@ from uuid import uuid4
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ...const import REFUND_REASONS, REFUND_STATES, UNKNOWN, UNKNOWN_STATE
+from ...const import (
+    MAX_ID_LENGTH,
+    MAX_TEXT_LENGTH,
+    REFUND_REASONS,
+    REFUND_STATES,
+    UNKNOWN,
+    UNKNOWN_STATE,
+)
 from ...monetary import StripeMonetary
 from ...money import InvalidAmount, differs, from_minor, round_exact, to_minor
 from ...stripe_client import StripeError
 from ...texts import to_line
-from ...utils import to_datetime
+from ...utils import as_text, to_datetime
 
 OVER_STATES = ("failed", "canceled")
+# Beyond this, floats have no cents.
+LARGEST_AMOUNT = 1e13
 
 
 class CheckoutRefund(models.Model):
@@ -98,6 +107,24 @@ class CheckoutRefund(models.Model):
             "account.group_account_invoice"
         ):
             raise AccessError(self.env._("You are not allowed to refund payments."))
+
+    @api.model
+    def _check_types(self, amount, idempotency_key, reason, note):
+        """For programs, which may pass anything.
+
+        :raise UserError: if the amount is no plain number, key or note no text or too
+            long, or the reason none of Stripe's.
+        """
+        is_number = type(amount) in (int, float) and abs(amount) < LARGEST_AMOUNT
+        if amount is not None and not is_number:
+            raise UserError(self.env._("The amount must be a number."))
+        for text, length in ((idempotency_key, MAX_ID_LENGTH), (note, MAX_TEXT_LENGTH)):
+            if text and as_text(text, length) != text:
+                raise UserError(
+                    self.env._("This must be text of at most %s characters.", length)
+                )
+        if reason and reason not in [name for name, _label in REFUND_REASONS]:
+            raise UserError(self.env._("This is not a reason for a refund."))
 
     @api.model
     def _request(self, payment, amount: float | None, options):

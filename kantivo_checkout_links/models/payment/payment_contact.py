@@ -61,10 +61,11 @@ class CheckoutPayment(models.Model):
         moves to the contact's receivable account by a journal entry.
 
         :param res.partner partner: A contact that this payment's company may use.
-        :raise UserError: if it is another company's.
+        :raise UserError: if it is another company's, or not one contact.
         """
         self.ensure_one()
         self.check_access("read")
+        self._check_record(partner, "res.partner")
         self.env["checkout.link"].check_access("write")  # merchants, not who only reads
         partner.check_access("read")
         if partner.company_id and partner.company_id not in self.company_id.parent_ids:

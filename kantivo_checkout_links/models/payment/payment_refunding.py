@@ -42,11 +42,13 @@ class CheckoutPayment(models.Model):
         :param str reason: `requested_by_customer`, `duplicate` or `fraudulent`.
         :param str note: For the chatter.
         :return: The refund.
-        :raise UserError: if that much isn't left, or Stripe refuses or doesn't answer.
+        :raise UserError: if that much isn't left, an argument is of another type, or
+            Stripe refuses or doesn't answer.
         """
         self.ensure_one()
         self.check_access("read")
         self.env["checkout.refund"]._check_may_refund()
+        self.env["checkout.refund"]._check_types(amount, idempotency_key, reason, note)
         options = {
             "idempotency_key": idempotency_key or str(uuid4()),
             "reason": reason or False,

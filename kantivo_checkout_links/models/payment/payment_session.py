@@ -17,7 +17,7 @@ from ...const import (
 )
 from ...money import to_minor
 from ...stripe_client import StripeError
-from ...utils import first_word, to_timestamp
+from ...utils import first_word, is_session_id, to_timestamp
 from .checkout_payment import RECEIVED_STATES, UNFINISHED_STATES
 from .link_paying import RESUME_SCOPE
 
@@ -298,8 +298,8 @@ class CheckoutPayment(models.Model):
         :param str session_id: As the address has it.
         """
         session_id = first_word(session_id)
-        if not session_id:
-            return self.browse()  # no id isn't that of a payment without a session
+        if not is_session_id(session_id):
+            return self.browse()  # also for none: some payments have no session
         payment_sudo = self.sudo().search(  # payers have no rights of their own
             [("stripe_checkout_session_id", "=", session_id)], limit=1
         )
