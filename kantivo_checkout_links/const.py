@@ -10,9 +10,30 @@ _lt = LazyTranslate(__name__)
 # the package can't move it unnoticed. https://docs.stripe.com/api/versioning
 API_VERSION = "2026-10-28.endive"
 
-# Seconds. Stripe blocks the payer's redirect for up to 10 s, so do we at most.
+# Seconds. Work in the background waits longer than a payer does.
 API_TIMEOUT = 10
 API_RETRIES = 1
+PAYER_TIMEOUT = 3.5
+# Connections are kept for the next call. An idle one is given up before Stripe's side
+# may close it, in seconds.
+IDLE_SECONDS = 30
+MAX_CONNECTIONS = 32  # as many as Odoo has threads for requests
+
+# After so many calls in a row without an answer, a process asks nothing for payers for
+# so many seconds.
+SILENT_CALLS = 3
+SILENT_SECONDS = 10
+
+# How many payers may have Stripe asked at once in a server that has threads and no
+# worker processes; each of them has two of its 64 connections to the database.
+THREADED_TURNS = 8
+# Seconds that a payer may wait for a turn, and between two looks.
+TURN_PATIENCE = 2
+TURN_INTERVAL = 0.05
+# A worker that waited rests from waiting for so many times as long.
+TURN_REST = 10
+# Seconds after which a payer may try again, from and to: not all at the same time.
+RETRY_AFTER = (1, 4)
 
 # Lifetime of a Checkout Session, in minutes. Stripe takes 30 minutes to 24 hours.
 # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
@@ -26,6 +47,10 @@ LEAST_SESSION_MINUTES = 31
 # larger of the two there is no need to look at a server's clock.
 CLOCK_TOLERANCE = 5
 MAX_CLOCK_OFFSET = 60
+
+# How many checkouts one request may have ended at Stripe; the processor ends the rest.
+PAYER_EXPIRIES = 3
+MERCHANT_EXPIRIES = 20
 
 # A payer may read the page for long; the form is worth a day.
 NONCE_HOURS = 24
@@ -353,8 +378,12 @@ PERMISSIONS = (
 # failed, which a person sees and retries.
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 960)
 
-# First key of the advisory locks (the second is the gateway): any constant of ours.
+# First keys of the advisory locks, any constants of ours. The second key is a gateway,
+# the number of a payer's turn, a link and a payment.
 ADVISORY_LOCK = 1262703691
+TURN_LOCK = 1262703692
+LINK_LOCK = 1262703693
+RETURN_LOCK = 1262703694
 LOCK_TIMEOUT = "30s"
 
 # How often a batch is started again when a request changed one of its rows meanwhile.

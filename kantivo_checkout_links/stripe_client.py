@@ -13,13 +13,19 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from operator import attrgetter
 
+import requests
 import stripe
 
 from .const import (
     API_RETRIES,
     API_TIMEOUT,
     API_VERSION,
+    IDLE_SECONDS,
+    MAX_CONNECTIONS,
+    PAYER_TIMEOUT,
     SIGNATURE_TOLERANCE,
+    SILENT_CALLS,
+    SILENT_SECONDS,
     STRIPE_PAGE,
     THIN_EVENT,
     THIN_PREFIX,
@@ -51,15 +57,18 @@ class StripeError(Exception):
     `reason` is one of: `unreachable` (no answer, so Stripe may have acted), `broken`
     (Stripe answers that it failed, and repeats that for the same idempotency key),
     `clash` (409: a call with the same key is still being worked on), `busy` (429),
-    `auth`, `permission`, `missing` (404), `refused` (Stripe says why), `blocked` (we
-    made no call). `code` and `param` are Stripe's own, empty where it gave none.
+    `auth`, `permission`, `missing` (404), `refused` (Stripe says why); or we made no
+    call: `crowded` (too many payers at once), `silent` (Stripe answered none of the
+    last ones), `blocked`. `code` and `param` are Stripe's own, empty if it gave none;
+    `clock_offset` is the client's after the call.
     """
 
-    def __init__(self, message, reason, code="", param=""):
+    def __init__(self, message, reason, code="", param="", clock_offset=None):
         super().__init__(message)
         self.reason = reason
         self.code = code or ""
         self.param = param or ""
+        self.clock_offset = clock_offset
 
     @property
     def may_have_acted(self):
@@ -69,7 +78,8 @@ class StripeError(Exception):
     @property
     def is_passing(self):
         """Whether the same call may succeed a little later, with nothing fixed."""
-        return self.reason in ("unreachable", "clash", "broken", "busy")
+        passing = ("unreachable", "clash", "broken", "busy", "crowded", "silent")
+        return self.reason in passing
 
 
 class SignatureError(Exception):
@@ -95,6 +105,58 @@ def is_key(key):
     return key.startswith(prefixes) and key.isascii() and len(key) > len(prefixes[0])
 
 
+class Connections:
+    """The kept-alive connections of one process, shared by its threads and clients.
+
+    Never by two processes: each would read the other's answers.
+    """
+
+    def __init__(self):
+        self._session, self._process, self._used_at = None, None, 0.0
+
+    def get_session(self) -> requests.Session:
+        """That of this process; a new one after a rest."""
+        now = time.monotonic()
+        is_idle = now - self._used_at > IDLE_SECONDS
+        if is_idle or self._process != os.getpid():
+            self._session, self._process = self._open(), os.getpid()
+        self._used_at = now
+        return self._session
+
+    @staticmethod
+    def _open() -> requests.Session:
+        session = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=MAX_CONNECTIONS)
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, adapter)
+        return session
+
+
+class Silence:
+    """Which keys get no answers from Stripe, as far as this process knows."""
+
+    def __init__(self):
+        self._seen = {}  # by key: calls in a row without an answer, and the last's time
+
+    def is_lasting(self, key) -> bool:
+        """Whether it is too early for another call."""
+        calls, since = self._seen.get(key, (0, 0.0))
+        return calls >= SILENT_CALLS and time.monotonic() < since + SILENT_SECONDS
+
+    def note(self, key):
+        """One more call had no answer."""
+        calls, _since = self._seen.get(key, (0, 0.0))
+        self._seen[key] = (calls + 1, time.monotonic())
+
+    def end(self, key):
+        """There was an answer."""
+        self._seen.pop(key, None)
+
+
+CONNECTIONS = Connections()
+SILENCE = Silence()
+
+
 class StripeClient:
     """Calls with one account's key.
 
@@ -104,6 +166,9 @@ class StripeClient:
     :ivar int clock_offset: Seconds by which Stripe's clock was ahead of this server's
         at the last answer; None before the first one.
     """
+
+    timeout = API_TIMEOUT
+    retries = API_RETRIES
 
     def __init__(self, secret_key):
         """:raise StripeError: if a live key would be sent elsewhere than to Stripe."""
@@ -117,8 +182,10 @@ class StripeClient:
             secret_key,
             stripe_version=API_VERSION,
             base_addresses={"api": base.rstrip("/")} if base else {},
-            max_network_retries=API_RETRIES,
-            http_client=stripe.RequestsClient(timeout=API_TIMEOUT),
+            max_network_retries=self.retries,
+            http_client=stripe.RequestsClient(
+                timeout=self.timeout, session=CONNECTIONS.get_session()
+            ),
         ).v1
         self.clock_offset = None
 
@@ -190,6 +257,18 @@ class StripeClient:
         return self._call(
             self._v1.checkout.sessions.expire, session_id, {"expand": SESSION_EXPAND}
         )
+
+    def end_session(self, session_id) -> dict:
+        """Close a session; one that is over already is just retrieved.
+
+        :raise StripeError: `missing` if Stripe doesn't have it any more.
+        """
+        try:
+            return self.expire_session(session_id)
+        except StripeError as error:
+            if error.reason not in ("refused", "missing"):
+                raise
+        return self.retrieve_session(session_id)
 
     # === MONEY === #
 
@@ -321,6 +400,7 @@ class StripeClient:
             self._get_reason(error),
             error.code,
             getattr(error, "param", ""),
+            self.clock_offset,
         )
         _logger.log(
             logging.WARNING if translated.is_passing else logging.INFO,
@@ -352,6 +432,31 @@ class StripeClient:
         if not error.http_status:
             return "unreachable"
         return "broken" if error.http_status >= 500 else "refused"
+
+
+class PayerClient(StripeClient):
+    """Calls that a payer waits for: short, and tried once. The same form, sent again,
+    comes to the same session.
+    """
+
+    timeout = PAYER_TIMEOUT
+    retries = 0
+
+    def __init__(self, secret_key):
+        super().__init__(secret_key)
+        self._key = secret_key
+
+    def _call(self, method, *args) -> dict:
+        try:
+            answer = super()._call(method, *args)
+        except StripeError as error:
+            if error.reason == "unreachable":
+                SILENCE.note(self._key)
+            else:
+                SILENCE.end(self._key)
+            raise
+        SILENCE.end(self._key)
+        return answer
 
 
 def verify_event(body, header, secrets, now=None, clock_offset=0) -> dict:

@@ -6,11 +6,11 @@ import os
 import sys
 import threading
 
-from werkzeug.http import http_date
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from .app import create_app
 from .delivery import Destination
+from .serving import handler_with
 from .world import World
 
 
@@ -26,7 +26,7 @@ def main(argv=None):
         options.port,
         create_app(world),
         threaded=True,
-        request_handler=_handler(world.clock),
+        request_handler=handler_with(world.clock),
     )
     world.base_url = f"http://127.0.0.1:{server.port}"
     world.start()
@@ -34,16 +34,6 @@ def main(argv=None):
         threading.Thread(target=_leave_with_parent, daemon=True).start()
     print(f"Stand-in for Stripe on {world.base_url}", flush=True)
     server.serve_forever()
-
-
-def _handler(clock):
-    """Answers are dated by the stand-in's clock, as Stripe's are by its own."""
-
-    class Handler(WSGIRequestHandler):
-        def date_time_string(self, timestamp=None):
-            return http_date(clock.now())
-
-    return Handler
 
 
 def parser():

@@ -40,6 +40,7 @@ def _incoming():
         request.path,
         form.decode("utf-8", errors="replace"),
         request.headers,
+        request.environ["REMOTE_PORT"],
     )
 
 
@@ -52,11 +53,19 @@ def _response(answer):
         "Content-Length": str(len(body)),
         **answer.headers,
     }
-    if answer.cut == "half":
-        body = body[: len(body) // 2]
-    return Response(iter([body]), answer.status, headers)
+    parts = _half(body, _socket()) if answer.cut == "half" else iter([body])
+    return Response(parts, answer.status, headers)
+
+
+def _half(body, connection):
+    yield body[: len(body) // 2]
+    connection.shutdown(socket.SHUT_RDWR)
 
 
 def _hang_up():
-    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    _socket().shutdown(socket.SHUT_RDWR)
     return Response(status=500)
+
+
+def _socket():
+    return request.environ["werkzeug.socket"]

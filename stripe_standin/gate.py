@@ -15,12 +15,15 @@ LOG = logging.getLogger("stripe_standin")
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request as it came: `form` is the body of a POST, else the query."""
+    """A request as it came: `form` is the body of a POST, else the query; `connection`
+    is the client's port.
+    """
 
     method: str
     path: str
     form: str
     headers: dict
+    connection: int
 
     @property
     def idempotency_key(self):
@@ -71,6 +74,7 @@ class Gate:
             "params": None,
             "idempotency_key": incoming.headers.get("Idempotency-Key"),
             "key": None,
+            "connection": incoming.connection,
             "replayed": False,
             "fault": None,
             "status": None,

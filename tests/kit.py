@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import os
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import psycopg2
 import stripe
@@ -95,6 +98,18 @@ class Shop:
         except Problem:
             return False
         return True
+
+    def kill_workers(self) -> None:
+        """End the server's worker processes (SIGKILL); it starts new ones."""
+        master = self._server.process.pid
+        for process in (
+            Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        ):
+            os.kill(int(process), signal.SIGKILL)
+
+    def read_log(self) -> str:
+        """What the server has logged."""
+        return self._server.log.read_text()
 
     def stop(self) -> None:
         """Stop the server in an orderly way."""

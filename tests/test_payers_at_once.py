@@ -77,6 +77,8 @@ def test_other_amounts_at_once_leave_one_session_for_one_place(shop):
             payer.enter_card(page)
     paid = [row for row in shop.sessions_made(link) if row["status"] == "complete"]
     assert len(paid) <= 1
+    if paid:
+        shop.wait_until_posted(link)
     final = payer.submit(payer.open_page(link.url), amount="20")
     assert final.status == (410 if paid else 200)
 
@@ -110,7 +112,7 @@ def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
     link = shop.make_link("Reloads")
     session = session_id(start_checkout(link))
     question = f"GET /v1/checkout/sessions/{session}"
-    shop.standin.api_fault("slow", question, seconds=4)
+    shop.standin.api_fault("slow", question, seconds=2)
     url = f"{link.url}/return?session_id={session}"
     shop.standin.clear_requests()
     started = time.monotonic()
@@ -121,8 +123,7 @@ def test_eight_reloads_of_the_return_page_at_once_ask_stripe_once(shop):
     )
     assert {page.status for page in pages} == {200}
     assert states == {"open": 1, "checking": 7}
-    # The page, and the processor.
-    assert len(shop.standin.requests(question)) <= 2
+    assert len(shop.standin.requests(question)) == 1
 
 
 def test_six_payers_at_once_are_posted_one_by_one(shop):
@@ -142,7 +143,7 @@ def test_link_closed_while_stripe_is_asked_sends_no_customer_there(shop):
     page = payer.open_page(link.url)
     asked = "POST /v1/checkout/sessions"
     before = len(shop.standin.requests(asked))
-    shop.standin.api_fault("slow", asked, seconds=4)
+    shop.standin.api_fault("slow", asked, seconds=2)
     with ThreadPoolExecutor() as pool:
         sent = pool.submit(payer.submit, page)
         wait_for(lambda: len(shop.standin.requests(asked)) > before, asked)

@@ -139,7 +139,8 @@ def start_payments(env: api.Environment, link_id: int, count: int) -> list[str]:
     ]
     env.cr.commit()
     for payment in payments:
-        payment._open_session()
+        with payment.gateway_id._take_turn() as turn:
+            payment._open_session(turn)
     return [payment.stripe_checkout_session_id for payment in payments]
 
 

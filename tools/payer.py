@@ -1,5 +1,6 @@
 """Somebody who pays: plain HTTP, forms and redirects, no cookies and no scripts."""
 
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 GOOD_CARD = "4242 4242 4242 4242"
 DECLINED_CARD = "4000 0000 0000 0002"
 _TIMEOUT = 60  # seconds
+_PATIENCE = 30  # seconds that somebody goes on trying
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -19,6 +21,7 @@ class Page:
     :param url: Its address, after redirects.
     :param fields: Names and values of its form's inputs.
     :param action: Where its form goes; its own address if there is no form.
+    :param retry_after: In how many seconds its form may be sent again; 0 for never.
     """
 
     url: str
@@ -26,6 +29,7 @@ class Page:
     text: str
     fields: dict[str, str]
     action: str
+    retry_after: int
 
 
 def open_page(url: str, data: dict[str, str] | None = None) -> Page:
@@ -43,6 +47,16 @@ def open_page(url: str, data: dict[str, str] | None = None) -> Page:
 
 
 def submit(page: Page, **values: str) -> Page:
+    """Fill in the page's form and send it, and again as long as the answer asks so."""
+    deadline = time.monotonic() + _PATIENCE
+    answer = submit_once(page, **values)
+    while answer.retry_after and time.monotonic() < deadline:
+        time.sleep(answer.retry_after)
+        answer = submit_once(answer)
+    return answer
+
+
+def submit_once(page: Page, **values: str) -> Page:
     """Fill in the page's form and send it."""
     return open_page(page.action, {**page.fields, **values})
 
@@ -73,6 +87,7 @@ def _read(response) -> Page:
         text=text,
         fields=form.fields,
         action=urllib.parse.urljoin(response.url, form.action),
+        retry_after=int(response.headers.get("Retry-After", 0)),
     )
 
 

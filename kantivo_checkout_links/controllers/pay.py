@@ -2,6 +2,7 @@ from odoo import http
 from odoo.exceptions import UserError
 
 from ..const import MAX_FORM_BYTES
+from ..stripe_client import StripeError
 from ..utils import as_text
 from .pay_page import PayForm, PayPage
 
@@ -43,10 +44,11 @@ class CheckoutPay(http.Controller):
             error = page.env._("Please check your entry and try again.")
             return page.render_form(None, error)
         try:
-            payment_sudo = page.start_payment(form_uuid)
+            return page.pay(form_uuid)
         except UserError as error:
             return page.render_form(form_uuid, str(error))
-        return page.send_to_stripe(payment_sudo)
+        except StripeError as error:
+            return page.render_failure(error)
 
     @http.route(
         "/checkout/<string:token>/return",

@@ -1,4 +1,5 @@
 import hashlib
+import random
 import secrets
 import uuid
 from datetime import timedelta
@@ -12,9 +13,15 @@ from odoo.http import request
 from odoo.tools import format_time
 
 from ..colors import get_palette
-from ..const import MAX_AMOUNT_LENGTH, NONCE_HOURS, RETURN_PAGE_POLLS, TOO_SMALL
+from ..const import (
+    LINK_LOCK,
+    MAX_AMOUNT_LENGTH,
+    NONCE_HOURS,
+    RETRY_AFTER,
+    RETURN_PAGE_POLLS,
+    TOO_SMALL,
+)
 from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
-from ..stripe_client import StripeError
 from ..utils import as_text, linkify
 
 ADDON = "kantivo_checkout_links"
@@ -88,44 +95,50 @@ class PayPage:
         expires_at = fields.Datetime.now() + timedelta(hours=NONCE_HOURS)
         return self.link_sudo._sign_nonce(scope, form_uuid, expires_at)
 
-    def make_new_nonce(self):
-        """That of a form which has not been sent yet."""
-        return self.make_nonce(str(uuid.uuid4()))
-
     def read_nonce(self, nonce, scope=FORM_SCOPE):
         """The form's number in a nonce of this link; nothing if forged or old."""
         return self.link_sudo._read_nonce(scope, nonce)
 
-    def start_payment(self, form_uuid):
-        """The committed payment of a form; empty if the link takes none now.
+    def pay(self, form_uuid):
+        """Start a form's payment, and send the payer to Stripe.
 
         :param str form_uuid: The form's own number.
+        :return: The 303 to Stripe's page, or a page that says why not.
         :raise UserError: if the typed amount can't be paid.
+        :raise StripeError: if Stripe doesn't answer, refuses, or can't be asked now.
         """
         langs = self.payer_lang | self.lang
         amount = self.link_sudo._get_amount_to_pay(self.form.amount, langs)
-        payment_sudo = self._start_and_commit(form_uuid, amount)
-        if payment_sudo or not self.link_sudo._free_places():
-            return payment_sudo
-        return self._start_and_commit(form_uuid, amount)
+        with self.link_sudo.gateway_id._take_turn() as turn:
+            payment_sudo = self.start_payment(turn, form_uuid, amount)
+            if not payment_sudo:
+                return self.render_closed()
+            return self.send_to_stripe(turn, payment_sudo)
 
-    def _start_and_commit(self, form_uuid, amount: float):
-        payment_sudo = self.link_sudo._start_payment(
-            form_uuid, amount, self.payer_lang.code
-        )
-        # Stripe must not know a payment that a crash could make us forget, and no one
-        # waits for a place while Stripe is asked.
-        self.env.cr.commit()  # pylint: disable=invalid-commit
+    def start_payment(self, turn, form_uuid, amount: float):
+        """The committed payment of a form; empty if the link takes none now.
+
+        :param Turn turn: The payer's.
+        :param float amount: What is to be paid, in the link's currency.
+        """
+        payment_sudo = self._start_and_commit(turn, form_uuid, amount)
+        if payment_sudo or not self.link_sudo._free_places(turn):
+            return payment_sudo
+        return self._start_and_commit(turn, form_uuid, amount)
+
+    def _start_and_commit(self, turn, form_uuid, amount: float):
+        with turn.alone(LINK_LOCK, self.link_sudo.id):
+            payment_sudo = self.link_sudo._start_payment(
+                form_uuid, amount, self.payer_lang.code
+            )
+            # Stripe must not know a payment that a crash could make us forget, and no
+            # one waits for a place while Stripe is asked.
+            self.env.cr.commit()  # pylint: disable=invalid-commit
         return payment_sudo
 
-    def send_to_stripe(self, payment_sudo):
-        """The 303 to Stripe's page, or a page that says why not."""
-        if not payment_sudo:
-            return self.render_closed()
-        try:
-            url = payment_sudo._open_session()
-        except StripeError as error:
-            return self.render_failure(error)
+    def send_to_stripe(self, turn, payment_sudo):
+        """The 303 to Stripe's page; the form again if the checkout is over."""
+        url = payment_sudo._open_session(turn)
         if not url:
             over = self.env._("This checkout has expired. Please start again.")
             return self.render_form(None, over)
@@ -228,7 +241,7 @@ class PayPage:
             return self.render_form(None, link_sudo._describe_too_small())
         retry = error.is_passing and {
             "action": self.path,
-            "nonce": self.form.nonce if error.may_have_acted else self.make_new_nonce(),
+            "nonce": self.form.nonce,
             "amount_input": self.form.amount,
         }
         values = {
@@ -237,7 +250,10 @@ class PayPage:
             "text": self._describe_trouble(error),
             "retry": retry,
         }
-        return self._render("message_page", link_sudo.company_id, values, 503)
+        answer = self._render("message_page", link_sudo.company_id, values, 503)
+        if retry:
+            answer.headers["Retry-After"] = str(random.randint(*RETRY_AFTER))  # noqa: S311
+        return answer
 
     def render_not_found(self):
         """Says nothing about what exists, and not in a language that would."""
@@ -273,6 +289,11 @@ class PayPage:
     # === HELPERS === #
 
     def _describe_trouble(self, error):
+        if error.reason == "crowded":
+            return self.env._(
+                "Many people are paying right now. Nothing was charged. Please try "
+                "again in a few seconds."
+            )
         if error.is_passing:
             return self.env._(
                 "The payment service didn't respond in time. Nothing was charged. "

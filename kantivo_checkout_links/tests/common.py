@@ -152,7 +152,8 @@ class CheckoutCommon(AccountTestInvoicingCommon):
         """A payment with a Checkout Session at Stripe, not paid yet."""
         link_sudo = link.sudo()  # as the public page does
         payment = link_sudo._start_payment(str(uuid4()), amount or link.amount, "en_US")
-        payment._open_session()
+        with payment.gateway_id._take_turn() as turn:
+            payment._open_session(turn)
         return payment
 
     @classmethod

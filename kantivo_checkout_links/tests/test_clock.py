@@ -84,7 +84,8 @@ class TestClock(CheckoutHttpCommon):
                 payment = self.start_payment(link)
                 self.start_payment(link)
                 self.assertEqual(link._get_crowds()[link][0], "held")
-                self.assertFalse(link._free_places())
+                with link.gateway_id._take_turn() as turn:
+                    self.assertFalse(link._free_places(turn))
                 self.assertEqual(payment.state, "open")
                 nonce = payment._get_resume_query().partition("resume=")[2]
                 number = link._read_nonce(RESUME_SCOPE, nonce)

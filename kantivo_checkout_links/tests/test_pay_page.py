@@ -7,6 +7,8 @@ from freezegun import freeze_time
 
 from odoo.tools import mute_logger
 
+from .. import stripe_client
+from ..const import SILENT_CALLS
 from .common import CLIENT_LOGGER, CheckoutHttpCommon
 
 
@@ -374,6 +376,10 @@ class TestAmounts(PayPageCase):
 class TestStripeTrouble(PayPageCase):
     """Stripe away, slow or busy: a kind page with a retry, and nothing half-made."""
 
+    def setUp(self):
+        super().setUp()
+        stripe_client.SILENCE.end("sk_test_kit")
+
     def assert_kind_retry(self, answer):
         self.assertEqual(answer.status_code, 503)
         self.assertIn("Nothing was charged", answer.text)
@@ -408,7 +414,7 @@ class TestStripeTrouble(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_second_try_that_comes_too_late_for_the_first_session(self):
         link = self.create_link(max_payments=1)
-        self.standin.api_fault("hang", "/v1/checkout", seconds=0, times=2)
+        self.standin.api_fault("hang", "/v1/checkout", seconds=0)
         answer = self.send(link)
         first = link.payment_ids
         first.sudo().session_expires_at -= timedelta(minutes=5)  # as five minutes on
@@ -442,7 +448,7 @@ class TestStripeTrouble(PayPageCase):
     @mute_logger(CLIENT_LOGGER)
     def test_silent_for_longer_than_a_payer_waits(self):
         link = self.create_link()
-        self.standin.api_fault("hang", "/v1/checkout", seconds=11, times=2)
+        self.standin.api_fault("hang", "/v1/checkout", seconds=4)
         self.assert_retry_pays_once(link, self.send(link))
 
     @mute_logger(CLIENT_LOGGER)
@@ -453,11 +459,95 @@ class TestStripeTrouble(PayPageCase):
             answer = self.send(link, nonce=nonce)
         self.assert_retry_pays_once(link, answer)
 
+    # === EACH PRESS IS ONE CALL === #
+
     @mute_logger(CLIENT_LOGGER)
-    def test_brief_failure_is_retried_silently(self):
+    def test_each_press_is_one_call_of_the_same_form(self):
+        for fault in ({"status": 500}, {"status": 429}, {"status": 409}):
+            self.assert_one_call_each("status", **fault)
+        self.assert_one_call_each("hang")
+
+    def assert_one_call_each(self, kind, **fault):
+        self.standin.clear_requests()
         link = self.create_link()
-        self.standin.api_fault("status", "/v1/checkout", status=500, times=1)
+        nonce = self.get_nonce(link)
+        self.standin.api_fault(kind, "/v1/checkout", times=2, **fault)
+        for calls in (1, 2):
+            answer = self.send(link, nonce=nonce)
+            self.assert_kind_retry(answer)
+            self.assertIn(answer.headers["Retry-After"], "1234")
+            self.assertIn(f'value="{nonce}"', answer.text)
+            self.assertEqual(len(self.get_session_requests()), calls)
+        self.assert_to_stripe(self.send(link, nonce=nonce))
+        self.assertEqual(len(link.payment_ids), 1)
+
+    def get_keys(self, link):
+        """The ends of the idempotency keys that Stripe was asked with."""
+        uuid = link.payment_ids.sudo().uuid
+        keys = [entry["idempotency_key"] for entry in self.get_session_requests()]
+        return [key.removeprefix(uuid) for key in keys]
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_answered_failure_gets_a_new_key_and_silence_the_same(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        for kind, fault in (
+            ("status", {"status": 500, "saved": True}),
+            ("lost_answer", {"status": 503}),
+            ("hang", {}),
+            ("half_body", {}),
+            ("status", {"status": 429}),
+        ):
+            self.standin.api_fault(kind, "/v1/checkout", **fault)
+            self.assert_kind_retry(self.send(link, nonce=nonce))
+        self.assert_to_stripe(self.send(link, nonce=nonce))
+        self.assertEqual(self.get_keys(link), ["", ":2", ":3", ":3", ":3", ":3"])
+        self.assertEqual(link.payment_ids.state, "open")
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_session_that_stripe_made_before_it_failed_is_never_paid(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        self.standin.api_fault("lost_answer", "/v1/checkout", status=500)
+        for _press in range(2):
+            answer = self.send(link, nonce=nonce)
+        payment = link.payment_ids
+        [made] = {
+            event["data"]["object"]["id"] for event in self.expire_all_but(payment)
+        }
+        self.assertNotEqual(made, payment.stripe_checkout_session_id)
+        self.deliver()
+        self.assertEqual(payment.state, "open")
+        self.assertIn(payment.stripe_checkout_session_id, answer.headers["Location"])
+
+    def expire_all_but(self, payment):
+        """End the other sessions at Stripe: the events of it."""
+        client = payment.gateway_id.sudo()._get_client()
+        sessions = client._v1.checkout.sessions.list().data
+        for session in sessions:
+            if session.id != payment.stripe_checkout_session_id:
+                self.standin.expire(session.id)
+        return self.standin.events("checkout.session.expired")
+
+    @mute_logger(CLIENT_LOGGER)
+    def test_stripe_that_stays_silent_is_left_alone_for_some_seconds(self):
+        link = self.create_link()
+        nonce = self.get_nonce(link)
+        self.standin.api_fault("hang", "/v1/checkout", times=SILENT_CALLS)
+        for _press in range(SILENT_CALLS + 2):
+            self.assert_kind_retry(self.send(link, nonce=nonce))
+        self.assertEqual(len(self.get_session_requests()), SILENT_CALLS)
+        self.assertEqual(len(link.payment_ids), 1)
+        with patch.object(stripe_client, "SILENT_SECONDS", 0):
+            self.assert_to_stripe(self.send(link, nonce=nonce))
         self.assert_to_stripe(self.send(link))
+
+    def test_calls_of_several_payers_go_over_one_connection(self):
+        link = self.create_link()
+        for _payer in range(3):
+            self.assert_to_stripe(self.send(link))
+        connections = {row["connection"] for row in self.get_session_requests()}
+        self.assertEqual(len(connections), 1)
 
     @mute_logger(CLIENT_LOGGER)
     def test_key_that_stripe_refuses_is_the_merchants_matter(self):

@@ -190,6 +190,6 @@ def broken_endpoint():
 
 def test_an_answer_that_does_not_fit_is_a_loud_500(broken_endpoint, caplog):
     headers = {"Authorization": "Bearer sk_test_1"}
-    answer = Gate(World()).handle(Incoming("GET", broken_endpoint, "", headers))
+    answer = Gate(World()).handle(Incoming("GET", broken_endpoint, "", headers, 0))
     assert answer.status == 500
     assert "CONTRACT BROKEN by the answer to GET /v1/broken" in caplog.text

@@ -254,6 +254,16 @@ class TestFaults:
         create(client, "key-1")
         assert standin.counts()["checkout.session"] == 1
 
+    def test_connection_is_kept_until_it_breaks(self, client, standin):
+        create(client)
+        client.v1.balance.retrieve()
+        standin.api_fault("half_body")
+        with pytest.raises(stripe.APIConnectionError):
+            create(client)
+        client.v1.balance.retrieve()
+        first, second, third, last = [e["connection"] for e in standin.requests()]
+        assert first == second == third != last
+
     def test_time_out(self, standin):
         http = stripe.RequestsClient(timeout=0.3)
         client = stripe.StripeClient(

@@ -173,10 +173,14 @@ class CheckoutEvent(models.Model):
     def _receive_object(self, gateway, stripe_object: dict):
         """Have an object read and applied, as if Stripe had sent an event about it.
 
-        Its id makes the event's: asked for again, the same row is processed again.
-
         :param dict stripe_object: With its `id` and `object` at least.
         """
+        self._insert_object(gateway, stripe_object)
+        self._trigger_processing()
+
+    @api.model
+    def _insert_object(self, gateway, stripe_object: dict):
+        """Its id makes the event's: the next time, the same row is processed again."""
         self._insert(
             gateway,
             f"{ASKED}{stripe_object['id']}",
@@ -184,26 +188,46 @@ class CheckoutEvent(models.Model):
             "pending",
             self._reduce(stripe_object),
         )
-        self._trigger_processing()
 
     @api.model
     def _receive_session(self, payment):
         """Have a payment's session read and applied."""
-        self._receive_object(
-            payment.gateway_id,
-            {"id": payment.stripe_checkout_session_id, "object": "checkout.session"},
-        )
+        self._receive_object(payment.gateway_id, self._get_reference(payment))
 
     @api.model
-    def _get_asked_at(self, payment):
-        """When a payment's session was last asked for; False if never."""
+    def _get_reference(self, payment):
+        session_id = payment.stripe_checkout_session_id
+        return {"id": session_id, "object": "checkout.session"}
+
+    @api.model
+    def _ask(self, payment):
+        """Keep that a payment's session is asked for, until `_note_answer`. Should that
+        never come, the processor asks.
+        """
+        self._insert_object(payment.gateway_id, self._get_reference(payment))
+        return self._find_question(payment)
+
+    def _note_answer(self, asked_at, is_new):
+        """What Stripe said of a session. Where others asked too, it is read again.
+
+        :param datetime asked_at: When it was asked for.
+        :param bool is_new: Whether the processor has to apply it.
+        """
+        if is_new:
+            self._trigger_processing()
+        elif self.try_lock_for_update() and self.received_at == asked_at:
+            self._set_done()
+
+    @api.model
+    def _find_question(self, payment):
+        """Who last asked for a payment's session; nothing if it was never asked for."""
         session_id = payment.stripe_checkout_session_id
         return self.search(
             [
                 ("gateway_id", "=", payment.gateway_id.id),
                 ("stripe_event_id", "=", f"{ASKED}{session_id}"),
             ]
-        ).received_at
+        )
 
     @api.model
     def _insert(

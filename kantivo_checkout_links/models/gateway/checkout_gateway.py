@@ -546,7 +546,7 @@ class CheckoutGateway(models.Model):
         )
         return makers[:3] or self.env.ref("base.user_admin")
 
-    def _get_client(self):
+    def _get_client(self, client_class=stripe_client.StripeClient):
         """The client with this gateway's key. To be called as superuser.
 
         :raise StripeError: if there is no key, or a live one would leave Stripe.
@@ -556,7 +556,7 @@ class CheckoutGateway(models.Model):
             raise stripe_client.StripeError(
                 self.env._("The gateway has no secret key yet."), "auth"
             )
-        return stripe_client.StripeClient(self.secret_key_value)
+        return client_class(self.secret_key_value)
 
     def _describe_failure(self, error):
         """A failed call in words for the person who can fix it."""

@@ -179,7 +179,6 @@ class CheckoutLink(models.Model):
         "Expires", copy=False, help="No payment can start after this time."
     )
     max_payments = fields.Integer("Maximum Payments", help="0 = unlimited")
-    places_lock = fields.Integer(default=0, groups=fields.NO_ACCESS, copy=False)
     inactive_message = fields.Text(
         help="Shown instead of the standard message when customers can't pay."
     )

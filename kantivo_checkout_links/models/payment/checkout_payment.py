@@ -139,6 +139,12 @@ class CheckoutPayment(models.Model):
     stripe_payment_intent_id = fields.Char("Payment Intent", readonly=True)
     stripe_charge_id = fields.Char("Charge", readonly=True)
     session_url = fields.Char(readonly=True, groups=fields.NO_ACCESS)
+    failed_attempts = fields.Integer(
+        readonly=True,
+        copy=False,
+        groups=fields.NO_ACCESS,
+        help="The failures that Stripe repeats for the idempotency keys used so far.",
+    )
     session_expires_at = fields.Datetime(readonly=True)
     expiry_requested = fields.Boolean(readonly=True)
     payment_method_label = fields.Char("Paid With", readonly=True)

@@ -91,6 +91,9 @@ class CheckoutLink(models.Model):
         """The payment of one form of the pay page, however often the form is sent. One
         that was started before stays as it is; another amount starts another payment.
 
+        No two payers take the last place, or send one form, at the same time: to be
+        called in `Turn.alone` with the link's lock.
+
         :param str form_uuid: The form's own number.
         :param float amount: What is to be paid, in the link's currency.
         :param str lang: The payer's language code; nothing if it isn't known.
@@ -101,7 +104,6 @@ class CheckoutLink(models.Model):
         payments = self.env["checkout.payment"]
         if not self._is_payable():
             return payments
-        self._lock_places()
         started, uuid = self._find_started(form_uuid, amount)
         self._search_checkouts(
             Domain("form_uuid", "=", form_uuid) & Domain("id", "!=", started.id)

@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import api, models
 from odoo.fields import Domain
 
+from ...const import MERCHANT_EXPIRIES, PAYER_EXPIRIES
 from ...stripe_client import StripeError
 
 # A payment that ended without money leaves its place to others.
@@ -28,11 +29,22 @@ class CheckoutLink(models.Model):
         links_sudo = self.sudo()  # payments are read-only for merchants
         checkouts_sudo = links_sudo._search_checkouts(Domain.TRUE)
         checkouts_sudo._request_expiry()
+        return self._describe_release(self._end_all_at_once(checkouts_sudo))
+
+    @api.model
+    def _end_all_at_once(self, checkouts):
+        """End checkouts in a merchant's request; of very many only the first.
+
+        :return: Whether Stripe confirmed that all are over.
+        """
+        confirmed = [len(checkouts) <= MERCHANT_EXPIRIES]
         try:
-            confirmed = [checkout._end_at_once() for checkout in checkouts_sudo]
+            for checkout in checkouts[:MERCHANT_EXPIRIES]:
+                with checkout.gateway_id._take_turn() as turn:
+                    confirmed.append(checkout._end_at_once(turn))
         except StripeError:
-            confirmed = [False]
-        return self._describe_release(all(confirmed))
+            return False
+        return all(confirmed)
 
     @api.model
     def _describe_release(self, is_confirmed):
@@ -140,19 +152,21 @@ class CheckoutLink(models.Model):
         held = self._search_checkouts(self._get_held_domain(), limit=2)
         return held.filtered_domain(usable) if len(held) == 1 else held.browse()
 
-    def _free_places(self):
-        """Ask Stripe to end the checkouts that hold a place in vain: those past their
-        time, and those that were given up for another amount.
+    def _free_places(self, turn):
+        """Ask Stripe to end checkouts that hold a place in vain: those past their time,
+        and those that were given up for another amount.
 
+        :param Turn turn: The payer's.
         :return: Whether a place has become free.
         """
         now = self.gateway_id._get_stripe_now()
         useless = self._in_merchants_lang()._search_checkouts(
             Domain("session_expires_at", "<=", now)
-            | Domain("expiry_requested", "=", True)
+            | Domain("expiry_requested", "=", True),
+            limit=PAYER_EXPIRIES,
         )
         try:
-            return any(checkout._end_at_once() for checkout in useless)
+            return any(checkout._end_at_once(turn) for checkout in useless)
         except StripeError:
             return False
 
@@ -164,13 +178,3 @@ class CheckoutLink(models.Model):
         _crowd, until = self._get_crowds().get(self, (False, False))
         until = (until or now) + timedelta(seconds=59)
         return until.replace(second=0)
-
-    def _lock_places(self):
-        """Let no two payers take the last place.
-
-        An update, since a mere lock would go on with a count from before it: of two at
-        once, the second fails to serialize, and is tried again with what is true then.
-        """
-        if self.max_payments:
-            self.places_lock += 1
-            self.flush_recordset(["places_lock"])

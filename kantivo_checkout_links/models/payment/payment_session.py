@@ -12,6 +12,7 @@ from ...const import (
     LEAST_SESSION_MINUTES,
     LIMITED_SESSION_MINUTES,
     NONCE_HOURS,
+    RETURN_LOCK,
     RETURN_PAGE_INTERVAL,
     SESSION_MINUTES,
 )
@@ -116,12 +117,13 @@ class CheckoutPayment(models.Model):
         minutes = LIMITED_SESSION_MINUTES if link.max_payments else SESSION_MINUTES
         return link.gateway_id._get_stripe_now() + timedelta(minutes=minutes)
 
-    def _open_session(self):
+    def _open_session(self, turn):
         """Make the Checkout Session, or find the one made before.
 
-        The payment is committed by now, and the idempotency key is its own number:
-        if anything fails here, the next try gets the same session from Stripe.
+        The payment is committed by now. If anything fails here, the next try has the
+        same idempotency key and gets the same session from Stripe.
 
+        :param Turn turn: The payer's.
         :return: Stripe's address to send the payer to; nothing if it is over.
         :raise StripeError: if Stripe doesn't answer or refuses.
         """
@@ -129,9 +131,11 @@ class CheckoutPayment(models.Model):
         if self.stripe_checkout_session_id:
             return self.state == "open" and self.session_url
         try:
-            session = self._create_session(self.gateway_id._get_client())
+            session = self._create_session(turn)
         except StripeError as error:
             self._set_refused(str(error))
+            if error.reason == "broken":
+                self.failed_attempts += 1
             if error.reason == "refused":
                 self.link_id._set_refused(self.amount, error)
             raise
@@ -142,19 +146,34 @@ class CheckoutPayment(models.Model):
             return False
         return session["url"]
 
-    def _create_session(self, client) -> dict:
+    def _create_session(self, turn) -> dict:
         """Have Stripe make the session. Where one of the clocks was set since the last
         sync, Stripe refuses its end; the refusal itself says what time it is there.
         """
         try:
-            return client.create_session(self._prepare_session_params(), self.uuid)
+            return self._ask_for_session(turn)
         except StripeError as error:
-            shift = (client.clock_offset or 0) - self.gateway_id.clock_offset
+            shift = (error.clock_offset or 0) - self.gateway_id.clock_offset
             if error.param != "expires_at" or abs(shift) <= CLOCK_TOLERANCE:
                 raise
         self.session_expires_at += timedelta(seconds=shift)
-        params = self._prepare_session_params()
-        return client.create_session(params, f"{self.uuid}:{params['expires_at']}")
+        self.failed_attempts += 1
+        return self._ask_for_session(turn)
+
+    def _ask_for_session(self, turn) -> dict:
+        params, key = self._prepare_session_params(), self._get_idempotency_key()
+        return turn.ask(
+            self.gateway_id, lambda client: client.create_session(params, key)
+        )
+
+    def _get_idempotency_key(self):
+        """The payment's own number; after a failure that Stripe repeats for its key, a
+        new one.
+
+        https://docs.stripe.com/api/idempotent_requests
+        """
+        attempts = self.failed_attempts
+        return f"{self.uuid}:{attempts + 1}" if attempts else self.uuid
 
     def _prepare_session_params(self) -> dict:
         """The request for Stripe, from frozen values only: its repetition is the same.
@@ -229,52 +248,57 @@ class CheckoutPayment(models.Model):
 
         For the processor alone: it may have to keep a payment.
         """
+        client, session_id = (
+            self.gateway_id._get_client(),
+            self.stripe_checkout_session_id,
+        )
         try:
-            session = self._ask_to_expire()
+            session = self._read_answer(lambda: client.end_session(session_id))
         except StripeError:
             return  # no answer: the request stays, and the next run asks again
         self.expiry_requested = bool(session) and session["status"] == "open"
         if session:
             self._apply_session(session)
 
-    def _end_at_once(self):
+    def _end_at_once(self, turn):
         """End the checkout in a request of a payer or merchant, who wait for its place.
 
+        :param Turn turn: Theirs.
         :return: Whether it can't be paid any more, by Stripe's own word.
         :raise StripeError: if Stripe doesn't answer.
         """
-        if not self.stripe_checkout_session_id:
+        session_id = self.stripe_checkout_session_id
+        if not session_id:
             self._set_abandoned()  # no one was sent to Stripe
             return True
-        session = self._ask_to_expire()
+        session = self._read_answer(
+            lambda: turn.ask(
+                self.gateway_id, lambda client: client.end_session(session_id)
+            )
+        )
         if session and session["status"] == "expired":
             self._set_expired(session)
         elif session:  # paid: a matter of the processor
             self.env["checkout.event"]._receive_session(self)
         return self.state == "expired"
 
-    def _ask_to_expire(self) -> dict | None:
-        """The session as it is once Stripe was asked to end it; nothing if Stripe
-        doesn't have it any more.
-
-        :raise StripeError: if Stripe doesn't answer.
-        """
-        client = self.gateway_id._get_client()
-        try:
-            return client.expire_session(self.stripe_checkout_session_id)
-        except StripeError as error:
-            if error.reason not in ("refused", "missing"):
-                raise
-        return self._retrieve_session(client)
-
     def _retrieve_session(self, client) -> dict | None:
-        """The session as it is at Stripe; nothing if Stripe doesn't have it any more,
-        as when test data were deleted there: then it can't be paid.
+        """The session as it is at Stripe; nothing if Stripe doesn't have it any more.
 
         :raise StripeError: if Stripe can't be asked.
         """
+        session_id = self.stripe_checkout_session_id
+        return self._read_answer(lambda: client.retrieve_session(session_id))
+
+    def _read_answer(self, ask) -> dict | None:
+        """What Stripe says of the session; nothing if Stripe doesn't have it any more,
+        as when test data were deleted there: then it can't be paid.
+
+        :param callable ask: Asks Stripe.
+        :raise StripeError: if Stripe can't be asked.
+        """
         try:
-            return client.retrieve_session(self.stripe_checkout_session_id)
+            return ask()
         except StripeError as error:
             if error.reason != "missing":
                 raise
@@ -322,14 +346,28 @@ class CheckoutPayment(models.Model):
             return self.state
         if not self._may_ask():
             return "checking"
-        self.env["checkout.event"]._receive_session(self)
-        self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
-            session = self.gateway_id._get_client().retrieve_session(
-                self.stripe_checkout_session_id
+            with self.gateway_id._take_turn(patience=0) as turn:
+                return self._ask_for_return(turn)
+        except StripeError as error:  # no call was made
+            return "checking" if error.reason == "crowded" else "unknown"
+
+    def _ask_for_return(self, turn):
+        session_id = self.stripe_checkout_session_id
+        with turn.alone(RETURN_LOCK, self.id):
+            if not self._may_ask():
+                return "checking"
+            question = self.env["checkout.event"]._ask(self)
+            asked_at = question.received_at
+            self.gateway_id._commit()
+        try:
+            session = turn.ask(
+                self.gateway_id, lambda client: client.retrieve_session(session_id)
             )
         except StripeError:
+            question._note_answer(asked_at, is_new=True)
             return "unknown"
+        question._note_answer(asked_at, self._is_outdated_by(session))
         self._forget_url(session)
         return self._get_session_state(session)
 
@@ -345,6 +383,6 @@ class CheckoutPayment(models.Model):
 
     def _may_ask(self):
         """Not more often than every few seconds: anyone with the address may reload."""
-        asked_at = self.env["checkout.event"]._get_asked_at(self)
+        asked_at = self.env["checkout.event"]._find_question(self).received_at
         pause = timedelta(seconds=RETURN_PAGE_INTERVAL)
         return not asked_at or asked_at + pause <= fields.Datetime.now()
