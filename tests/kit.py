@@ -26,6 +26,8 @@ from tools.demo_shop import LOGIN, PASSWORD, SECRET_KEY, WEBHOOK_SECRET, Link
 from tools.rpc import Client, OdooError
 
 PATIENCE = 90  # seconds that something may take on a busy machine
+# How much faster than Stripe it is that balance transactions appear; at 30, 0.7 s.
+SPEED = 30
 
 
 class Shop:
@@ -366,7 +368,7 @@ def open_still_shop(odoo, name: str) -> Iterator[Shop]:
 def _furnished_shop(odoo, name: str, options: tuple[str, ...]) -> Iterator[Shop]:
     with (
         database.passing(odoo, name) as database_name,
-        Standin.start(python=odoo.python) as standin,
+        Standin.start(python=odoo.python, speed=SPEED) as standin,
     ):
         shop = Shop(odoo, database_name, standin, options)
         try:

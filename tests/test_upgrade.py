@@ -11,6 +11,7 @@ import pytest
 
 from stripe_standin.control_client import Standin
 from tests.kit import (
+    SPEED,
     Shop,
     assert_posted_once,
     post_event,
@@ -87,7 +88,7 @@ def _shop_of_release(odoo, folder):
     old_addon = f"--addons-path={','.join(map(str, paths))}"
     with (
         database.passing_without_addon(odoo, "upgrade") as name,
-        Standin.start(python=odoo.python) as standin,
+        Standin.start(python=odoo.python, speed=SPEED) as standin,
     ):
         _run_odoo(odoo, name, "--init", old_addon)
         shop = Shop(odoo, name, standin, (old_addon,))
@@ -123,6 +124,7 @@ def live_through_everything(shop):
     links = {name: shop.make_link(name) for name in LIVES}
     for link in links.values():
         shop.pay_unnoticed(link)
+    for link in links.values():
         shop.wait_until_posted(link)
     start_checkout(links["Kept"])
     links["Held"] = shop.make_link("Held", max_payments=1)

@@ -59,7 +59,9 @@ class Crowd:
     def _pay(self) -> bool:
         """Whether a payer came to Stripe's page, and paid there."""
         try:
-            page = payer.submit_once(payer.open_page(self._link.url))
+            page = payer.open_page(self._link.url)
+            if page.status == 200:
+                page = payer.submit_once(page)
         except _NO_ANSWER as error:
             self.answers[type(error).__name__] += 1
             return False
