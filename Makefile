@@ -3,7 +3,7 @@
 # make histories ARGS=7 (one by its seed)    make check-stripe STRIPE_KEY=sk_test_…
 PYTHON ?= python3
 COMMANDS = setup demo screenshots test compat histories faults account-tests check-stripe \
-	lint shell run pot wheel checks ci clean
+	bench lint shell run pot wheel checks ci clean
 
 .PHONY: help $(COMMANDS)
 

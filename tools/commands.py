@@ -80,6 +80,13 @@ def account_tests(arguments: list[str]) -> int:
         return 0 if accounting.run(odoo, arguments) else 1
 
 
+def bench(arguments: list[str]) -> int:
+    """Measure the addon beside Odoo's own payments; arguments name rows."""
+    with ground.ready() as odoo:
+        command = [odoo.python, "-m", "benchmarks", *arguments]
+        return ground.talk(command, cwd=project.ROOT, env=odoo.environment())
+
+
 def check_contract(arguments: list[str]) -> int:
     """Compare Stripe itself, in test mode, with what we believe of it."""
     check_stripe.check_keys()
@@ -160,6 +167,7 @@ COMMANDS = {
     "faults": faults,
     "account-tests": account_tests,
     "check-stripe": check_contract,
+    "bench": bench,
     "lint": lint,
     "shell": shell,
     "run": run,

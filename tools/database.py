@@ -74,11 +74,20 @@ def _template_on(odoo: Odoo, base: str) -> str:
     """Name of a template with the addon on top of another one, built if need be."""
     name = f"{_TEMPLATE}addon_{project.digest([base, project.addon_digest()])}"
 
-    def install(partial: str) -> None:
+    def fill(partial: str) -> None:
         copy(odoo, base, partial)
-        _install(odoo, partial, [project.ADDON])
+        install(odoo, partial, [project.ADDON])
 
-    return _kept(odoo, name, install, f"Database: installing {project.ADDON}")
+    return _kept(odoo, name, fill, f"Database: installing {project.ADDON}")
+
+
+def kept(odoo: Odoo, purpose: str, key: list, make: Callable, title: str) -> str:
+    """Name of a template for a purpose, built by ``make(name)`` if need be.
+
+    :param key: What it depends on, as ``project.digest`` takes it.
+    """
+    name = f"{_TEMPLATE}addon_{purpose}_{project.digest(key)}"
+    return _kept(odoo, name, make, title)
 
 
 def base_template(odoo: Odoo) -> str:
@@ -87,11 +96,11 @@ def base_template(odoo: Odoo) -> str:
     key = [odoo_source.version(odoo.source), _REQUIREMENTS.read_text(), *modules]
     name = f"{_TEMPLATE}base_{project.digest(key)}"
 
-    def install(partial: str) -> None:
+    def fill(partial: str) -> None:
         postgres.create_database(partial)
-        _install(odoo, partial, modules)
+        install(odoo, partial, modules)
 
-    return _kept(odoo, name, install, "Database: installing Odoo's accounting")
+    return _kept(odoo, name, fill, "Database: installing Odoo's accounting")
 
 
 def _base_template_for_tests(odoo: Odoo) -> str:
@@ -102,13 +111,15 @@ def _base_template_for_tests(odoo: Odoo) -> str:
 
     def prepare(partial: str) -> None:
         copy(odoo, base, partial)
-        _install(odoo, partial, _COUNTRIES)
+        install(odoo, partial, _COUNTRIES)
         odoo.run_script(partial, _TESTS_SCRIPT, cache.log_file(partial))
 
     return _kept(odoo, name, prepare, "Database: loading charts of accounts")
 
 
 def _kept(odoo: Odoo, name: str, make: Callable[[str], None], title: str) -> str:
+    if name in postgres.databases():
+        return name  # it is there once it is complete
     with cache.lock("templates"):
         if name not in postgres.databases():
             with step(title):
@@ -130,7 +141,8 @@ def _build(odoo: Odoo, name: str, make: Callable[[str], None]) -> None:
         drop(odoo, partial)
 
 
-def _install(odoo: Odoo, database: str, modules: list[str]) -> None:
+def install(odoo: Odoo, database: str, modules: list[str]) -> None:
+    """Install modules in a database, and only what they depend on."""
     odoo.run(
         f"--database={database}",
         f"--init={','.join(modules)}",

@@ -79,7 +79,7 @@ def enter_card(page: Page, number: str = GOOD_CARD, name: str = "Ada Example") -
 
 def _read(response) -> Page:
     text = response.read().decode()
-    form = _FormReader()
+    form = FormReader()
     form.feed(text)
     return Page(
         url=response.url,
@@ -92,7 +92,7 @@ def _read(response) -> Page:
 
 
 @dataclass
-class _FormReader(HTMLParser):
+class FormReader(HTMLParser):
     """The inputs and the address of a page's form."""
 
     fields: dict[str, str] = field(default_factory=dict)
