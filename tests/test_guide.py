@@ -79,7 +79,7 @@ def test_colleague_sees_what_many_customers_paid_through_one_link(shop, log_in):
     (row,) = [row for row in ben.table() if link.name in row]
     assert "220.00" in row and " 2 " in row
     ben.open_row(link.name)
-    rows = ben.table("[name=received_payment_ids]")
+    rows = ben.table("[name=recent_payment_ids]")
     for name in ("Ida", "Jon"):
         (row,) = [row for row in rows if f"{name} Example" in row]
         assert f"{name.lower()}@example.com" in row and "110.00" in row

@@ -128,7 +128,7 @@ def test_deactivated_link_keeps_its_payments(shop, merchant):
     merchant.press("Deactivate")
     assert "history are kept" in merchant.answer("Deactivate")
     merchant.expect_button("Reactivate")
-    (row,) = merchant.table("[name=received_payment_ids]")
+    (row,) = merchant.table("[name=recent_payment_ids]")
     assert "Ada Example" in row and "110.00" in row
 
 

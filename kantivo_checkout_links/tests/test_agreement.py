@@ -287,10 +287,13 @@ class TestAgreement(CheckoutCommon):
     def test_link_is_red_when_a_charge_is_missing(self):
         charge = self.get_movement(self.payment, "charge")
         charge.sudo().write({"payment_id": False})
+        self.gateway.sudo()._count_payments()
         self.assertEqual(self.payment.link_id.agreement_state, "red")
 
     def test_link_is_red_when_the_ledger_says_otherwise_of_a_fee(self):
         self.change_in_the_database(self.get_movement(self.payment, "fee"))
+        with mute_logger(SYNC_LOGGER):
+            self.env["checkout.agreement"]._cron_check()
         self.assertEqual(self.payment.link_id.agreement_state, "red")
 
     def test_link_is_grey_while_nothing_is_posted(self):

@@ -113,17 +113,15 @@ class TestTestMode(CheckoutCommon):
             self.assertEqual(self.gateway.search(domain), expected)
 
     def test_totals_of_a_link_leave_tests_out_once_it_is_live(self):
-        link = self.create_link()
-        tests = self.pay(link) | self.pay(link)
+        link, tested = self.create_link(), self.create_link()
+        payments = [self.pay(each) for each in (link, link, tested, tested)]
+        payments[0].sudo().livemode = True
         self.deliver()
-        self.assertEqual((link.payment_count, link.amount_collected), (2, 220))
-        tests[0].sudo().livemode = True
-        self.env.invalidate_all()
+        self.assertEqual((tested.payment_count, tested.amount_collected), (2, 220))
         self.assertEqual((link.payment_count, link.amount_collected), (1, 110))
-        tests[0].sudo().livemode = False
-        link.gateway_id = self.make_live()
+        tested.gateway_id = self.make_live()
         self.env.invalidate_all()
-        self.assertEqual((link.payment_count, link.amount_collected), (0, 0))
+        self.assertEqual((tested.payment_count, tested.amount_collected), (0, 0))
 
     def test_totals_of_a_contact_leave_tests_out(self):
         payment = self.pay(self.create_link())

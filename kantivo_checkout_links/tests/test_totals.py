@@ -1,6 +1,7 @@
 from lxml import etree
 
-from .common import CheckoutCommon
+from .common import SYNC_LOGGER, CheckoutCommon
+from .many import copy_payments, reading
 
 
 class TotalsCommon(CheckoutCommon):
@@ -295,3 +296,130 @@ class TestWhatIsShownFirst(TotalsCommon):
 
     def find_links(self, name, domain=()):
         return self.env["checkout.link"].search([*domain, ("availability", "=", name)])
+
+
+class TestCounting(TotalsCommon):
+    """What a link shows is counted when it changes, and proved each day."""
+
+    def read_totals(self, link):
+        self.env.invalidate_all()
+        names = ("payment_count", "amount_collected", "amount_refunded", "amount_lost")
+        return tuple(link[name] for name in names)
+
+    def prove(self):
+        """The daily check, which finds nothing to repair."""
+        with self.assertNoLogs(SYNC_LOGGER, "WARNING"):
+            self.check_daily()
+
+    def repair(self):
+        with self.assertLogs(SYNC_LOGGER, "WARNING") as logs:
+            self.check_daily()
+        self.assertIn("were wrong", logs.output[0])
+
+    def check_daily(self):
+        self.env.flush_all()
+        self.env["checkout.agreement"]._cron_check()
+
+    def test_totals_are_those_that_a_second_count_finds(self):
+        link, other = self.create_link(110), self.create_link(42)
+        payments = [self.pay(link) for _payment in range(4)] + [self.pay(other)]
+        self.deliver()
+        payments[0].action_refund(33)
+        self.lose(payments[1], "lose")
+        self.lose(payments[2], "lose", "win")
+        charge = self.get_movement(payments[3], "charge")
+        charge.action_reclassify(self.gateway.income_account_id, self.create_tax(25))
+        expected = (4, 440, 33, 110)
+        self.assertEqual(self.read_totals(link), expected)
+        self.prove()
+        self.assertEqual(self.read_totals(link), expected)
+        self.assertEqual(self.read_totals(other), (1, 42, 0, 0))
+        self.assertEqual(link.last_payment_at, max(p.paid_at for p in payments[:4]))
+
+    def test_each_payment_is_counted_once_however_often_it_is_reported(self):
+        link = self.create_link(110)
+        self.pay(link)
+        self.standin.release()
+        events = self.take_events()
+        for _time in range(3):
+            self.receive(events)
+            self.sync()
+        self.assertEqual(self.read_totals(link), (1, 110, 0, 0))
+
+    def test_check_repairs_what_was_changed_in_the_database(self):
+        payment = self.pay_110()
+        link = payment.link_id
+        self.pay(self.create_link(42))
+        self.deliver()
+        for change in (
+            "UPDATE checkout_link_total SET payment_count = 7, amount_collected = 1",
+            "UPDATE checkout_link_total SET last_payment_at = '2020-01-01'",
+            "DELETE FROM checkout_link_total",
+            "UPDATE checkout_payment SET counted_amount = 1",
+            "UPDATE checkout_payment SET counted_ledger = NULL",
+        ):
+            with self.subTest(change=change):
+                self.env.flush_all()
+                self.cr.execute(change)
+                self.repair()
+                self.assertEqual(self.read_totals(link), (1, 110, 0, 0))
+                self.assertEqual(link.last_payment_at, payment.paid_at)
+                self.prove()
+
+    def test_payment_of_a_deleted_link_is_refunded_all_the_same(self):
+        payment = self.pay_110()
+        other = self.pay_110()
+        payment.link_id.unlink()
+        self.assertFalse(payment.link_id)
+        payment.action_refund(33)
+        self.prove()
+        self.assertEqual(payment.amount_refunded, 33)
+        self.assertEqual(self.read_totals(other.link_id), (1, 110, 0, 0))
+
+    def test_totals_of_many_payments_are_read_from_a_few_rows(self):
+        payment = self.pay_110()
+        self.env.flush_all()
+        link = payment.link_id
+        copy_payments(payment, 1000)
+        self.repair()  # copies aren't counted yet
+        self.assertEqual(self.read_totals(link), (1001, 110110, 0, 0))
+        self.env.invalidate_all()
+        with reading("checkout_") as reads:
+            link.read(
+                [
+                    "agreement_state",
+                    "amount_left",
+                    "currency_frozen",
+                    "last_payment_at",
+                    "payment_count",
+                    "unpaid_count",
+                ]
+            )
+        self.assertLess(reads.rows, 40)
+        with reading("checkout_") as reads:
+            self.assertEqual(len(link.recent_payment_ids), 40)
+        self.assertLess(reads.rows, 100)
+
+    def test_entries_of_many_payments_are_found_without_their_ids(self):
+        payments = self.pay_110() | self.pay_110()
+        link = payments[0].link_id
+        for action, found in (
+            (link.action_view_moves(), payments[0].move_ids),
+            (payments.action_view_moves(), payments.move_ids),
+        ):
+            self.assertEqual(self.env["account.move"].search(action["domain"]), found)
+        copy_payments(payments[0], 100)
+        self.assertLess(len(str(link.action_view_moves()["domain"])), 100)
+        arch = etree.fromstring(link.get_view(view_type="form")["arch"])
+        self.assertFalse(arch.xpath("//field[@name='received_payment_ids']"))
+        self.assertFalse(arch.xpath("//field[@name='payment_ids']"))
+
+    def test_link_is_deleted_without_loading_its_payments(self):
+        payment = self.pay_110()
+        copy_payments(payment, 300)
+        link = payment.link_id
+        self.env.invalidate_all()
+        with reading("checkout_payment") as reads:
+            link.unlink()
+        self.assertLess(reads.rows, 40, "\n".join(reads.queries))
+        self.assertFalse(payment.link_id)

@@ -64,7 +64,10 @@ class CheckoutPayment(models.Model):
         help="The form that the customer sent. One form can create several payments.",
     )
     link_id = fields.Many2one(
-        "checkout.link", ondelete="set null", index=True, readonly=True
+        "checkout.link",
+        ondelete="set null",
+        index=False,  # covered by checkout_payment__link_idx
+        readonly=True,
     )
     link_deleted_at = fields.Datetime(
         readonly=True,
@@ -195,6 +198,9 @@ class CheckoutPayment(models.Model):
         "WHERE stripe_checkout_session_id IS NOT NULL",
         "This Checkout Session already has a payment.",
     )
+    _link_idx = models.Index("(link_id, id)")
+    _open_idx = models.Index("(link_id) WHERE state = 'open'")
+    _unpaid_idx = models.Index("(link_id, state) WHERE paid_at IS NULL")
     # The return page knows no gateway.
     _session_idx = models.Index(
         "(stripe_checkout_session_id) WHERE stripe_checkout_session_id IS NOT NULL"
@@ -236,6 +242,13 @@ class CheckoutPayment(models.Model):
     def action_view_moves(self):
         """The journal entries of these payments."""
         self.check_access("read")
+        return self._get_moves_action("payment_id", self.ids)
+
+    @api.model
+    def _get_moves_action(self, path, ids):
+        """The entries whose movements have one of some records at a path. The domain
+        names none of the entries, of which there may be a million.
+        """
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Journal Entries"),
@@ -244,7 +257,7 @@ class CheckoutPayment(models.Model):
                 (self.env.ref("account.view_move_tree").id, "list"),
                 (False, "form"),
             ],
-            "domain": [("id", "in", self.move_ids.ids)],
+            "domain": [(f"checkout_movement_ids.{path}", "in", ids)],
         }
 
     # === BUSINESS METHODS - STRIPE'S ANSWER === #

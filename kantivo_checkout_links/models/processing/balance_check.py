@@ -29,6 +29,8 @@ class CheckoutAgreement(models.AbstractModel):
         self.env["checkout.gateway"]._for_each_with_key(
             lambda gateway: gateway._check_agreement(), "be compared"
         )
+        for gateway in self.env["checkout.gateway"]._search_served([]):
+            gateway._work_exclusively(lambda g: g._prove_totals())
 
     @api.model
     def _check_fully(self, gateway):
