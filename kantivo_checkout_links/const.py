@@ -416,7 +416,7 @@ CHECKOUT_LOCALES = frozenset(
 # Payment methods by the name a payer knows.
 # https://docs.stripe.com/api/payment_methods/object#payment_method_object-type
 METHOD_NAMES = {
-    "acss_debit": "Pre-authorised debit",
+    "acss_debit": "Pre-authorized debit",
     "bacs_debit": "Bacs Direct Debit",
     "bancontact": "Bancontact",
     "card": "Card",

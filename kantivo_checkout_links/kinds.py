@@ -88,7 +88,7 @@ KINDS = {
     ),
     "dispute_fee": Kind("Dispute Fee", is_fee=True, can_reclassify=True),
     "dispute_reversal": Kind(
-        "Dispute Won",
+        "Dispute Reversal",
         ("dispute_reversal",),
         is_derived=True,
         holds_dispute=True,

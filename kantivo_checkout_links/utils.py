@@ -99,5 +99,5 @@ def to_timestamp(moment: datetime) -> int:
 
 
 def get_dashboard_url(path: str, livemode: bool) -> str:
-    """The address of something in Stripe's dashboard, by its path there."""
+    """The address of something in the Stripe Dashboard, by its path there."""
     return "/".join((DASHBOARD, path) if livemode else (DASHBOARD, "test", path))

@@ -10,7 +10,7 @@ METADATA_KEYS, METADATA_KEY, METADATA_VALUE = 50, 40, 500
 
 
 def check_email(value, param):
-    """Refuse what is no e-mail address."""
+    """Refuse what is no email address."""
     if not value.isascii() or not EMAIL.match(value):
         raise errors.invalid_email(param, value)
 

@@ -344,8 +344,8 @@ def create_balance_transaction(world, body):
 
 @operation("POST", "/refunds")
 def create_refund(world, body):
-    """A refund in Stripe's dashboard: `charge` or `payment_intent`, `amount`, `reason`,
-    `metadata`, `outcome` (see `refunds.OUTCOMES`; default the setting).
+    """A refund in the Stripe Dashboard: `charge` or `payment_intent`, `amount`,
+    `reason`, `metadata`, `outcome` (see `refunds.OUTCOMES`; default the setting).
     """
     merchant, _ = _owned(world, body.get("charge") or body.get("payment_intent"))
     usual = merchant.settings.refund_outcome

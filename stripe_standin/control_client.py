@@ -148,7 +148,7 @@ class Standin:
     # -- refunds, disputes, payouts ---------------------------------------------------
 
     def refund(self, charge, amount=None, **refund):
-        """A refund made in Stripe's dashboard."""
+        """A refund made in the Stripe Dashboard."""
         part = {} if amount is None else {"amount": amount}
         return self._post("/refunds", {"charge": charge, **part, **refund})
 

@@ -64,7 +64,7 @@ def submit_once(page: Page, **values: str) -> Page:
 def enter_card(page: Page, number: str = GOOD_CARD, name: str = "Ada Example") -> Page:
     """Pay on Stripe's hosted page; what follows is where it sends the payer.
 
-    The payer's first name makes the e-mail address.
+    The payer's first name makes the email address.
     """
     return submit(
         page,

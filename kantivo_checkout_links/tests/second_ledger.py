@@ -45,7 +45,7 @@ class Policy:
     :param is_loss_apart: Whether lost disputes have an account of their own.
     :param takes_tax_back: Whether the loss of a dispute, by its id, is net of its tax,
         which is taken back.
-    :param get_tax: A customer's tax, by e-mail address; None if there is none.
+    :param get_tax: A customer's tax, by email address; None if there is none.
     :param get_income_code: The code of the account that a charge's sale is on.
     """
 
@@ -74,7 +74,7 @@ class SecondLedger:
     :ivar tags: The tax report: balance by box, company currency.
     :ivar taxes: Balance of the items that are a tax, by its rate, company currency.
     :ivar income: Balance by income account, company currency, less net losses.
-    :ivar owed: Open amount by customer's e-mail address, currency and the day since
+    :ivar owed: Open amount by customer's email address, currency and the day since
         when it is open, as an aged receivable report needs it (`get_open_since`).
     """
 

@@ -110,7 +110,7 @@ class TestAnnouncement(CheckoutCommon):
         self.standin.change_dispute(dispute["id"], "lose")
         self.deliver()
         self.assertEqual(
-            self.get_lines()[1:], ["Kim Lee disputes $ 110.00 (test mode)"]
+            self.get_lines()[1:], ["Kim Lee disputed $ 110.00 (test mode)"]
         )
 
     def test_checkout_that_is_not_paid_is_not_announced(self):

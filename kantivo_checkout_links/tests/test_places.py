@@ -355,7 +355,7 @@ class TestRelease(CheckoutCommon):
         until = format_time(
             self.env, self.payment.session_expires_at, time_format="short"
         )
-        self.assertIn(f"until {until}. Release", self.link.closed_hint)
+        self.assertIn(f"expires at {until}. Click Release", self.link.closed_hint)
 
     def test_release_frees_the_place_once_stripe_confirms(self):
         self.assertEqual(self.release(), "success")

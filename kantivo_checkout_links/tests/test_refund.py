@@ -9,7 +9,7 @@ BACK_LOGGER = "odoo.addons.kantivo_checkout_links.models.payment.payment_refundi
 
 
 class TestRefund(CheckoutCommon):
-    """Money given back, from here or from Stripe's dashboard."""
+    """Money given back, from here or from the Stripe Dashboard."""
 
     def setUp(self):
         super().setUp()
@@ -24,7 +24,7 @@ class TestRefund(CheckoutCommon):
         return payment
 
     def refund_at_stripe(self, payment, amount=None, **how):
-        """What the merchant clicks in Stripe's dashboard."""
+        """What the merchant clicks in the Stripe Dashboard."""
         return self.standin.refund(payment.stripe_charge_id, amount, **how)
 
     # === FROM HERE === #

@@ -143,7 +143,7 @@ class TestSideWork(CheckoutCommon):
 
     def assert_noticed(self, reason):
         self.assertIn(reason, self.gateway.notice_problem)
-        self.assertIn("activity or message", self.gateway.health_message)
+        self.assertIn("activity, a message", self.gateway.health_message)
         self.assertIn(reason, self.gateway.health_message)
 
     def test_dispute_is_posted_though_its_reminder_fails(self):

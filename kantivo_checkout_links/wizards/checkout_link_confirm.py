@@ -16,7 +16,7 @@ class CheckoutLinkConfirm(models.TransientModel):
     link_ids = fields.Many2many("checkout.link", required=True)
     title = fields.Char(compute="_compute_numbers")
     payer_count = fields.Integer(
-        compute="_compute_numbers", help="Customers on the payment page right now."
+        compute="_compute_numbers", help="Customers on Stripe's page right now."
     )
     payment_count = fields.Integer(compute="_compute_numbers")
     can_deactivate = fields.Boolean(compute="_compute_numbers")

@@ -18,7 +18,7 @@ PAGES = [project.ROOT / "README.rst", *sorted((project.ROOT / "docs").glob("*.rs
 FRAGMENTS = sorted((project.ADDON_FOLDER / "readme").glob("*.rst"))
 ADDON_README = project.ADDON_FOLDER / "README.rst"
 ALL = [*PAGES, ADDON_README]
-# Labels of Odoo's own interface and of Stripe's dashboard.
+# Labels of Odoo's own interface and of the Stripe Dashboard.
 LABELS_OF_OTHERS = {
     *("Add API Key", "Apps", "Configuration", "Configure Document Layout"),
     *("Currencies", "Customers", "Edit subscription", "Invoicing", "Journals", "New"),

@@ -12,7 +12,7 @@ WORDS = {
         "name": ("Stripe needs you", "Stripe needs attention"),
         "summary": (
             "News from Stripe don't get through",
-            "Stripe events are not being received",
+            "The Stripe gateway needs attention",
         ),
     },
     "mail_activity_agreement": {

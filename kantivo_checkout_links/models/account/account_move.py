@@ -159,12 +159,12 @@ class AccountMove(models.Model):
     # === ACTION METHODS === #
 
     def button_draft(self):
-        """Override of `account`: what happened at Stripe happened."""
+        """Override of `account`: a posted Stripe transaction stays posted."""
         self._check_no_checkout_movement()
         return super().button_draft()
 
     def button_cancel(self):
-        """Override of `account`: what happened at Stripe happened."""
+        """Override of `account`: a posted Stripe transaction stays posted."""
         self._check_no_checkout_movement()
         return super().button_cancel()
 

@@ -12,7 +12,7 @@ from ...const import MINIMUM_AMOUNTS
 from ...taxes import is_neutral
 from ..checkout_base import WITH_ARCHIVED
 
-GATEWAY_MAKERS = "account.group_account_manager"
+GATEWAY_MANAGERS = "account.group_account_manager"
 
 _logger = logging.getLogger(__name__)
 
@@ -223,6 +223,7 @@ class CheckoutGateway(models.Model):
         copy=False,
         help="Earlier transactions are posted as one opening balance.",
     )
+    # Other programs know it by this name, so it stays: third-party transactions.
     foreign_movements = fields.Selection(
         [("book", "Post for review"), ("skip", "Ignore")],
         "Third-Party Transactions",
@@ -538,13 +539,13 @@ class CheckoutGateway(models.Model):
         return self.search(Domain("active", "in", (True, False)) & Domain(domain))
 
     @api.model
-    def _get_gateway_makers(self):
+    def _get_gateway_managers(self):
         """Whom to ask for a gateway: at most three people."""
-        group_sudo = self.env.ref(GATEWAY_MAKERS).sudo()
-        makers = group_sudo.all_user_ids.filtered(
+        group_sudo = self.env.ref(GATEWAY_MANAGERS).sudo()
+        managers = group_sudo.all_user_ids.filtered(
             lambda user: user.active and self.env.company in user.company_ids
         )
-        return makers[:3] or self.env.ref("base.user_admin")
+        return managers[:3] or self.env.ref("base.user_admin")
 
     def _get_client(self, client_class=stripe_client.StripeClient):
         """The client with this gateway's key. To be called as superuser.

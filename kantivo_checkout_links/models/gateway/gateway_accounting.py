@@ -106,7 +106,7 @@ class CheckoutGateway(models.Model):
             "dispute_loss_account_id": AccountSpec(
                 chart.losses,
                 chart.beside_losses,
-                self.env._("Chargeback Losses"),
+                self.env._("Lost Disputes"),
                 "expense",
             ),
             "review_account_id": AccountSpec(

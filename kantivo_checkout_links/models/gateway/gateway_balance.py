@@ -102,9 +102,9 @@ class CheckoutGateway(models.Model):
     agreement_state = fields.Selection(
         [
             ("green", "Matches Stripe"),
-            ("amber", "Matches, with items in transit"),
+            ("amber", "Matches, with open items"),
             ("red", "Does not match Stripe"),
-            ("grey", "Not checked"),
+            ("grey", "Not compared"),
         ],
         "Balance Check",
         default="grey",

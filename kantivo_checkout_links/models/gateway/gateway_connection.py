@@ -8,19 +8,19 @@ SIGNS = {"good": "✓", "warning": "!", "problem": "✗"}
 
 
 class CheckoutGateway(models.Model):
-    """Asks Stripe what a gateway's key opens, and says it in plain words.
+    """Tests a gateway's key and describes the results.
 
     A finding is a level (a key of `SIGNS`) and a sentence. With a problem, payments
-    can't be taken or posted; a warning is for the merchant to judge. Runs as superuser.
+    can't be taken or posted. A warning may be harmless. Runs as superuser.
     """
 
     _inherit = "checkout.gateway"
 
     def _examine_key(self):
-        """Everything worth knowing about a gateway's key, most important first.
+        """All findings about a gateway's key, most important first.
 
-        :raise StripeError: if the key is no good, or Stripe can't be asked.
-        :raise UserError: if the key belongs to an account the gateway can't be for.
+        :raise StripeError: if Stripe refuses the key or doesn't respond.
+        :raise UserError: if the key belongs to another account than the gateway.
         """
         client = self._get_client()
         account = self._read_if_permitted(client.retrieve_account) or {}
@@ -39,7 +39,7 @@ class CheckoutGateway(models.Model):
 
     @api.model
     def _read_if_permitted(self, method):
-        """An answer of Stripe's; nothing for a restricted key that may not have it."""
+        """Stripe's answer; None if a restricted key lacks the permission for it."""
         try:
             return method()
         except StripeError as error:
@@ -199,7 +199,9 @@ class CheckoutGateway(models.Model):
     # === ODOO'S OWN STRIPE PROVIDER === #
 
     def _examine_provider(self):
-        """Odoo's own payment provider posts its payments itself, and so would we."""
+        """A finding if Odoo's own payment provider uses the same Stripe account: it
+        posts its payments itself, so they could be posted twice.
+        """
         provider = self._find_same_account()
         self._set_shared_account(bool(provider))
         if not provider:

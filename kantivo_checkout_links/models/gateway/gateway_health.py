@@ -10,7 +10,7 @@ from ...stripe_client import StripeError
 _logger = logging.getLogger(__name__)
 
 # What has a status of Stripe's.
-STATED_MODELS = (
+STATUS_MODELS = (
     "checkout.payment",
     "checkout.refund",
     "checkout.dispute",
@@ -50,10 +50,10 @@ class CheckoutGateway(models.Model):
     )
     recovered_total = fields.Integer("Recovered by Syncs", readonly=True, copy=False)
     notice_problem = fields.Char(
-        "Notification Error",
+        "Follow-Up Error",
         readonly=True,
         copy=False,
-        help="Why the last activity or message could not be created.",
+        help="Why the last activity, message or action of another addon failed.",
     )
     payload_days = fields.Integer(
         "Payload Retention (Days)",
@@ -127,14 +127,16 @@ class CheckoutGateway(models.Model):
     def _compute_health(self):
         for gateway in self:
             problems = list(gateway._get_problems())
-            grave = any(state == "bad" for state, _sentence in problems)
-            gateway.health_state = "bad" if grave else "warning" if problems else "good"
+            is_bad = any(state == "bad" for state, _sentence in problems)
+            gateway.health_state = (
+                "bad" if is_bad else "warning" if problems else "good"
+            )
             gateway.health_message = "\n".join(
                 sentence for _state, sentence in problems
             )
 
     def _get_problems(self):
-        """What isn't as it should be: how grave, and what to do."""
+        """The problems: each a state, `bad` or `warning`, and what to do."""
         if self.sync_error:
             yield "bad", self.sync_error
         if self.endpoint_problem:
@@ -150,8 +152,7 @@ class CheckoutGateway(models.Model):
             yield (
                 "bad",
                 self.env._(
-                    "%s events failed to process. Check the errors, fix the cause, "
-                    "then retry.",
+                    "Failed events: %s. Check the errors, fix the cause, then retry.",
                     self.events_failed,
                 ),
             )
@@ -172,8 +173,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "The last sync found %s payments for which no event was received. "
-                    "Check the webhook's deliveries in the Stripe Dashboard.",
+                    "Payments that only the last sync found: %s. No event was received "
+                    "for them. Check the webhook's deliveries in the Stripe Dashboard.",
                     self.recovered_last,
                 ),
             )
@@ -199,8 +200,8 @@ class CheckoutGateway(models.Model):
             yield (
                 "warning",
                 self.env._(
-                    "An activity or message could not be created. Payments and entries "
-                    "are not affected. %s",
+                    "An activity, a message or an action of another addon failed. "
+                    "Payments and entries are not affected. %s",
                     self.notice_problem,
                 ),
             )
@@ -259,7 +260,7 @@ class CheckoutGateway(models.Model):
             ("create_date", ">", since),
         ]
         words = set()
-        for model in STATED_MODELS:
+        for model in STATUS_MODELS:
             records_sudo = self.env[model].sudo()  # words only, not whose
             groups = records_sudo._read_group(domain, ["unknown_status"])
             words.update(word for (word,) in groups)
@@ -361,7 +362,7 @@ class CheckoutGateway(models.Model):
         """
         if self.user_id.active:
             return self.user_id
-        return self._get_gateway_makers()[:1]
+        return self._get_gateway_managers()[:1]
 
     def _update_health_activity(self):
         """Notify the responsible user of a problem, once until it is fixed."""

@@ -162,7 +162,7 @@ class CheckoutMovement(models.Model):
         :raise UserError: with the reason, if one single movement can't be posted.
         """
         self.check_access("read")
-        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        self.env["checkout.link"].check_access("write")  # not read-only users
         errors = []
         for gateway, movements in self.grouped("gateway_id").items():
             gateway_sudo = gateway.sudo()  # merchants can't post

@@ -144,7 +144,7 @@ class CheckoutEntry(models.AbstractModel):
 
     @api.model
     def _get_income_account(self, payment):
-        """The frozen one; if it never was or is gone, what is chosen now.
+        """The payment's own; where it has none, what its link or gateway has now.
 
         Hook for other addons.
 

@@ -7,7 +7,7 @@ from .entry import filter_base, has_analytics
 from .entry_reversal import is_owed
 
 # What is lost of a sale, and what comes back of it.
-LOSING_KINDS = (*LOSS_KINDS, "dispute_reversal")
+DISPUTE_OUTCOME_KINDS = (*LOSS_KINDS, "dispute_reversal")
 
 
 class CheckoutReclassification(models.AbstractModel):
@@ -173,7 +173,9 @@ class CheckoutReclassification(models.AbstractModel):
         if movement.kind != "charge" or is_same:
             return
         others = movement.payment_id.movement_ids
-        lost = others.filtered(lambda m: m.kind in LOSING_KINDS)._get_posted_lines()
+        lost = others.filtered(
+            lambda m: m.kind in DISPUTE_OUTCOME_KINDS
+        )._get_posted_lines()
         reversal = self.env["checkout.entry.reversal"]
         back = lost & reversal._get_earlier_lines(movement, lines)
         left = sum(back.mapped("amount_currency"))

@@ -142,7 +142,7 @@ class CheckoutAnnouncement(models.Model):
             "paid": self.env._("%(customer)s paid %(amount)s"),
             "failed": self.env._("%(customer)s's payment of %(amount)s failed"),
             "refunded": self.env._("%(customer)s was refunded %(amount)s"),
-            "disputed": self.env._("%(customer)s disputes %(amount)s"),
+            "disputed": self.env._("%(customer)s disputed %(amount)s"),
         }
 
     def _get_day(self):

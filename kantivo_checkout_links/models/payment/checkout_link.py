@@ -13,7 +13,7 @@ from odoo.addons.account.models.product import ACCOUNT_DOMAIN
 from ...money import InvalidAmount, from_minor, largest_minor, smallest_step, to_minor
 from ...utils import first_word
 from ..checkout_base import WITH_ARCHIVED
-from ..gateway.checkout_gateway import GATEWAY_MAKERS
+from ..gateway.checkout_gateway import GATEWAY_MANAGERS
 from .checkout_payment import UNPAID_STATES
 
 AMOUNT_FIELDS = ("amount", "minimum_amount", "maximum_amount")
@@ -166,13 +166,16 @@ class CheckoutLink(models.Model):
         copy=False,
         default=lambda self: f"kcl_{secrets.token_urlsafe(16)}",
     )
-    url = fields.Char("Link", compute="_compute_url", search="_search_url")
+    url = fields.Char("URL", compute="_compute_url", search="_search_url")
     expires_at = fields.Datetime(
         "Expires", copy=False, help="No payment can start after this time."
     )
     max_payments = fields.Integer("Maximum Payments", help="0 = unlimited")
     inactive_message = fields.Text(
-        help="Shown instead of the standard message when customers can't pay."
+        help=(
+            "Shown instead of the standard message when the link is inactive, expired "
+            "or full."
+        ),
     )
     success_message = fields.Text(help="Shown to the customer after the payment.")
     success_url = fields.Char(
@@ -180,7 +183,9 @@ class CheckoutLink(models.Model):
     )
 
     # What came of it
-    payment_ids = fields.One2many("checkout.payment", "link_id", "Payments")
+    payment_ids = fields.One2many(
+        "checkout.payment", "link_id", "Payments and Checkouts"
+    )
     unpaid_count = fields.Integer(
         "Opened, Not Paid",
         compute="_compute_unpaid_count",
@@ -557,20 +562,20 @@ class CheckoutLink(models.Model):
     @api.model
     def _describe_missing_gateway(self):
         """What to do while links can't be made, in words for this very user."""
-        if self.env.user.has_group(GATEWAY_MAKERS):
+        if self.env.user.has_group(GATEWAY_MANAGERS):
             return self.env._(
                 "Checkout links need a Stripe gateway. You enter your keys and "
                 "accounts there once."
             )
         return self.env._(
             "Checkout links need a Stripe gateway. To have one set up, ask %s.",
-            self._name_gateway_makers(),
+            self._name_gateway_managers(),
         )
 
     @api.model
     def _describe_missing_key(self, gateway):
         """What to do before a gateway takes money, in words for this very user."""
-        if self.env.user.has_group(GATEWAY_MAKERS):
+        if self.env.user.has_group(GATEWAY_MANAGERS):
             return self.env._(
                 "Customers can't pay through this link yet because the gateway “%s” "
                 "has no key. Enter one there, or choose another gateway here.",
@@ -581,7 +586,7 @@ class CheckoutLink(models.Model):
             "“%(gateway)s” has no key. Choose another gateway, or ask %(people)s to "
             "enter the key.",
             gateway=gateway.name,
-            people=self._name_gateway_makers(),
+            people=self._name_gateway_managers(),
         )
 
     @api.model
@@ -593,14 +598,14 @@ class CheckoutLink(models.Model):
         )
 
     @api.model
-    def _name_gateway_makers(self):
-        makers = self.env["checkout.gateway"]._get_gateway_makers()
-        names = makers.mapped("name")
+    def _name_gateway_managers(self):
+        managers = self.env["checkout.gateway"]._get_gateway_managers()
+        names = managers.mapped("name")
         return format_list(self.env, names, "or")
 
     @api.model
     def _render_gateway_button(self):
-        if not self.env.user.has_group(GATEWAY_MAKERS):
+        if not self.env.user.has_group(GATEWAY_MANAGERS):
             return ""
         return Markup('<a class="btn btn-primary" href="%(url)s">%(text)s</a>') % {
             "url": GATEWAY_URL,
@@ -627,8 +632,8 @@ class CheckoutLink(models.Model):
 
     def _describe_hold(self):
         return self.env._(
-            "All remaining places are held by customers who are paying right now, the "
-            "first one until %s. Release ends these checkouts.",
+            "All remaining places are held by customers who are paying right now. The "
+            "first checkout expires at %s. Click Release to end these checkouts.",
             format_time(self.env, self.held_until, time_format="short"),
         )
 

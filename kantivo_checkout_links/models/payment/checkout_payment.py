@@ -73,7 +73,7 @@ class CheckoutPayment(models.Model):
         readonly=True,
         help="Payments made after this time are late because the link was deleted.",
     )
-    link_name = fields.Char("Title", readonly=True)
+    link_name = fields.Char("Link Title", readonly=True)
     description = fields.Text(readonly=True)
     gateway_id = fields.Many2one(
         "checkout.gateway",
@@ -106,7 +106,7 @@ class CheckoutPayment(models.Model):
     flag = fields.Selection(
         [
             ("late", "Paid after closing"),
-            ("over_limit", "Above the limit"),
+            ("over_limit", "Above Maximum Payments"),
             ("mismatch", "Different amount"),
         ],
         readonly=True,
@@ -161,7 +161,7 @@ class CheckoutPayment(models.Model):
     )
 
     # Accounting, frozen
-    credit_to = fields.Char("Post Payment To", readonly=True)
+    credit_to = fields.Char("Post Payments To", readonly=True)
     income_account_id = fields.Many2one("account.account", readonly=True)
     receivable_account_id = fields.Many2one("account.account", readonly=True)
     tax_ids = fields.Many2many(
@@ -180,7 +180,7 @@ class CheckoutPayment(models.Model):
         help="Cleared once other addons have been called for this payment.",
     )
     on_paid_problem = fields.Char(
-        "Paid Hook Problem",
+        "Paid Hook Error",
         readonly=True,
         help="Payment and entries are not affected. The next sync tries again.",
     )

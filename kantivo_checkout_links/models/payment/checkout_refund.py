@@ -17,13 +17,13 @@ from ...stripe_client import StripeError
 from ...texts import to_line
 from ...utils import as_text, to_datetime
 
-OVER_STATES = ("failed", "canceled")
+VOID_STATES = ("failed", "canceled")
 # Beyond this, floats have no cents.
 LARGEST_AMOUNT = 1e13
 
 
 class CheckoutRefund(models.Model):
-    """Money given back: asked for here, or in Stripe's dashboard.
+    """Money given back: asked for here, or in the Stripe Dashboard.
 
     One asked for here is committed before Stripe hears of it, and its own number is
     Stripe's idempotency key: if anything fails, the money goes back once.
@@ -301,7 +301,7 @@ class CheckoutRefund(models.Model):
         is_new = not known.stripe_id
         row = known or self.create({**vals, "payment_id": payment.id})
         row._write_changes(vals)
-        if is_new and row.state not in OVER_STATES:
+        if is_new and row.state not in VOID_STATES:
             row._announce()
         self.env["checkout.movement"]._ensure_transactions(
             payment.gateway_id, refund, payment
@@ -347,7 +347,7 @@ class CheckoutRefund(models.Model):
         the balance decides.
         """
         if self.state != UNKNOWN:
-            return self.state not in (*OVER_STATES, "requested")
+            return self.state not in (*VOID_STATES, "requested")
         moved = self.env["checkout.movement"]._find_of_refund(self)
         return sum(moved.mapped("amount")) < 0
 
@@ -356,7 +356,7 @@ class CheckoutRefund(models.Model):
         """Whether nothing more is expected from Stripe."""
         if refund["status"] == "succeeded":
             return bool(refund["balance_transaction"])
-        return refund["status"] in OVER_STATES
+        return refund["status"] in VOID_STATES
 
     def _get_unfinished(self, gateway):
         """The refunds of a gateway that Stripe should be asked about again."""

@@ -29,7 +29,7 @@ class CheckoutLink(models.Model):
         links_sudo = self.sudo()  # payments are read-only for merchants
         checkouts_sudo = links_sudo._search_checkouts(Domain.TRUE)
         checkouts_sudo._request_expiry()
-        return self._describe_release(self._end_all_at_once(checkouts_sudo))
+        return self._notify_release(self._end_all_at_once(checkouts_sudo))
 
     @api.model
     def _end_all_at_once(self, checkouts):
@@ -47,7 +47,7 @@ class CheckoutLink(models.Model):
         return all(confirmed)
 
     @api.model
-    def _describe_release(self, is_confirmed):
+    def _notify_release(self, is_confirmed):
         """The notification after *Release*, which reloads the form.
 
         :param bool is_confirmed: Whether Stripe confirmed that all places are free.

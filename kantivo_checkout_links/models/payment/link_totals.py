@@ -142,7 +142,7 @@ class CheckoutLinkTotal(models.Model):
     )
     livemode = fields.Boolean("Live Mode", readonly=True)
     currency_id = fields.Many2one(related="link_id.currency_id")
-    payment_count = fields.Integer("Payments Made", readonly=True)
+    payment_count = fields.Integer("Payments", readonly=True)
     amount_collected = StripeMonetary("Collected", readonly=True)
     amount_refunded = StripeMonetary("Refunded", readonly=True)
     amount_lost = StripeMonetary("Lost", readonly=True)
@@ -161,7 +161,7 @@ class CheckoutLink(models.Model):
 
     _inherit = "checkout.link"
 
-    payment_count = fields.Integer("Payments Made", compute="_compute_totals")
+    payment_count = fields.Integer("Payments", compute="_compute_totals")
     amount_collected = StripeMonetary(
         "Collected",
         compute="_compute_totals",

@@ -66,7 +66,7 @@ class CheckoutPayment(models.Model):
         self.ensure_one()
         self.check_access("read")
         self._check_record(partner, "res.partner")
-        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        self.env["checkout.link"].check_access("write")  # not read-only users
         partner.check_access("read")
         if partner.company_id and partner.company_id not in self.company_id.parent_ids:
             raise UserError(

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 from ...aside import log_error
 from ...const import WORK_ATTEMPTS
 from ...money import round_exact
-from .checkout_refund import OVER_STATES
+from .checkout_refund import VOID_STATES
 
 _logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class CheckoutPayment(models.Model):
     def action_refund(
         self, amount: float | None = None, idempotency_key=None, reason=None, note=None
     ):
-        """Give the customer money back, as Stripe's dashboard would.
+        """Give the customer money back, as the Stripe Dashboard would.
 
         Safe to call again: with the same key it is the same refund, however often and
         wherever the calls break.
@@ -132,7 +132,7 @@ class CheckoutPayment(models.Model):
 
     def _get_amount_left(self) -> float:
         """What can still be refunded, counting refunds that are under way."""
-        refunds = self.refund_ids.filtered(lambda r: r.state not in OVER_STATES)
+        refunds = self.refund_ids.filtered(lambda r: r.state not in VOID_STATES)
         paid = self.amount if self.paid_at else 0
         return round_exact(paid - sum(refunds.mapped("amount")))
 

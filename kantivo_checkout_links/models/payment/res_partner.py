@@ -54,7 +54,7 @@ class ResPartner(models.Model):
             `customer_country_id` as Stripe gave them.
         :param res.company company: Whose payment it is; the gateway's by default.
         :return: At most one contact. Never another company's, and none made without a
-            valid e-mail address, since nothing else distinguishes two payers.
+            valid email address, since nothing else distinguishes two payers.
         """
         email = self._get_payer_email(customer["customer_email"])
         if gateway.partner_policy == "none" or not email:

@@ -327,7 +327,7 @@ class CheckoutGateway(models.Model):
         :raise UserError: if Stripe can't be read.
         """
         self.ensure_one()
-        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        self.env["checkout.link"].check_access("write")  # not read-only users
         self.check_access("read")
         try:
             state = self._check_agreement()

@@ -51,10 +51,7 @@ class Reading:
         return self.sessions[session_id]
 
     def _read_charge(self, charge: dict) -> list[dict]:
-        session_id = self._find_session_id(charge)
-        if not session_id:
-            return []
-        return self._read_checkout_session({"id": session_id})
+        return self._read_session_of(charge)
 
     def _read_refund(self, refund: dict) -> list[dict]:
         refund = self._get("refund", refund["id"])
@@ -72,10 +69,19 @@ class Reading:
 
     # === WHAT BELONGS TO THEM === #
 
+    def _read_session_of(self, stripe_object: dict) -> list[dict]:
+        """The session that a charge, refund or dispute belongs to, with what follows
+        from it.
+        """
+        session_id = self._find_session_id(stripe_object)
+        if not session_id:
+            return []
+        return self._read_checkout_session({"id": session_id})
+
     def _read_unpaid(self, stripe_object: dict) -> list[dict]:
         """The session of a payment that isn't known to be paid: it comes first."""
         payment = self.payments._find_by_object(self.gateway, stripe_object)
-        return [] if payment.paid_at else self._read_charge(stripe_object)
+        return [] if payment.paid_at else self._read_session_of(stripe_object)
 
     def _read_money_back(self, session: dict) -> list[dict]:
         """The refunds and disputes of a session's charge that aren't known yet.
