@@ -34,6 +34,7 @@ TURN_INTERVAL = 0.05
 TURN_REST = 10
 # Seconds after which a payer may try again, from and to: not all at the same time.
 RETRY_AFTER = (1, 4)
+BRAKE_RETRY_AFTER = (20, 60)
 
 # Lifetime of a Checkout Session, in minutes. Stripe takes 30 minutes to 24 hours.
 # https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
@@ -173,6 +174,23 @@ THIN_PREFIX = "v1."
 
 # Stripe delivers within seconds; later than this, something held it up.
 LATE_EVENT_SECONDS = 900
+# The brake on starting checkouts. Within so many minutes of its start none is ended to
+# make room for others; paid ones count for as long as starts are remembered.
+BRAKE_MINUTES = 10
+BRAKE_MEMORY_MINUTES = 60
+# How many can be started and not paid meanwhile: of a link, and from one address, which
+# a whole office may share. Each payment makes room for some more.
+LINK_STARTS = 300
+CLIENT_STARTS = 50
+STARTS_PER_PAYMENT = 5
+# From which part of that on a link is crowded, and to which part the oldest are ended.
+CROWDED_PART = 0.9
+ROOM_PART = 0.8
+FLOOD_NOTICE_HOURS = 24
+# Days that expired checkouts are kept.
+CHECKOUT_DAYS = 90
+PURGE_BATCH = 1000
+
 # How long the contents of finished events are worth keeping, in days.
 PAYLOAD_DAYS = 90
 PRUNE_BATCH = 10_000

@@ -58,9 +58,10 @@ class StripeError(Exception):
     (Stripe answers that it failed, and repeats that for the same idempotency key),
     `clash` (409: a call with the same key is still being worked on), `busy` (429),
     `auth`, `permission`, `missing` (404), `refused` (Stripe says why); or we made no
-    call: `crowded` (too many payers at once), `silent` (Stripe answered none of the
-    last ones), `blocked`. `code` and `param` are Stripe's own, empty if it gave none;
-    `clock_offset` is the client's after the call.
+    call: `crowded` (too many payers at once), `braked` (too many checkouts that no one
+    pays), `silent` (Stripe answered none of the last ones), `blocked`. `code` and
+    `param` are Stripe's own, empty if it gave none; `clock_offset` is the client's
+    after the call.
     """
 
     def __init__(self, message, reason, code="", param="", clock_offset=None):
@@ -78,8 +79,8 @@ class StripeError(Exception):
     @property
     def is_passing(self):
         """Whether the same call may succeed a little later, with nothing fixed."""
-        passing = ("unreachable", "clash", "broken", "busy", "crowded", "silent")
-        return self.reason in passing
+        answered = self.reason in ("unreachable", "clash", "broken", "busy")
+        return answered or self.reason in ("crowded", "braked", "silent")
 
 
 class SignatureError(Exception):

@@ -24,7 +24,7 @@ class CheckoutPay(http.Controller):
         page = PayPage(token)
         if not page.link_sudo:
             return page.render_not_found()
-        return page.render_pay_page(as_text(resume))
+        return page.render_pay_page(resume)
 
     @http.route(
         "/checkout/<string:token>",

@@ -12,8 +12,10 @@ from odoo import fields
 from odoo.http import request
 from odoo.tools import format_time
 
+from ..clients import read_client
 from ..colors import get_palette
 from ..const import (
+    BRAKE_RETRY_AFTER,
     LINK_LOCK,
     MAX_AMOUNT_LENGTH,
     NONCE_HOURS,
@@ -128,8 +130,9 @@ class PayPage:
 
     def _start_and_commit(self, turn, form_uuid, amount: float):
         with turn.alone(LINK_LOCK, self.link_sudo.id):
+            client = read_client(request.httprequest.environ)
             payment_sudo = self.link_sudo._start_payment(
-                form_uuid, amount, self.payer_lang.code
+                form_uuid, amount, self.payer_lang.code, client
             )
             # Stripe must not know a payment that a crash could make us forget, and no
             # one waits for a place while Stripe is asked.
@@ -154,13 +157,13 @@ class PayPage:
     def render_pay_page(self, resume):
         """The pay page as a payer opens it.
 
-        :param str resume: The nonce of a payment that is to be continued; empty if the
-            address has none, which is when the script may know one.
+        :param resume: The nonce of a payment that is to be continued, or anything else;
+            empty if the address has none, which is when the script may know one.
         """
         if not resume:
             self.resume_state = "ask"
             return self.render_form(None)
-        form_uuid = self.read_nonce(resume, RESUME_SCOPE)
+        form_uuid = self.read_nonce(as_text(resume), RESUME_SCOPE)
         found_sudo = self.link_sudo._find_checkout_to_continue(form_uuid)
         is_own = bool(found_sudo) and found_sudo.form_uuid == form_uuid
         self.resume_state = "taken" if is_own else "refused"
@@ -252,7 +255,8 @@ class PayPage:
         }
         answer = self._render("message_page", link_sudo.company_id, values, 503)
         if retry:
-            answer.headers["Retry-After"] = str(random.randint(*RETRY_AFTER))  # noqa: S311
+            pause = BRAKE_RETRY_AFTER if error.reason == "braked" else RETRY_AFTER
+            answer.headers["Retry-After"] = str(random.randint(*pause))  # noqa: S311
         return answer
 
     def render_not_found(self):
@@ -293,6 +297,11 @@ class PayPage:
             return self.env._(
                 "Many people are paying right now. Nothing was charged. Please try "
                 "again in a few seconds."
+            )
+        if error.reason == "braked":
+            return self.env._(
+                "Many payments were started here and not finished. Nothing was "
+                "charged. Please try again in a minute."
             )
         if error.is_passing:
             return self.env._(

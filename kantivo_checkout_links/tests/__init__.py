@@ -24,6 +24,7 @@ if find_spec(_STANDIN):
         test_announcement,
         test_audit_trail,
         test_bounds,
+        test_brake,
         test_charge_entry,
         test_clock,
         test_companies,

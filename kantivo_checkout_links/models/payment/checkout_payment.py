@@ -206,6 +206,7 @@ class CheckoutPayment(models.Model):
         "(stripe_checkout_session_id) WHERE stripe_checkout_session_id IS NOT NULL"
     )
     _form_idx = models.Index("(form_uuid) WHERE state = 'open'")
+    _open_idx = models.Index("(link_id, create_date) WHERE state = 'open'")
     _intent_idx = models.Index(
         "(stripe_payment_intent_id) WHERE stripe_payment_intent_id IS NOT NULL"
     )

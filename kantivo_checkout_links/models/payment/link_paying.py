@@ -87,7 +87,7 @@ class CheckoutLink(models.Model):
             return None
         return values[1] if values and values[0] == self.id else None
 
-    def _start_payment(self, form_uuid, amount: float, lang):
+    def _start_payment(self, form_uuid, amount: float, lang, client=None):
         """The payment of one form of the pay page, however often the form is sent. One
         that was started before stays as it is; another amount starts another payment.
 
@@ -97,23 +97,35 @@ class CheckoutLink(models.Model):
         :param str form_uuid: The form's own number.
         :param float amount: What is to be paid, in the link's currency.
         :param str lang: The payer's language code; nothing if it isn't known.
+        :param Client client: Whom the brake is for; nothing for programs, which have
+            none.
         :return: The payment, new or started before; where only one place is left, the
             one that holds it, if it is of the same amount; empty if there is none.
+        :raise StripeError: if too many checkouts were started.
         """
         self = self._in_merchants_lang()
         payments = self.env["checkout.payment"]
         if not self._is_payable():
             return payments
         started, uuid = self._find_started(form_uuid, amount)
+        if client and not started:
+            self._check_brake(client)
         self._search_checkouts(
             Domain("form_uuid", "=", form_uuid) & Domain("id", "!=", started.id)
         )._give_up()
         if started and started.state not in PLACELESS_STATES:
             return started
         if self._has_place():
-            return started or payments._start(self, uuid, amount, lang, form_uuid)
+            return started or self._start_new(uuid, amount, lang, form_uuid, client)
         shared = self._find_checkout_to_continue(False).filtered("session_url")
         return shared.filtered(lambda payment: payment.amount == amount)
+
+    def _start_new(self, uuid, amount: float, lang, form_uuid, client):
+        payments = self.env["checkout.payment"]
+        payment = payments._start(self, uuid, amount, lang, form_uuid)
+        if client:
+            self._note_start(payment, client)
+        return payment
 
     def _in_merchants_lang(self):
         """The link for what merchants read: the chatter of its payments."""
