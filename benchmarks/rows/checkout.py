@@ -14,8 +14,9 @@ from benchmarks.results import Section, milliseconds, ratio, verdict
 from tools import postgres
 from tools.payer import FormReader
 
-PAYERS = 6
-OTHERS = 2
+PAYERS = 4
+OTHERS = 8
+READING = 1  # seconds until a payer sends the form
 LINKS = 20  # so that no brake on a single link is measured
 DELAY = 0.3
 GOAL = 1.5  # times the others' median when no one pays
@@ -68,7 +69,7 @@ class Crowd:
     def ask(self, seconds: float, payers: int) -> list[float]:
         """Seconds that each answer to the others took, while so many pay."""
         over = Event()
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(payers + OTHERS) as pool:
             paying = [pool.submit(self._pay, over) for _ in range(payers)]
             asking = [pool.submit(self._look, over) for _ in range(OTHERS)]
             time.sleep(seconds)
@@ -119,9 +120,10 @@ def _describe(crowd, idle, busy, connections: int, sent: int) -> Section:
         f"payers at the form, Stripe at {milliseconds(DELAY)} a call, 2 workers",
         ("what", "measured", "goal", "reached"),
         notes=(
-            f"{PAYERS} payers, each from an address of their own, open the page of one"
-            f" of {LINKS} links and send its form, one after the other. {OTHERS} others"
-            " ask for a page that does nothing (`auth='public'`) meanwhile.",
+            f"{OTHERS} others ask for a page that does nothing (`auth='public'`), one"
+            f" request after the other. {PAYERS} payers meanwhile open the page of one"
+            f" of {LINKS} links, each from an address of their own, read it for"
+            f" {READING} s, and send its form; then the next {PAYERS} come.",
             f"Forms were answered: {dict(sorted(crowd.statuses.items()))}.",
         ),
     )
