@@ -2,6 +2,8 @@
 
 Plain Python without Odoo. A new kind is one row here and, unless it is for review, one
 `_prepare_<kind>_items` in `checkout.entry`; `tests/test_kinds` lists its category too.
+One that is posted to an account of its own also needs that account on the gateway: see
+CONTRIBUTING.md.
 """
 
 from typing import NamedTuple

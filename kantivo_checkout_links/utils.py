@@ -1,4 +1,4 @@
-"""Small helpers without Odoo: what payers send, Stripe's timestamps and addresses."""
+"""Small helpers without Odoo: for texts, timestamps, addresses and notifications."""
 
 import re
 import unicodedata
@@ -93,6 +93,25 @@ def to_datetime(timestamp: int) -> datetime:
 def to_timestamp(moment: datetime) -> int:
     """A datetime as Odoo stores it, in Stripe's Unix seconds."""
     return int(moment.replace(tzinfo=timezone.utc).timestamp())
+
+
+# === WEB CLIENT === #
+
+SOFT_RELOAD = {"type": "ir.actions.client", "tag": "soft_reload"}
+
+
+def notify(kind: str, message: str, **params) -> dict:
+    """The action that shows a message.
+
+    :param kind: `success`, `warning` or `danger`.
+    :param params: Others of Odoo's `display_notification`, such as `next`.
+    """
+    params = {"type": kind, "message": message, **params}
+    return {
+        "type": "ir.actions.client",
+        "tag": "display_notification",
+        "params": params,
+    }
 
 
 # === STRIPE'S DASHBOARD === #

@@ -46,7 +46,7 @@ class CheckoutPay(http.Controller):
         try:
             return page.pay(form_uuid)
         except UserError as error:
-            return page.render_form(form_uuid, str(error))
+            return page.render_form(form_uuid, str(error), "amount")
         except StripeError as error:
             return page.render_failure(error)
 

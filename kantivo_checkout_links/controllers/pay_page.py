@@ -41,7 +41,7 @@ CONTENT_SECURITY_POLICY = (
 
 # A description of more characters fills a phone, so that the button is below it.
 LONG_DESCRIPTION = 500
-# States of a payment whose money came in: the page shows each of them as a success.
+# What the return page shows for these states; the others are shown as they are.
 RETURN_STATES = {
     "partially_refunded": "refunded",
     "disputed": "paid",
@@ -169,13 +169,15 @@ class PayPage:
         self.resume_state = "taken" if is_own else "refused"
         return self.render_form(form_uuid)
 
-    def render_form(self, form_uuid, error=False):
+    def render_form(self, form_uuid, error=False, wrong_field=False):
         """The pay page; with 422 if what was sent needs another look.
 
         :param str form_uuid: The number of the payer's form before, if any: it may
             have a payment that holds a place, and is continued. Where that is another
             payer's, this form has a number of its own: only theirs ends their checkout
             for another amount. Of another payer's the page shows the amount alone.
+        :param str error: What to correct, in words for the payer.
+        :param str wrong_field: The name of the field that it is about, if of one.
         """
         link_sudo = self.link_sudo
         open_sudo = link_sudo._find_checkout_to_continue(form_uuid)
@@ -187,6 +189,7 @@ class PayPage:
             **self._get_link_values(),
             "amount_input": self.form.amount or self._format_typed(open_sudo),
             "error": error,
+            "wrong_field": wrong_field,
             "nonce": self.make_nonce(number),
             "resume_nonce": self.make_nonce(number, RESUME_SCOPE),
             "action": self.path,
@@ -241,7 +244,7 @@ class PayPage:
         """Stripe made no session: what the payer can do about it, if anything."""
         link_sudo = self.link_sudo
         if error.code == TOO_SMALL and link_sudo.amount_type == "open":
-            return self.render_form(None, link_sudo._describe_too_small())
+            return self.render_form(None, link_sudo._describe_too_small(), "amount")
         retry = error.is_passing and {
             "action": self.path,
             "nonce": self.form.nonce,

@@ -27,17 +27,6 @@ class CheckoutBase(models.AbstractModel):
             self.write(changed)
 
     @api.model
-    def _prepare_state_vals(self, word, states):
-        """A state by Stripe's word, which is kept where we don't know it.
-
-        :param str word: Stripe's `status`; it may be null or any text.
-        :param list states: The selection of those that we know.
-        """
-        if word in dict(states):
-            return {"state": word, "unknown_status": False}
-        return {"state": UNKNOWN, "unknown_status": to_line(str(word or "null"))}
-
-    @api.model
     def _check_records(self, value, model):
         """For arguments of public methods: programs call those with anything.
 
@@ -64,14 +53,10 @@ class CheckoutBase(models.AbstractModel):
         except (TypeError, ValueError) as error:
             raise UserError(self.env._("This is not a date.")) from error
 
-    def _prepare_reference(self):
-        """The part of Stripe's object that the inbox needs to have it read."""
-        object_type = self._name.rpartition(".")[2]
-        return {
-            "id": self.stripe_id,
-            "object": object_type,
-            "currency": self.currency_id.name.lower(),
-        }
+    def _is_accountant(self):
+        """Whether the user may choose the account and the taxes of an entry."""
+        groups = ("account.group_account_user", "account.group_account_manager")
+        return any(self.env.user.has_group(group) for group in groups)
 
     @api.model
     def _get_currency(self, code):
@@ -83,6 +68,45 @@ class CheckoutBase(models.AbstractModel):
     def _get_currency_id(self, code):
         currencies = self.env["res.currency"].with_context(active_test=False)
         return currencies.search([("name", "=", code.upper())], limit=1).id
+
+
+class CheckoutStripeObject(models.AbstractModel):
+    """A copy of an object with an id and a status at Stripe: a refund, dispute or
+    payout. Each has a `gateway_id`, a `currency_id` and a `state`.
+    """
+
+    _name = "checkout.stripe.object"
+    _inherit = "checkout.base"
+    _description = "Copy of a Stripe Object with a Status"
+
+    stripe_id = fields.Char(readonly=True)
+    unknown_status = fields.Char(
+        "Stripe's Status",
+        readonly=True,
+        help="A status that this version doesn't support yet.",
+    )
+
+    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
+
+    @api.model
+    def _prepare_state_vals(self, word, states):
+        """A state by Stripe's word, which is kept where we don't know it.
+
+        :param str word: Stripe's `status`; it may be null or any text.
+        :param list states: The selection of those that we know.
+        """
+        if word in dict(states):
+            return {"state": word, "unknown_status": False}
+        return {"state": UNKNOWN, "unknown_status": to_line(str(word or "null"))}
+
+    def _prepare_reference(self):
+        """The part of Stripe's object that the inbox needs to have it read."""
+        object_type = self._name.rpartition(".")[2]
+        return {
+            "id": self.stripe_id,
+            "object": object_type,
+            "currency": self.currency_id.name.lower(),
+        }
 
 
 class CheckoutGuarded(models.AbstractModel):

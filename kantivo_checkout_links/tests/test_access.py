@@ -194,7 +194,7 @@ class TestAccess(CheckoutCommon):
         gateway = self.as_user("system", self.gateway)
         with Form(gateway) as form:
             form.user_id = self.users["system"]
-        self.assertEqual(gateway.payment_count, 1)
+        self.assertEqual(gateway.user_id, self.users["system"])
 
     # === OTHERS === #
 

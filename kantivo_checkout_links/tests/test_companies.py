@@ -299,7 +299,7 @@ class TestCompanies(CheckoutCommon):
         payment.read()
         payment.movement_ids.read()
         gateway = self.as_merchant(self.branch, self.gateway)
-        gateway.read(["name", "journal_id", "payment_count", "step_link"])
+        gateway.read(["name", "journal_id", "step_link"])
         gateway.action_sync()
 
     def test_parent_sees_its_branches_payments_when_they_are_switched_on(self):

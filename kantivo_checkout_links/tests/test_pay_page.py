@@ -337,6 +337,15 @@ class TestAmounts(PayPageCase):
         self.assertIn("4.99", answer.text)
         self.assertIn("The minimum is", answer.text)
 
+    def test_only_an_error_about_the_amount_marks_its_field(self):
+        link = self.create_open_link()
+        wrong = self.send(link, amount="x")
+        self.assertIn('aria-describedby="pay-error"', wrong.text)
+        self.assertIn('aria-invalid="true"', wrong.text)
+        forged = self.send(link, amount="10", nonce="forged")
+        self.assertIn('id="pay-error"', forged.text)
+        self.assertNotIn("aria-invalid", forged.text)
+
     def test_open_amount_at_the_limits_is_taken(self):
         link = self.create_open_link(minimum_amount=5, maximum_amount=100)
         for typed, minor in (("5", 500), ("100.00", 10000), ("١٢", 1200)):

@@ -10,6 +10,7 @@ from odoo.addons.base.models.res_partner import _tz_get
 from ... import stripe_client
 from ...const import MINIMUM_AMOUNTS
 from ...taxes import is_neutral
+from ...utils import SOFT_RELOAD, notify
 from ..checkout_base import WITH_ARCHIVED
 
 GATEWAY_MANAGERS = "account.group_account_manager"
@@ -246,7 +247,6 @@ class CheckoutGateway(models.Model):
         "Links",
         groups="account.group_account_invoice,account.group_account_readonly",
     )
-    payment_count = fields.Integer(compute="_compute_payment_count")
 
     _account_uniq = models.UniqueIndex(
         "(stripe_account_id, livemode, currency_id) "
@@ -334,15 +334,6 @@ class CheckoutGateway(models.Model):
         """Whether the taxes add to a fee, which a reverse charge doesn't."""
         for gateway in self:
             gateway.fee_tax_is_added = not is_neutral(gateway.fee_tax_ids)
-
-    def _compute_payment_count(self):
-        counts = dict(
-            self.env["checkout.payment"]
-            .sudo()  # how many, not whose: not all who set up a gateway see payments
-            ._read_group([("gateway_id", "in", self.ids)], ["gateway_id"], ["__count"])
-        )
-        for gateway in self:
-            gateway.payment_count = counts.get(gateway.sudo()._origin, 0)
 
     # === CONSTRAINT METHODS === #
 
@@ -503,7 +494,7 @@ class CheckoutGateway(models.Model):
                 )
             )
 
-    # === ACTION METHODS === #
+    # === BUSINESS METHODS - USE === #
 
     def _has_payments(self):
         payments_sudo = self.env["checkout.payment"].sudo()  # of any company
@@ -588,12 +579,4 @@ class CheckoutGateway(models.Model):
     # === HELPERS === #
 
     def _notify(self, kind, message):
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": kind,
-                "message": message,
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        return notify(kind, message, next=SOFT_RELOAD)

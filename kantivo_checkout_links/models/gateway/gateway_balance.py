@@ -147,7 +147,7 @@ class CheckoutGateway(models.Model):
         for gateway in self:
             gateway.revalued_until = gateway.closed_until
 
-    # === ACTION METHODS === #
+    # === BUSINESS METHODS === #
 
     def _prepare_card(self):
         """What the journal's card says of the balance, unless that is out of date."""
@@ -160,8 +160,6 @@ class CheckoutGateway(models.Model):
     def _describe_agreement(self):
         states = dict(self._fields["agreement_state"]._description_selection(self.env))
         return states[self.agreement_state]
-
-    # === BUSINESS METHODS === #
 
     def _update_alarm(self):
         """Notify the responsible user of a difference, once until it is gone."""

@@ -81,6 +81,7 @@ class CheckoutGateway(models.Model):
     # === COMPUTE METHODS === #
 
     def _compute_events(self):
+        """How many events wait and have failed."""
         rows = (
             self.env["checkout.event"]
             .sudo()  # merchants see how many, not what

@@ -87,6 +87,7 @@ class CheckoutGateway(models.Model):
 
     @api.depends("secret_key_value", "webhook_secret_value", "connection_state")
     def _compute_steps(self):
+        """Which steps are done; a webhook is only asked for where it can work."""
         links_sudo = self.env["checkout.link"].sudo()  # of any company of the family
         used = links_sudo.search([("gateway_id", "in", self.ids)]).gateway_id
         for gateway in self:

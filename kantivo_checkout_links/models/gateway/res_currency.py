@@ -3,6 +3,7 @@ from odoo.exceptions import RedirectWarning, ValidationError
 from odoo.tools import float_compare
 
 from ...money import differs, stripe_decimals, stripe_unit
+from ...utils import notify
 
 
 class ResCurrency(models.Model):
@@ -21,17 +22,11 @@ class ResCurrency(models.Model):
         for currency in self.filtered(lambda c: c._is_coarser_than_stripe()):
             currency.rounding = stripe_unit(currency.name)
         self.env.registry.clear_cache("stable")  # the web client's list of currencies
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success",
-                "message": self.env._(
-                    "%s now uses Stripe's decimals. Reload the page to see them.",
-                    ", ".join(self.mapped("name")),
-                ),
-            },
-        }
+        message = self.env._(
+            "%s now uses Stripe's decimals. Reload the page to see them.",
+            ", ".join(self.mapped("name")),
+        )
+        return notify("success", message)
 
     # === BUSINESS METHODS === #
 

@@ -235,8 +235,7 @@ class CheckoutMovement(models.Model):
             or a tax.
         :raise UserError: if the account is the Stripe account or of another company.
         """
-        accountants = ("account.group_account_user", "account.group_account_manager")
-        if not any(self.env.user.has_group(group) for group in accountants):
+        if not self._is_accountant():
             raise AccessError(
                 self.env._("Only accountants can reclassify a transaction.")
             )
@@ -343,6 +342,10 @@ class CheckoutMovement(models.Model):
         return self.reclassified_line_ids or self.move_id.line_ids.filtered(
             lambda line: line.account_id != liquidity
         )
+
+    def _get_charges(self):
+        """The charges of these movements' payments."""
+        return self.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
 
     def _get_same_source(self):
         """The movements of the same object of Stripe's, this one among them."""

@@ -17,7 +17,7 @@ class CheckoutPayout(models.Model):
     """Money that Stripe sends to the merchant's bank, and what it is made of."""
 
     _name = "checkout.payout"
-    _inherit = "checkout.base"
+    _inherit = "checkout.stripe.object"
     _description = "Stripe Payout"
     _order = "arrival_date desc, id desc"
     _rec_name = "stripe_id"
@@ -37,11 +37,6 @@ class CheckoutPayout(models.Model):
     amount = StripeMonetary(readonly=True, help="The amount that arrives at your bank.")
     state = fields.Selection(
         [*PAYOUT_STATES, UNKNOWN_STATE], required=True, readonly=True
-    )
-    unknown_status = fields.Char(
-        "Stripe's Status",
-        readonly=True,
-        help="A status that this version doesn't support yet.",
     )
     stripe_id = fields.Char("Stripe Payout", required=True, readonly=True)
     created_at = fields.Datetime("Sent", readonly=True)
@@ -63,7 +58,6 @@ class CheckoutPayout(models.Model):
     )
     transaction_ids = fields.Json(readonly=True)
     movement_ids = fields.One2many("checkout.movement", "payout_id", "Transactions")
-    items_amount = StripeMonetary("Listed Amount", compute="_compute_items")
     third_party_amount = StripeMonetary("Third-Party Amount", compute="_compute_items")
     missing_amount = StripeMonetary(
         "Unlisted Amount",
@@ -81,7 +75,6 @@ class CheckoutPayout(models.Model):
     _incomplete_idx = models.Index(
         "(gateway_id) WHERE is_reconciled AND is_complete IS NOT TRUE"
     )
-    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
     # === COMPUTE METHODS === #
 
@@ -102,6 +95,9 @@ class CheckoutPayout(models.Model):
 
     @api.depends("movement_ids.amount", "movement_ids.is_third_party", "amount")
     def _compute_items(self):
+        """How much of a payout third-party transactions and none of those known here
+        make up.
+        """
         groups = self.env["checkout.movement"]._read_group(
             [("payout_id", "in", self.ids)],
             ["payout_id", "is_third_party"],
@@ -113,8 +109,8 @@ class CheckoutPayout(models.Model):
         for payout in self:
             third_party = sums.get((payout._origin, True), 0)
             payout.third_party_amount = third_party
-            payout.items_amount = third_party + sums.get((payout._origin, False), 0)
-            payout.missing_amount = payout.amount - payout.items_amount
+            listed = third_party + sums.get((payout._origin, False), 0)
+            payout.missing_amount = payout.amount - listed
 
     def _compute_move_ids(self):
         for payout in self:
@@ -136,7 +132,7 @@ class CheckoutPayout(models.Model):
         :param dict payout: A payout with expanded balance transactions, and with
             `transaction_ids` once Stripe has itemized it.
         """
-        vals = self._prepare_payout_vals(gateway, payout)
+        vals = self._prepare_payout_vals(payout)
         row = self.search(
             [("gateway_id", "=", gateway.id), ("stripe_id", "=", payout["id"])]
         )
@@ -148,7 +144,7 @@ class CheckoutPayout(models.Model):
         row._itemize()
 
     @api.model
-    def _prepare_payout_vals(self, gateway, payout: dict):
+    def _prepare_payout_vals(self, payout: dict):
         """A payout's fields, by Stripe's `payout` object."""
         payments = self.env["checkout.payment"]
         currency = payments._get_currency(payout["currency"])

@@ -154,14 +154,12 @@ class CheckoutEntryReversal(models.AbstractModel):
 
     @api.model
     def _find_sale_lines(self, movement):
-        charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
-        return charge._get_posted_lines()
+        return movement._get_charges()._get_posted_lines()
 
     @api.model
     def _is_sale_skipped(self, movement):
         """Whether a payment isn't to be posted at all."""
-        charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
-        return set(charge.mapped("state")) == {"skipped"}
+        return set(movement._get_charges().mapped("state")) == {"skipped"}
 
     @api.model
     def _get_earlier_lines(self, movement, sale):
@@ -186,7 +184,7 @@ class CheckoutEntryReversal(models.AbstractModel):
 
     @api.model
     def _get_former_accounts(self, movement):
-        charge = movement.payment_id.movement_ids.filtered(lambda m: m.kind == "charge")
+        charge = movement._get_charges()
         moves = charge.move_id | charge.reclassification_move_ids
         return (
             moves.line_ids.account_id - charge.gateway_id.journal_id.default_account_id

@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CheckoutPoster(models.AbstractModel):
-    """Turns movements into journal entries. Nothing else of the addon posts.
+    """Posts all journal entries of the addon, above all those of movements.
 
     A movement becomes one line of the Stripe journal's bank statement, made with all
     its journal items: so the journal's balance is the balance at Stripe, and nothing

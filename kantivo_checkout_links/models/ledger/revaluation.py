@@ -126,9 +126,7 @@ class CheckoutRevaluation(models.AbstractModel):
             "ref": to_ref(items[0]["name"]),
             "line_ids": [Command.create(item) for item in items],
         }
-        move = poster._create_unchanged("account.move", [vals])
-        move.action_post()
-        poster._check_entry(move, vals)
+        move = poster._post_move(vals)
         body = move._get_html_link(title=move.ref)
         gateway._do_aside(lambda gateway: gateway.message_post(body=body))
 

@@ -1,5 +1,9 @@
 """Links, and what became of the payments that were made with them."""
 
+from . import money_back
+
+# isort: split
+# These inherit from the one above.
 from . import (
     checkout_announcement,
     checkout_dispute,

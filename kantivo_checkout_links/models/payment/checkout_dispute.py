@@ -27,36 +27,15 @@ class CheckoutDispute(models.Model):
     """
 
     _name = "checkout.dispute"
-    _inherit = "checkout.base"
+    _inherit = "checkout.money.back"
     _description = "Stripe Dispute"
     _order = "opened_at desc, id desc"
     _rec_name = "stripe_id"
     _check_company_auto = True
 
-    payment_id = fields.Many2one(
-        "checkout.payment",
-        required=True,
-        index=True,
-        ondelete="restrict",
-        readonly=True,
-    )
-    gateway_id = fields.Many2one(
-        related="payment_id.gateway_id", store=True, index=True
-    )
-    company_id = fields.Many2one(
-        related="payment_id.company_id", store=True, index=True
-    )
-    link_name = fields.Char("Link", related="payment_id.link_name")
-    customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    amount = StripeMonetary(readonly=True)
     state = fields.Selection(
         [*DISPUTE_STATES, UNKNOWN_STATE], required=True, readonly=True
-    )
-    unknown_status = fields.Char(
-        "Stripe's Status",
-        readonly=True,
-        help="A status that this version doesn't support yet.",
     )
     lost_amount = StripeMonetary(
         "Lost", readonly=True, help="The amount that the customer's bank keeps."
@@ -65,20 +44,10 @@ class CheckoutDispute(models.Model):
     stripe_id = fields.Char("Stripe Dispute", required=True, readonly=True)
     opened_at = fields.Datetime("Opened", readonly=True)
     evidence_due_at = fields.Datetime("Evidence Due", readonly=True)
-    stripe_url = fields.Char(related="payment_id.stripe_url")
 
     _stripe_uniq = models.Constraint(
         "UNIQUE (gateway_id, stripe_id)", "This dispute already exists."
     )
-    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
-
-    # === COMPUTE METHODS === #
-
-    @api.depends("payment_id", "amount")
-    def _compute_display_name(self):
-        for dispute in self:
-            amount = dispute.currency_id.format(dispute.amount)
-            dispute.display_name = f"{dispute.payment_id.name} · {amount}"
 
     # === BUSINESS METHODS === #
 
@@ -207,7 +176,7 @@ class CheckoutDispute(models.Model):
             "The customer's bank disputes %(amount)s (%(reason)s). Submit evidence in "
             "the Stripe Dashboard by %(date)s.",
             amount=self.currency_id.format(self.amount),
-            reason=self.reason,
+            reason=self.reason or self.env._("no reason given"),
             date=format_date(self.env, self.evidence_due_at),
         )
 

@@ -226,6 +226,7 @@ class CheckoutLink(models.Model):
         "gateway_id.sync_error",
     )
     def _compute_gateway_hint(self):
+        """Why customers can't pay through the gateway, and what the user can do."""
         for link in self:
             if not link.gateway_id:
                 link.gateway_hint = self._describe_missing_gateway()
@@ -385,6 +386,14 @@ class CheckoutLink(models.Model):
         """:raise ValidationError: if Stripe can't charge this amount."""
         if amount <= 0:
             raise ValidationError(self.env._("Enter an amount greater than zero."))
+        self._to_minor(amount)
+
+    def _to_minor(self, amount) -> int:
+        """An amount in minor units of the link's currency.
+
+        :raise ValidationError: if it has too many decimals, or is above Stripe's
+            maximum.
+        """
         try:
             minor = to_minor(amount, self.currency_id.name)
         except InvalidAmount as error:
@@ -393,6 +402,7 @@ class CheckoutLink(models.Model):
             raise ValidationError(
                 self.env._("The maximum for one payment is %s.", self._format_most())
             )
+        return minor
 
     @api.constrains("max_payments")
     def _check_max_payments(self):

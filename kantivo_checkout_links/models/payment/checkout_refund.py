@@ -30,27 +30,12 @@ class CheckoutRefund(models.Model):
     """
 
     _name = "checkout.refund"
-    _inherit = "checkout.base"
+    _inherit = "checkout.money.back"
     _description = "Stripe Refund"
     _order = "id desc"
     _rec_name = "stripe_id"
     _check_company_auto = True
 
-    payment_id = fields.Many2one(
-        "checkout.payment",
-        required=True,
-        index=True,
-        ondelete="restrict",
-        readonly=True,
-    )
-    gateway_id = fields.Many2one(
-        related="payment_id.gateway_id", store=True, index=True
-    )
-    company_id = fields.Many2one(
-        related="payment_id.company_id", store=True, index=True
-    )
-    link_name = fields.Char("Link", related="payment_id.link_name")
-    customer_name = fields.Char(related="payment_id.customer_name")
     currency_id = fields.Many2one(related="payment_id.currency_id")
     amount = StripeMonetary(required=True, readonly=True)
     state = fields.Selection(
@@ -59,16 +44,10 @@ class CheckoutRefund(models.Model):
         default="requested",
         readonly=True,
     )
-    unknown_status = fields.Char(
-        "Stripe's Status",
-        readonly=True,
-        help="A status that this version doesn't support yet.",
-    )
     reason = fields.Selection(REFUND_REASONS, readonly=True)
     note = fields.Char(readonly=True)
     error = fields.Char(readonly=True)
     stripe_id = fields.Char("Stripe Refund", readonly=True)
-    stripe_url = fields.Char(related="payment_id.stripe_url")
     refunded_at = fields.Datetime("Date", readonly=True)
     settled = fields.Boolean(
         readonly=True, help="No more money will move for this refund."
@@ -85,15 +64,6 @@ class CheckoutRefund(models.Model):
         "(payment_id, idempotency_key) WHERE idempotency_key IS NOT NULL",
         "This refund was already requested.",
     )
-    _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
-
-    # === COMPUTE METHODS === #
-
-    @api.depends("payment_id", "amount")
-    def _compute_display_name(self):
-        for refund in self:
-            amount = refund.currency_id.format(refund.amount)
-            refund.display_name = f"{refund.payment_id.name} · {amount}"
 
     # === BUSINESS METHODS - ASKING === #
 
@@ -296,7 +266,7 @@ class CheckoutRefund(models.Model):
         :param checkout.payment payment: Whose charge it is of.
         :param dict refund: A refund with expanded balance transactions.
         """
-        vals = self._prepare_refund_vals(payment, refund)
+        vals = self._prepare_refund_vals(refund)
         known = self._find_refund(payment, refund)
         is_new = not known.stripe_id
         row = known or self.create({**vals, "payment_id": payment.id})
@@ -329,7 +299,7 @@ class CheckoutRefund(models.Model):
         return (refund["metadata"] or {}).get("checkout_refund")
 
     @api.model
-    def _prepare_refund_vals(self, payment, refund: dict):
+    def _prepare_refund_vals(self, refund: dict):
         """A refund's fields, by Stripe's `refund` object."""
         reasons = dict(REFUND_REASONS)
         return {

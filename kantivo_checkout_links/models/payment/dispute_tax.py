@@ -71,8 +71,7 @@ class CheckoutDispute(models.Model):
         return move._get_records_action(name=self.env._("Tax Reclaimed"))
 
     def _check_may_take_back(self):
-        accountants = ("account.group_account_user", "account.group_account_manager")
-        if not any(self.env.user.has_group(group) for group in accountants):
+        if not self._is_accountant():
             raise AccessError(self.env._("Only accountants can reclaim tax."))
 
     # === BUSINESS METHODS === #

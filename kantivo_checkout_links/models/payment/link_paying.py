@@ -11,9 +11,7 @@ from ...money import (
     AmbiguousAmount,
     InvalidAmount,
     from_minor,
-    largest_minor,
     parse_amount_in,
-    to_minor,
 )
 from ...utils import first_word
 from .link_places import PLACELESS_STATES
@@ -205,15 +203,7 @@ class CheckoutLink(models.Model):
         :return: The same amount, as Odoo stores it.
         :raise UserError: if it has too many decimals, or is above Stripe's maximum.
         """
-        try:
-            minor = to_minor(typed_amount, self.currency_id.name)
-        except InvalidAmount as error:
-            raise UserError(self._describe_step()) from error
-        if minor > largest_minor(self.currency_id.name):
-            raise UserError(
-                self.env._("The maximum for one payment is %s.", self._format_most())
-            )
-        amount = from_minor(minor, self.currency_id.name)
+        amount = from_minor(self._to_minor(typed_amount), self.currency_id.name)
         if self.currency_id._rounds_away(amount):
             raise UserError(self._describe_step())
         return amount

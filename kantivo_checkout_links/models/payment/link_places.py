@@ -5,6 +5,7 @@ from odoo.fields import Domain
 
 from ...const import MERCHANT_EXPIRIES, PAYER_EXPIRIES
 from ...stripe_client import StripeError
+from ...utils import SOFT_RELOAD, notify
 
 # A payment that ended without money leaves its place to others.
 PLACELESS_STATES = ("failed", "expired")
@@ -60,16 +61,8 @@ class CheckoutLink(models.Model):
                 "Stripe has not responded. Odoo keeps trying. A place is free once "
                 "Stripe confirms."
             )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success" if is_confirmed else "warning",
-                "message": message,
-                "sticky": not is_confirmed,
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        kind = "success" if is_confirmed else "warning"
+        return notify(kind, message, sticky=not is_confirmed, next=SOFT_RELOAD)
 
     # === BUSINESS METHODS - PLACES === #
 

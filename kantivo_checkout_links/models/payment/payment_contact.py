@@ -84,8 +84,8 @@ class CheckoutPayment(models.Model):
 
     def _get_sale_lines(self):
         """The journal items of the charge, as they are in force; none if it waits."""
-        charge = self.movement_ids.filtered(lambda m: m.kind == "charge" and m.move_id)
-        return charge._get_posted_lines()
+        charges = self.movement_ids._get_charges()
+        return charges.filtered("move_id")._get_posted_lines()
 
     def _find_fiscal_position(self):
         """The position that an invoice to the customer would have."""

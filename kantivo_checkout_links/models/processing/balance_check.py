@@ -165,12 +165,11 @@ class CheckoutAgreement(models.AbstractModel):
             "currency_id", "=", gateway.currency_id.id
         )
         return {
-            name: self._sum_movements(gateway, own & domain)
-            for name, domain in domains.items()
+            name: self._sum_movements(own & domain) for name, domain in domains.items()
         }
 
     @api.model
-    def _sum_movements(self, gateway, domain) -> float:
+    def _sum_movements(self, domain) -> float:
         groups = self.env["checkout.movement"]._read_group(domain, [], ["amount:sum"])
         return round_exact(groups[0][0] or 0)
 
