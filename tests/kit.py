@@ -54,6 +54,11 @@ class Shop:
         """The server's address, the same after each start."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def log(self):
+        """The file that the server logs to."""
+        return self._server.log
+
     # -- the server -------------------------------------------------------------------
 
     def start(self) -> None:

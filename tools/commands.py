@@ -17,6 +17,7 @@ from tools import (
 from tools import ci as integration
 from tools import compat as compatibility
 from tools import demo as demonstration
+from tools import fuzz as fuzzing
 from tools import histories as random_histories
 from tools import lint as linters
 from tools import screenshots as pictures
@@ -72,6 +73,12 @@ def faults(arguments: list[str]) -> int:
         result = suites.run_faults(odoo, arguments)
         suites.print_verdict(result)
         return 0 if result.good else 1
+
+
+def fuzz(arguments: list[str]) -> int:
+    """Send 100,000 odd requests to all public addresses, or those of one seed."""
+    with ground.ready() as odoo:
+        return 0 if fuzzing.run(odoo, arguments) else 1
 
 
 def account_tests(arguments: list[str]) -> int:
@@ -164,6 +171,7 @@ COMMANDS = {
     "test": test,
     "compat": compat,
     "histories": histories,
+    "fuzz": fuzz,
     "faults": faults,
     "account-tests": account_tests,
     "check-stripe": check_contract,

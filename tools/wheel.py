@@ -1,5 +1,7 @@
 """``make wheel``: the addon as a Python package, and whether Odoo installs it.
 
+Beside it is a list of all that it is made of and needs (CycloneDX).
+
 whool packs what git knows of the addon. In the trial Odoo cannot see the repository,
 so what works there works for whoever installs the wheel, tests included.
 """
@@ -20,6 +22,7 @@ from tools import (
     odoo_source,
     postgres,
     project,
+    sbom,
     server,
     venv,
 )
@@ -43,6 +46,7 @@ def run(odoo: Odoo) -> bool:
     """
     with step("Wheel: building it"):
         wheel = _build()
+        sbom.write(wheel, _read_metadata(wheel))
     problems = [
         *find_file_problems(wheel),
         *find_requirement_problems(wheel),

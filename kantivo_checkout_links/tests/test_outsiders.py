@@ -1,10 +1,13 @@
 """Those without rights, at the doors that a running server has."""
 
 import json
+import re
+from uuid import uuid4
 
 from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
+from ..clients import Client
 from .common import CheckoutHttpCommon
 
 LOGINS = {"outside_portal": "base.group_portal", "outside_employee": "base.group_user"}
@@ -106,14 +109,16 @@ class TestDataOfOutsiders(OutsiderCase):
         self.standin.dispute(self.payment.stripe_charge_id)
         self.standin.payout()
         self.deliver()
+        client = Client("203.0.113.9")
+        self.link.sudo()._start_payment(str(uuid4()), 110, False, client)
         models = self.env["ir.model"].search(
             [("model", "=like", "checkout.%"), ("abstract", "=", False)]
         )
         found = [
-            self.env[name].search([], limit=1)
+            self.env[name].sudo().search([], limit=1)  # some are no one's to read
             for name in models.filtered(lambda m: not m.transient).mapped("model")
         ]
-        return [record for record in found if record]
+        return [record.sudo(False) for record in found if record]
 
     def call_method(self, record, method, *args, **kwargs):
         return self.call(
@@ -214,3 +219,56 @@ class TestDataOfOutsiders(OutsiderCase):
                         },
                     )
                     self.assertEqual(answer.status_code, 403)
+
+
+class TestEnumeration(CheckoutHttpCommon):
+    """What exists elsewhere looks like what doesn't exist, to the byte."""
+
+    def get_answer(self, path, data=None):
+        """Status, headers and body, without what is random in each page."""
+        self.opener.cookies.clear()
+        answer = self.url_open(path, data=data, allow_redirects=False)
+        nonces = re.findall(r"nonce-([\w-]+)", str(answer.headers))
+        text = answer.text.replace(nonces[0], "") if nonces else answer.text
+        headers = str(sorted(answer.headers.items() - {("Date", "")}))
+        headers = re.sub(r"nonce-[\w-]+|\('Date', '[^']+'\)", "", headers)
+        return answer.status_code, headers, text
+
+    def assert_alike(self, paths, data=None):
+        first, *others = [self.get_answer(path, data) for path in paths]
+        self.assertEqual(first[0], 404)
+        for path, other in zip(paths[1:], others, strict=True):
+            with self.subTest(path=path):
+                self.assertEqual(other, first)
+
+    def get_tokens(self):
+        """Unknown, deleted and foreign ones: of another company, and no link's."""
+        deleted = self.create_link()
+        token = deleted.access_token
+        deleted.unlink()
+        sudo = self.gateway.sudo()
+        return ["kcl_nothing", token, sudo.webhook_token, sudo.signing_key, "1"]
+
+    def test_unknown_deleted_and_foreign_tokens_look_the_same(self):
+        paths = [f"/checkout/{token}" for token in self.get_tokens()]
+        self.assert_alike(paths)
+        self.assert_alike(paths, {"nonce": "x", "amount": "5"})
+
+    def test_unknown_deleted_and_foreign_sessions_look_the_same(self):
+        other = self.pay(self.create_link()).stripe_checkout_session_id
+        token = self.create_link().access_token
+        sessions = ["cs_test_nothing_at_all", other, "", "x"]
+        paths = [f"/checkout/{token}/return?session_id={it}" for it in sessions]
+        paths += [
+            f"/checkout/{each}/return?session_id={other}" for each in self.get_tokens()
+        ]
+        self.assert_alike(paths)
+
+    def test_unknown_and_foreign_webhooks_look_the_same(self):
+        silent = self.create_gateway(
+            secret_key="sk_test_at_silent", webhook_secret=False, post_entries=False
+        )
+        tokens = [*self.get_tokens(), silent.sudo().webhook_token]
+        tokens.remove(self.gateway.sudo().webhook_token)
+        paths = [f"/checkout/webhook/{token}" for token in tokens]
+        self.assert_alike(paths, b"{}")

@@ -24,7 +24,7 @@ def migrate(cr, version):
         _reduce(cr, inbox, ids)
     for table, column in ERRORS:
         cr.execute(
-            f"UPDATE {table} SET {column} = split_part({column}, E'\\n', 1)"
+            f"UPDATE {table} SET {column} = split_part({column}, E'\\n', 1)"  # noqa: S608
             f" WHERE {column} ~ %s",
             [RAW_ERROR],
         )

@@ -106,10 +106,12 @@ class CheckoutEvent(models.Model):
         """
         if event["id"].startswith(ASKED):
             return False
-        members = self._get_kept_members(event["data"]["object"]).values()
-        return event["type"] not in HANDLED_EVENTS or all(
-            value is None or is_stripe_word(value) for value in members
-        )
+        if event["type"] not in HANDLED_EVENTS:
+            return True
+        members = self._get_kept_members(event["data"]["object"])
+        named = [members.pop("id", None), members.pop("object", None)]
+        others = [value for value in members.values() if value is not None]
+        return all(map(is_stripe_word, [*named, *others]))
 
     @api.model
     def _reduce(self, stripe_object: dict) -> dict:
