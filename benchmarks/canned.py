@@ -19,6 +19,7 @@ from email.utils import formatdate
 
 from tools import project
 
+_CREATED = re.compile(r'"created": (\d+)')
 _NUMBER = re.compile(r"bench(\d{10})")
 _LISTS = ("refunds", "disputes", "events", "balance_transactions", "webhook_endpoints")
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -38,7 +39,7 @@ class Answers:
         self._texts = {
             name: json.dumps(specimens[name]) for name in ("paid", "open", "account")
         }
-        self.settings = {"delay": 0, "first": 1, "count": 0, "balance": {}}
+        self.settings = {"delay": 0, "first": 1, "count": 0, "age": 0, "balance": {}}
         self.calls = Counter()
         self.connections = 0
         self._made = 0
@@ -71,7 +72,10 @@ class Answers:
         text, digits = self._texts[state], f"{number:010d}"
         for token, pattern in self._tokens.items():
             text = text.replace(token, pattern.format(digits))
-        return text
+        return _CREATED.sub(self._earlier, text) if self.settings["age"] else text
+
+    def _earlier(self, found: re.Match) -> str:
+        return f'"created": {int(found[1]) - self.settings["age"]}'
 
     def _list(self, query: dict) -> str:
         """A page of the sessions, newest (highest number) first."""
@@ -187,7 +191,8 @@ class Stripe:
 
     def configure(self, **settings) -> None:
         """Set `delay` (seconds a call), `first` and `count` of what is listed,
-        `balance` (minor units by currency); counting starts again.
+        `age` (seconds before the specimen that all was created), `balance` (minor units
+        by currency); counting starts again.
         """
         self._call(json.dumps(settings).encode())
 
