@@ -85,6 +85,12 @@ def is_set_up() -> bool:
     return any(folder().glob("*/.complete"))
 
 
+def logs_of_servers(prefix: str, since: float) -> list[Path]:
+    """Logs of servers on databases of that prefix, written to after that moment."""
+    logs = (folder() / "logs").glob(f"{prefix}*-[0-9]*.log")
+    return sorted(log for log in logs if _written_at(log) >= since)
+
+
 def log_file(name: str) -> Path:
     """Path for a new log file of that name; the oldest logs are deleted."""
     logs = folder() / "logs"

@@ -8,6 +8,14 @@ from tools.ground import Odoo, call
 
 _WORSE_THAN_INFO = re.compile(r"^[\d-]+ [\d:,]+ \d+ (?:WARNING|ERROR|CRITICAL) ")
 
+# What belongs in no log: keys, queries with their values, Stripe's objects, and what
+# customers type in tests.
+_PRIVATE = re.compile(
+    r"[sr]k_(?:test|live)_\w|whsec_\w|DETAIL: |INSERT INTO|DELETE FROM|SELECT .* FROM "
+    r"|UPDATE \S+ SET|customer_details|payment_intent_data|\b4242"
+    r"|@example\.com|(?:Ada|Kim|Rosa) [A-Z]\w+"
+)
+
 # What may be printed beside the log, each with the reason why.
 _ALLOWED = {
     "Odoo describes its own module mail in reStructuredText that isn't quite right": (
@@ -39,6 +47,11 @@ def complaints(log: Path) -> list[str]:
 def warnings(log: Path) -> list[str]:
     """Lines of a log that are worse than information."""
     return [line for line in _lines(log) if _WORSE_THAN_INFO.match(line)]
+
+
+def leaks(log: Path) -> list[str]:
+    """Lines of a log that hold what belongs in none."""
+    return [line for line in _lines(log) if _PRIVATE.search(line)]
 
 
 def _strays(printed: Path) -> list[str]:

@@ -36,11 +36,13 @@ class Suite:
     """A folder of tests.
 
     :param inside_odoo: Whether they run in Odoo's own process, on a database.
+    :param has_servers: Whether they start servers, whose logs are searched then.
     """
 
     name: str
     folder: str
     inside_odoo: bool = False
+    has_servers: bool = False
 
     @property
     def exists(self) -> bool:
@@ -52,7 +54,7 @@ SUITES = (
     Suite("standin", "stripe_standin/tests"),
     Suite("contract", "stripe_contract"),
     Suite("addon", f"{project.ADDON}/tests", inside_odoo=True),
-    Suite("system", "tests"),
+    Suite("system", "tests", has_servers=True),
 )
 
 
@@ -166,11 +168,13 @@ def _part_of(suite: Suite, path: str) -> str | None:
 
 
 def _timed(odoo: Odoo, suite: Suite, arguments: list[str]) -> Result:
-    begin = time.monotonic()
+    begin, since = time.monotonic(), time.time()
     if suite.inside_odoo:
         result = _run_inside_odoo(odoo, suite, arguments)
     else:
         result = _run_without_odoo(odoo, arguments)
+    if suite.has_servers:
+        result += _find_leaks(since)
     seconds = time.monotonic() - begin
     say(
         f"Suite {suite.name}: {result.passed} passed, {result.failed} failed,"
@@ -206,11 +210,23 @@ def _shared(processes: int) -> list[str]:
 
 
 def _judge(log: Path) -> Result:
-    """Warnings in Odoo's log, to which both processes append, as failed tests."""
-    bad = odoo_log.warnings(log)
+    """Warnings in Odoo's log, to which both processes append, as failed tests; and
+    what belongs in no log.
+    """
+    bad = [*odoo_log.warnings(log), *odoo_log.leaks(log)]
     print("\n".join(bad), end="\n" if bad else "")
     if bad:
-        say(f"Odoo logged {len(bad)} warnings, which count as failed; log: {log}")
+        say(f"Odoo logged {len(bad)} bad lines, which count as failed; log: {log}")
+    return Result(failed=len(bad))
+
+
+def _find_leaks(since: float) -> Result:
+    """What this clone's servers have logged since then and shouldn't, as failures."""
+    logs = cache.logs_of_servers(project.database_name(""), since)
+    bad = [f"{log.name}: {line}" for log in logs for line in odoo_log.leaks(log)]
+    print("\n".join(bad), end="\n" if bad else "")
+    if bad:
+        say(f"Servers logged {len(bad)} lines that belong in no log")
     return Result(failed=len(bad))
 
 

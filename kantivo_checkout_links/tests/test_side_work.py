@@ -1,13 +1,16 @@
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
 from unittest.mock import patch
+
+import psycopg2
 
 from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
+from ..quiet import quiet_queries
 from .common import CheckoutCommon
 
 ADDON_LOGGER = "odoo.addons.kantivo_checkout_links"
@@ -265,6 +268,33 @@ class TestSideWork(CheckoutCommon):
 
         with patch.object(type(self.env[model]), method, fail):
             yield
+
+    def test_query_that_fails_puts_no_customer_into_the_log(self):
+        ours = "SELECT %s FROM checkout_nothing"
+        others = "SELECT %s::integer FROM res_partner"
+        for query, is_inside in ((ours, False), (others, True), (ours, True)):
+            inside = quiet_queries() if is_inside else nullcontext()
+            with (
+                self.subTest(query=query, is_inside=is_inside),
+                self.assertLogs("odoo.sql_db", "ERROR") as logs,
+                suppress(psycopg2.Error),
+                self.cr.savepoint(),
+                inside,
+            ):
+                self.cr.execute(query, ["rosa@example.com"])
+            [line] = logs.output
+            self.assertIn("A query of Checkout Links failed", line)
+            self.assertNotIn("rosa", line)
+            self.assertNotIn("SELECT", line)
+
+    def test_queries_of_others_are_logged_as_ever(self):
+        with (
+            self.assertLogs("odoo.sql_db", "ERROR") as logs,
+            suppress(psycopg2.Error),
+            self.cr.savepoint(),
+        ):
+            self.cr.execute("SELECT %s::integer FROM res_partner", ["x"])
+        self.assertIn("res_partner", logs.output[0])
 
     def test_no_message_and_no_log_quotes_the_database(self):
         self.pay(self.link, name="Rosa Payer")

@@ -40,6 +40,24 @@ def test_what_odoo_always_prints_is_no_complaint(said):
     assert said(INFO, f"Running as user 'root' is a security risk.\n{MARKUP}\n") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the key sk_live_abc was refused",
+        "signed with whsec_abc",
+        'bad query: INSERT INTO "checkout_payment" VALUES (1)',
+        "DETAIL:  Key (email)=(ada@example.com) already exists.",
+        "Ada Example paid",
+        '{"customer_details": null}',
+    ],
+)
+def test_what_belongs_in_no_log_is_found(tmp_path, text):
+    log = tmp_path / "odoo.log"
+    line = f"{BEGIN} INFO db odoo.addons: {text}"
+    log.write_text(f"{INFO}\n{line}\n")
+    assert odoo_log.leaks(log) == [line]
+
+
 def test_other_places_of_the_same_mistake_are_complaints(said):
     line = MARKUP.replace("38", "39")
     assert said(INFO, f"{line}\n") == [line]

@@ -7,6 +7,7 @@ from odoo import SUPERUSER_ID, api, models, modules
 from odoo.exceptions import UserError
 
 from ...const import ADVISORY_LOCK, LOCK_TIMEOUT, WORK_ATTEMPTS
+from ...quiet import quiet_queries
 from .audit_trail import REQUESTER_KEY, Requester
 
 _logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class CheckoutGateway(models.Model):
         if modules.module.current_test:
             yield self._as_superuser(self.env)
             return
-        with self.env.registry.cursor() as lock_cr:
+        with quiet_queries(), self.env.registry.cursor() as lock_cr:
             self._take_lock(lock_cr)
             with self.env.registry.cursor() as cr:
                 yield self._as_superuser(self.env(cr=cr))
@@ -51,7 +52,7 @@ class CheckoutGateway(models.Model):
         if modules.module.current_test:
             yield self._as_superuser(self.env)
             return
-        with self.env.registry.cursor() as cr:
+        with quiet_queries(), self.env.registry.cursor() as cr:
             yield self._as_superuser(self.env(cr=cr))
 
     def _work_exclusively(self, work):
