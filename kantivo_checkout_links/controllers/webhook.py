@@ -12,6 +12,15 @@ from ..utils import as_text, is_stripe_word
 
 _logger = logging.getLogger(__name__)
 
+# What a delivery needs to know of its gateway, in one query.
+FIELDS_READ = (
+    "clock_offset",
+    "company_id",
+    "livemode",
+    "stripe_account_id",
+    "webhook_secret_value",
+)
+
 
 class CheckoutWebhook(http.Controller):
     """Stripe's way in: check, keep, answer. What follows is the processor's."""
@@ -42,10 +51,11 @@ class CheckoutWebhook(http.Controller):
 
     def _find_gateway(self, token):
         """The gateway of an address; one without a secret takes no deliveries."""
-        gateway_sudo = (
-            request.env["checkout.gateway"]
-            .sudo()  # Stripe has no user here; the signature is its proof
-            ._search_served([("webhook_token", "=", as_text(token))])
+        # Stripe has no user here; the signature is its proof.
+        gateways_sudo = request.env["checkout.gateway"].sudo()
+        served = [("active", "in", (True, False))]  # archived ones, too
+        gateway_sudo = gateways_sudo.search_fetch(
+            [*served, ("webhook_token", "=", as_text(token))], FIELDS_READ
         )
         return gateway_sudo.filtered("webhook_secret_value")
 

@@ -50,6 +50,7 @@ if find_spec(_STANDIN):
         test_link,
         test_link_accounts,
         test_link_posting,
+        test_lookups,
         test_obstacles,
         test_on_paid,
         test_origin,

@@ -130,9 +130,15 @@ def analyze(records):
 
 
 class Reads:
-    """What queries read: how many queries, and rows of tables, kept or not."""
+    """What was asked of the database.
+
+    :ivar statements: All, in order.
+    :ivar queries: Those that only read.
+    :ivar rows: What these read of tables, kept or not.
+    """
 
     def __init__(self):
+        self.statements = []
         self.queries = []
         self.rows = 0
 
@@ -153,7 +159,7 @@ class Reads:
 
 @contextmanager
 def reading(part):
-    """:param str part: Only queries with this text count.
+    """:param str part: Only statements with this text count.
     :return: The :class:`Reads` of what is done meanwhile.
     """
     reads, execute = Reads(), Cursor.execute
@@ -163,6 +169,8 @@ def reading(part):
             (query.code, query.params) if isinstance(query, SQL) else (query, params)
         )
         text = cr._obj.mogrify(code, values).decode() if isinstance(code, str) else ""
+        if part in text:
+            reads.statements.append(text)
         if part in text and text.lstrip().startswith("SELECT"):
             cr._obj.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}")
             [[plan]] = cr._obj.fetchall()

@@ -7,6 +7,7 @@ from odoo import Command, fields
 from odoo.tools import mute_logger
 
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
+from .many import copy_payments, reading
 
 
 class TestAgreement(CheckoutCommon):
@@ -90,6 +91,28 @@ class TestAgreement(CheckoutCommon):
         self.assertIn("amount differs from Stripe", notice["message"])
         self.assertEqual(notice["next"]["res_model"], "checkout.movement")
         self.assertEqual(notice["next"]["res_id"], fee.id)
+
+    def test_difference_is_found_without_loading_the_ledger(self):
+        copy_payments(self.payment, 400)
+        fee = self.get_movement(self.payment, "fee")
+        self.change_in_the_database(fee)
+        self.env.invalidate_all()
+        notice = self.gateway.action_view_difference()["params"]
+        self.assertEqual(notice["next"]["res_id"], fee.id)
+        for model in ("account.move.line", "checkout.movement"):
+            field = self.env[model]._fields["move_id"]
+            self.assertLess(len(field._get_all_cache_ids(self.env)), 10)
+
+    def test_what_stripe_lists_is_compared_page_by_page(self):
+        for amount in range(120):
+            self.standin.create_balance_transaction(-100 - amount)
+        self.gateway.sudo().shared_account = "ask"
+        with reading("checkout_movement") as reads:
+            notice = self.gateway.action_view_difference()["params"]
+        self.assertIn("1.00 for txn_", notice["message"])
+        by_id = [q for q in reads.queries if '"balance_transaction_id" IN' in q]
+        self.assertGreater(len(by_id), 1)
+        self.assertLessEqual(max(q.count("txn_") for q in by_id), 100)
 
     def change_in_the_database(self, movement):
         """What no user can do in Odoo: another amount on the Stripe account."""

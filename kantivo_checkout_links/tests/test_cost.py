@@ -239,7 +239,7 @@ class TestCost(CheckoutCommon):
             self.gateway.journal_id.open_action()
             self.gateway.journal_id.action_view_checkout_gateway()
 
-        self.assert_cheap(work, 8)
+        self.assert_cheap(work, 25)
         self.assertTrue(data[self.gateway.journal_id.id])
 
     def test_stripe_id(self):

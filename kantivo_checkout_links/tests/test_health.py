@@ -5,6 +5,7 @@ from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
+from .many import copy_payments, reading
 
 
 class TestHealth(CheckoutCommon):
@@ -175,6 +176,124 @@ class TestHealth(CheckoutCommon):
         user = self.gateway._get_health_activities().user_id
         self.assertTrue(user.active)
         self.assertTrue(user.has_group("account.group_account_manager"))
+
+    # === SILENCE === #
+
+    def assert_silent(self, words):
+        self.assertEqual(self.get_health(), "bad")
+        self.assertIn(words, self.gateway.health_message)
+        link = self.create_link()
+        self.assertEqual(link.gateway_health, "bad")
+        self.assertTrue(self.gateway._prepare_card()["checkout_health"])
+
+    def write_gateway(self, **vals):
+        self.gateway.sudo().write(vals)
+
+    def ago(self, **time):
+        return fields.Datetime.now() - timedelta(**time)
+
+    def test_events_that_wait_while_nothing_runs(self):
+        _payment, events = self.pay_and_take()
+        for event in events:
+            self.env["checkout.event"].sudo()._receive(self.gateway.sudo(), event)
+        self.assertEqual(self.get_health(), "good")
+        rows = self.env["checkout.event"].sudo().search([("state", "=", "pending")])
+        rows.next_attempt_at = self.ago(minutes=16)
+        self.assert_silent("Stripe events have been waiting since")
+        rows.next_attempt_at = fields.Datetime.now() + timedelta(minutes=5)
+        self.assertEqual(self.get_health(), "good")
+
+    def test_sync_that_does_not_run(self):
+        self.sync()
+        self.write_gateway(last_sync_at=self.ago(minutes=29))
+        self.assertEqual(self.get_health(), "good")
+        self.write_gateway(last_sync_at=self.ago(minutes=31))
+        self.assert_silent("There has been no sync since")
+        self.assertIn("sync with Stripe", self.gateway.health_message)
+        self.write_gateway(sync_error="Away")
+        self.assertNotIn("There has been no sync", self.gateway.health_message)
+
+    def test_interval_of_the_sync_is_that_of_the_scheduled_action(self):
+        self.env.ref("kantivo_checkout_links.ir_cron_sync").interval_type = "hours"
+        self.write_gateway(last_sync_at=self.ago(hours=29))
+        self.assertEqual(self.get_health(), "good")
+
+    def test_transactions_that_wait_for_long(self):
+        self.gateway.fee_account_id = False
+        payment, events = self.pay_and_take()
+        self.receive(events)
+        self.assertEqual(self.get_health(), "good")
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE checkout_movement SET create_date = %s WHERE payment_id = %s",
+            [self.ago(minutes=61), payment.id],
+        )
+        self.assert_silent("waiting to be posted since")
+
+    def test_balance_check_that_is_old(self):
+        self.gateway.action_check_agreement()
+        self.write_gateway(agreement_checked_at=self.ago(hours=25))
+        self.assert_silent("The balance has not been checked since")
+        card = self.gateway._prepare_card()
+        self.assertEqual(card["checkout_agreement"], "grey")
+        self.gateway.action_check_agreement()
+        self.assertEqual(self.get_health(), "good")
+
+    def test_address_that_customers_can_not_open(self):
+        self.gateway.secret_key = "sk_live_kit"
+        self.assert_silent("which customers can't open")
+        self.env["ir.config_parameter"].set_param(
+            "web.base.url", "https://shop.example.com"
+        )
+        self.assertEqual(self.get_health(), "good")
+
+    def test_gateway_without_a_key_is_not_expected_to_run(self):
+        self.write_gateway(last_sync_at=self.ago(days=9))
+        self.gateway.secret_key = False
+        self.assertEqual(self.get_health(), "good")
+
+    def test_responsible_user_gets_a_mail_each_day_while_action_is_required(self):
+        self.gateway.fee_account_id = False
+        payment, events = self.pay_and_take()
+        self.receive(events)
+        self.env["checkout.agreement"]._cron_check()
+        messages = self.gateway.message_ids
+        self.env.flush_all()
+        self.cr.execute(
+            "UPDATE checkout_movement SET create_date = %s WHERE payment_id = %s",
+            [self.ago(days=2), payment.id],
+        )
+        for _day in range(2):
+            self.env.invalidate_all()
+            self.env["checkout.agreement"]._cron_check()
+        mails = self.env["mail.message"].search(
+            [
+                ("model", "=", "checkout.gateway"),
+                ("res_id", "=", self.gateway.id),
+                ("message_type", "=", "user_notification"),
+                ("id", "not in", messages.ids),
+            ]
+        )
+        to_user = mails.filtered(lambda m: "action required" in (m.subject or ""))
+        self.assertEqual(len(to_user), 2)
+        self.assertEqual(to_user.notified_partner_ids, self.gateway.user_id.partner_id)
+        self.assertIn("waiting to be posted", to_user[0].body)
+
+    def test_who_may_not_change_the_gateway_is_not_the_one_to_notify(self):
+        clerk = new_test_user(self.env, "clerk", groups="account.group_account_invoice")
+        self.gateway.user_id = clerk
+        user = self.gateway._get_responsible()
+        self.assertNotEqual(user, clerk)
+        self.assertTrue(user.has_group("account.group_account_manager"))
+
+    def test_health_is_looked_up_in_indexes(self):
+        payment, events = self.pay_and_take()
+        self.receive(events)
+        copy_payments(payment, 2000)
+        self.env.invalidate_all()
+        with reading("checkout_") as reads:
+            self.gateway._prepare_card()
+        self.assertLess(reads.rows, 60, "\n".join(reads.queries))
 
     # === CONTENTS === #
 

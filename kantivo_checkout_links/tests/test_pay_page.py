@@ -10,6 +10,7 @@ from odoo.tools import mute_logger
 from .. import stripe_client
 from ..const import SILENT_CALLS
 from .common import CLIENT_LOGGER, CheckoutHttpCommon
+from .many import reading
 
 
 class PayPageCase(CheckoutHttpCommon):
@@ -63,6 +64,16 @@ class PayPageCase(CheckoutHttpCommon):
 
 class TestPayPage(PayPageCase):
     """The public page, as anybody on the internet meets it."""
+
+    def test_page_takes_at_most_six_queries(self):
+        for link in (self.create_link(110), self.create_open_link(max_payments=9)):
+            self.get_page(link)  # what is read once is then known
+            with reading("") as reads:
+                self.assertEqual(self.get_page(link).status_code, 200)
+            places = 2 if link.max_payments else 0
+            self.assertLessEqual(
+                len(reads.queries), 6 + places, "\n\n".join(reads.queries)
+            )
 
     # === WHO MAY === #
 

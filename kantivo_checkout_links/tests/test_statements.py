@@ -5,6 +5,7 @@ from freezegun import freeze_time
 from odoo import Command
 
 from .common import CheckoutCommon
+from .many import copy_payments
 
 
 class StatementsCommon(CheckoutCommon):
@@ -151,3 +152,31 @@ class TestStatements(StatementsCommon):
         self.gateway.post_entries = False
         self.check_on(2026, 2, 10)
         self.assertFalse(self.get_statements())
+
+    def test_month_is_closed_with_as_many_queries_as_it_has_lines_or_fewer(self):
+        payment = self.pay_on(2026, 2, 10)
+        self.check_on(2026, 2, 11)
+        copy_payments(payment, 300)
+        self.gateway._count_payments()
+        before = self.cr.sql_log_count
+        with freeze_time(datetime(2026, 3, 10, 6), tick=True):
+            self.gateway.sudo()._close_months()
+        self.assertLess(self.cr.sql_log_count - before, 60)
+        self.assert_statements((1, 0, 106.51), (2, 106.51, 32166.02))
+        lines = payment.movement_ids.statement_line_id
+        self.assertEqual(lines.move_id.line_ids.statement_id, self.get_statements()[1])
+        loaded = lines._fields["statement_id"]._get_all_cache_ids(self.env)
+        self.assertLess(len(loaded), 20)
+
+    def test_late_line_of_the_first_month_loads_no_other_month(self):
+        payment = self.pay_on(2026, 2, 10)
+        copy_payments(payment, 300)
+        with freeze_time(datetime(2026, 3, 10, 6), tick=True):
+            self.gateway.sudo()._close_months()
+        self.env.invalidate_all()
+        late = self.take_payment_on(2026, 1, 15)
+        self.assertEqual(len(late.movement_ids.statement_line_id.statement_id), 1)
+        loaded = self.env["account.bank.statement.line"]._fields["amount"]
+        self.assertLess(len(loaded._get_all_cache_ids(self.env)), 20)
+        self.assert_statements((1, 0, 213.02), (2, 213.02, 32272.53))
+        self.assertEqual(self.gateway.closed_balance, 32272.53)

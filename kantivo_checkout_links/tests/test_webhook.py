@@ -3,9 +3,11 @@ import hmac
 import json
 import time
 
+from odoo import fields
 from odoo.tools import mute_logger
 
 from .common import WEBHOOK_SECRET, CheckoutHttpCommon
+from .many import reading
 
 WEBHOOK_LOGGER = "odoo.addons.kantivo_checkout_links.controllers.webhook"
 
@@ -29,6 +31,7 @@ class TestWebhook(CheckoutHttpCommon):
         self.payment = self.pay(self.create_link())
         self.standin.release()
         [self.event] = self.take_events("checkout.session.completed")
+        self.cron = self.env.ref("kantivo_checkout_links.ir_cron_process_events")
         self.path = self.gateway.webhook_url.removeprefix(self.gateway.get_base_url())
 
     def post(self, body, header=None, path=None):
@@ -52,6 +55,30 @@ class TestWebhook(CheckoutHttpCommon):
         self.assertEqual(self.count_events(), 0)
         self.process()
         self.assertEqual(self.payment.state, "open")
+
+    # === WHAT IT COSTS === #
+
+    def test_delivery_takes_two_statements(self):
+        self.post_event({**self.event, "id": "evt_first"})
+        with reading("") as reads:
+            self.assertEqual(self.post_event(self.event).status_code, 200)
+        own = [
+            statement
+            for statement in reads.statements
+            if any(name in statement for name in ("checkout_", "ir_cron", "res_co"))
+        ]
+        self.assertEqual(len(own), 2, "\n\n".join(own))
+        self.process()
+        self.assertEqual(self.payment.state, "paid")
+
+    def test_many_deliveries_wake_the_processor_once(self):
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron.id)])
+        triggers.unlink()
+        for number in range(3):
+            self.post_event({**self.event, "id": f"evt_{number}"})
+        now = fields.Datetime.now()
+        domain = [("cron_id", "=", self.cron.id), ("call_at", "<=", now)]
+        self.assertEqual(self.env["ir.cron.trigger"].search_count(domain), 1)
 
     # === WHO MAY === #
 

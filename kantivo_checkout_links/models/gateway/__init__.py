@@ -15,6 +15,7 @@ from . import (
     gateway_lock,
     gateway_setup,
     gateway_signing,
+    gateway_silence,
     gateway_turns,
     rate,
     res_currency,

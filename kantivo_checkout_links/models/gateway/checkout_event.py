@@ -40,6 +40,16 @@ INSERT_EVENT = """
             next_attempt_at = excluded.next_attempt_at
         WHERE checkout_event.stripe_event_id LIKE 'sync:%%'
 """
+# A trigger that waits is enough, unless a run that has started is about to delete it.
+WAKE_PROCESSOR = """
+    INSERT INTO ir_cron_trigger (cron_id, call_at)
+    SELECT %(cron)s, %(now)s WHERE NOT EXISTS (
+        SELECT FROM (SELECT FROM ir_cron_trigger
+                      WHERE cron_id = %(cron)s AND call_at <= %(now)s
+                      LIMIT 1 FOR KEY SHARE SKIP LOCKED) waiting)
+"""
+INSERT_AND_WAKE = f"{INSERT_EVENT}; {WAKE_PROCESSOR}"
+PROCESSOR = "kantivo_checkout_links.ir_cron_process_events"
 
 
 class CheckoutEvent(models.Model):
@@ -240,8 +250,35 @@ class CheckoutEvent(models.Model):
         A `sync:` row is asked for repeatedly, so it waits again. Of a
         query that fails the log gets nothing, since its values are what Stripe sent.
         """
+        values = self._prepare_row(
+            gateway, event_id, event_type, state, stripe_object, created
+        )
+        self.env.cr.execute(INSERT_EVENT, values, log_exceptions=False)
+        self.invalidate_model()
+
+    @api.model
+    def _insert_and_wake(self, gateway, event: dict, stripe_object: dict):
+        """Keep an event and have it processed at once, in one round trip."""
+        values = self._prepare_row(
+            gateway,
+            event["id"],
+            event["type"],
+            "pending",
+            stripe_object,
+            self._get_created_at(event),
+        )
+        values |= {"cron": self.env["ir.model.data"]._xmlid_to_res_id(PROCESSOR)}
+        self.env.cr.execute(INSERT_AND_WAKE, values, log_exceptions=False)
+        if self.env.cr.rowcount:
+            self.env.cr.postcommit.add(self.env["ir.cron"]._notifydb)
+        self.invalidate_model()
+
+    @api.model
+    def _prepare_row(
+        self, gateway, event_id, event_type, state, stripe_object: dict, created
+    ):
         payload = {"data": {"object": stripe_object}}
-        values = {
+        return {
             "gateway": gateway.id,
             "company": gateway.company_id.id,
             "id": event_id,
@@ -252,8 +289,6 @@ class CheckoutEvent(models.Model):
             "now": fields.Datetime.now(),
             "uid": self.env.uid,
         }
-        self.env.cr.execute(INSERT_EVENT, values, log_exceptions=False)
-        self.invalidate_model()
 
     @api.model
     def _get_metadata(self, stripe_object: dict) -> dict:

@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Iterator
 from datetime import timezone
 from zoneinfo import ZoneInfo
 
@@ -150,12 +151,19 @@ class CheckoutGateway(models.Model):
     # === BUSINESS METHODS === #
 
     def _prepare_card(self):
-        """What the journal's card says of the balance, unless that is out of date."""
+        """What the journal's card says of the balance, unless that is out of date, and
+        whether the gateway needs someone.
+        """
+        state, text = self.agreement_state, self._describe_agreement()
         if self.sync_error:
             state, text = "amber", self.env._("Last sync failed")
-        else:
-            state, text = self.agreement_state, self._describe_agreement()
-        return {"checkout_agreement": state, "checkout_agreement_text": text}
+        elif self._is_check_late(fields.Datetime.now()):
+            state, text = "grey", self.env._("Not checked lately")
+        return {
+            "checkout_agreement": state,
+            "checkout_agreement_text": text,
+            "checkout_health": self.health_state == "bad",
+        }
 
     def _describe_agreement(self):
         states = dict(self._fields["agreement_state"]._description_selection(self.env))
@@ -282,8 +290,9 @@ class CheckoutGateway(models.Model):
         rows = [*balance["available"], *balance["pending"]]
         return sum(row["amount"] for row in rows if row["currency"] == code)
 
-    def _list_transactions(self, client, created) -> list[dict]:
-        """The balance transactions in the journal's currency, newest first.
+    def _iter_transactions(self, client, created) -> Iterator[dict]:
+        """The balance transactions in the journal's currency, newest first, page by
+        page.
 
         Not those of other balances of the account, such as that of cards it issues; one
         of none is taken for this one's.
@@ -293,7 +302,10 @@ class CheckoutGateway(models.Model):
         rows = client.iter_balance_transactions(
             currency=self.currency_id.name.lower(), created=created
         )
-        return [row for row in rows if row["balance_type"] in (PAYMENTS_BALANCE, None)]
+        return (row for row in rows if row["balance_type"] in (PAYMENTS_BALANCE, None))
+
+    def _list_transactions(self, client, created) -> list[dict]:
+        return list(self._iter_transactions(client, created))
 
     def _set_settlement(self, balance: dict):
         """Keep in which currencies the account settles, as its balance shows them.

@@ -357,14 +357,6 @@ class CheckoutGateway(models.Model):
         if (self.notice_problem or False) != problem:
             self.notice_problem = problem
 
-    def _get_responsible(self):
-        """Whom to notify: the responsible user or, once that one has left, someone who
-        may set the gateway up.
-        """
-        if self.user_id.active:
-            return self.user_id
-        return self._get_gateway_managers()[:1]
-
     def _update_health_activity(self):
         """Notify the responsible user of a problem, once until it is fixed."""
         for gateway in self:

@@ -61,6 +61,7 @@ class CheckoutLink(models.Model):
         check_company=True,
         default=lambda self: self._default_gateway_id(),
     )
+    gateway_health = fields.Selection(related="gateway_id.health_state")
     gateway_hint = fields.Char(compute="_compute_gateway_hint")
     company_id = fields.Many2one(
         "res.company", required=True, index=True, default=lambda self: self.env.company

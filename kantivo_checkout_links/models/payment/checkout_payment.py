@@ -51,6 +51,7 @@ class CheckoutPayment(models.Model):
     name = fields.Char(
         "Reference",
         readonly=True,
+        index="trigram",
         copy=False,
         help="Assigned when the money arrives, so that numbers are consecutive.",
     )
@@ -73,7 +74,7 @@ class CheckoutPayment(models.Model):
         readonly=True,
         help="Payments made after this time are late because the link was deleted.",
     )
-    link_name = fields.Char("Link Title", readonly=True)
+    link_name = fields.Char("Link Title", readonly=True, index="trigram")
     description = fields.Text(readonly=True)
     gateway_id = fields.Many2one(
         "checkout.gateway",
@@ -125,8 +126,8 @@ class CheckoutPayment(models.Model):
     paid_at = fields.Datetime("Paid On", readonly=True, index=True)
 
     # Payer
-    customer_name = fields.Char("Customer", readonly=True)
-    customer_email = fields.Char("Email", readonly=True)
+    customer_name = fields.Char("Customer", readonly=True, index="trigram")
+    customer_email = fields.Char("Email", readonly=True, index="trigram")
     customer_phone = fields.Char("Phone", readonly=True)
     customer_country_id = fields.Many2one("res.country", readonly=True)
     partner_id = fields.Many2one("res.partner", "Contact", readonly=True, index=True)
@@ -216,6 +217,7 @@ class CheckoutPayment(models.Model):
     )
     _on_paid_idx = models.Index("(gateway_id) WHERE on_paid_due_at IS NOT NULL")
     _contact_idx = models.Index("(gateway_id) WHERE contact_problem IS NOT NULL")
+    _flag_idx = models.Index("(id) WHERE flag IS NOT NULL")
     _unknown_idx = models.Index("(gateway_id) WHERE unknown_status IS NOT NULL")
 
     # === COMPUTE METHODS === #

@@ -1,8 +1,10 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import SQL, split_every
 from odoo.tools.misc import format_datetime
 
+from ...const import STRIPE_PAGE
 from ...kinds import EARLY_KINDS
 from ...money import differs, from_minor, round_exact
 from ...stripe_client import StripeError
@@ -10,6 +12,19 @@ from ...utils import to_timestamp
 
 # How often what is new is read until a difference stays the same.
 STEADY_ATTEMPTS = 3
+
+FIND_CHANGED_ENTRY = """
+    SELECT movement.id
+      FROM checkout_movement movement
+      LEFT JOIN account_move_line item
+        ON item.move_id = movement.move_id AND item.account_id = %(account)s
+     WHERE movement.gateway_id = %(gateway)s
+       AND movement.statement_line_id IS NOT NULL
+     GROUP BY movement.id
+    HAVING round(coalesce(sum(item.amount_currency), 0) - movement.amount, 3) <> 0
+     ORDER BY movement.occurred_at, movement.id
+     LIMIT 1
+"""
 
 
 class CheckoutAgreement(models.AbstractModel):
@@ -30,7 +45,14 @@ class CheckoutAgreement(models.AbstractModel):
             lambda gateway: gateway._check_agreement(), "be compared"
         )
         for gateway in self.env["checkout.gateway"]._search_served([]):
-            gateway._work_exclusively(lambda g: g._prove_totals())
+            gateway._note(self._end_day)
+
+    @api.model
+    def _end_day(self, gateway):
+        """Prove what is kept, and say what needs someone."""
+        gateway._prove_totals()
+        gateway._update_health_activity()
+        gateway._mail_problems()
 
     @api.model
     def _check_fully(self, gateway):
@@ -231,37 +253,53 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _find_changed_entry(self, gateway):
         """The first movement whose entry has another amount, and why; or None."""
-        account = gateway.journal_id.default_account_id
-        movements = self.env["checkout.movement"].search(
-            [("gateway_id", "=", gateway.id), ("statement_line_id", "!=", False)],
-            order="occurred_at, id",
-        )
-        for movement in movements:
-            lines = movement.move_id.line_ids.filtered(
-                lambda line: line.account_id == account
+        self.env.flush_all()
+        changed = self.env.execute_query(
+            SQL(
+                FIND_CHANGED_ENTRY,
+                gateway=gateway.id,
+                account=gateway.journal_id.default_account_id.id,
             )
-            posted = sum(lines.mapped("amount_currency"))
-            if differs(posted, movement.amount):
-                return movement, self.env._("The entry's amount differs from Stripe's.")
-        return None
+        )
+        if not changed:
+            return None
+        movement = self.env["checkout.movement"].browse(changed[0])
+        return movement, self.env._("The entry's amount differs from Stripe's.")
 
     @api.model
     def _find_unposted(self, gateway):
-        """What Stripe lists and no movement has, or has with another amount."""
+        """What Stripe lists and no movement has, or has with another amount. Stripe
+        lists the newest first, in pages that are forgotten one by one.
+        """
+        since = to_timestamp(gateway.sync_from)
+        rows = gateway._iter_transactions(gateway._get_client(), {"gte": since})
+        first = None
+        for page in split_every(STRIPE_PAGE, rows):
+            first = self._find_differing(gateway, page) or first
+        return first and self._describe_unposted(gateway, *first)
+
+    @api.model
+    def _find_differing(self, gateway, rows):
+        """The first of some balance transactions that isn't posted as it is.
+
+        :param rows: Newest first.
+        :return: The transaction, its amount, and what is posted of it; or None.
+        """
         amounts = dict(
             self.env["checkout.movement"]._read_group(
-                [("gateway_id", "=", gateway.id)],
+                [
+                    ("gateway_id", "=", gateway.id),
+                    ("balance_transaction_id", "in", [row["id"] for row in rows]),
+                ],
                 ["balance_transaction_id"],
                 ["amount:sum"],
             )
         )
-        since = to_timestamp(gateway.sync_from)
-        rows = gateway._list_transactions(gateway._get_client(), {"gte": since})
         for row in reversed(rows):
             net = from_minor(row["net"], gateway.currency_id.name)
             posted = amounts.get(row["id"], 0)
             if differs(net, posted):
-                return self._describe_unposted(gateway, row, net, posted)
+                return row, net, posted
         return None
 
     @api.model

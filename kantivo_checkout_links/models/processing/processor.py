@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from ...aside import describe_error, log_error
 from ...const import EVENT_BATCH, HANDLED_EVENTS
 from ...stripe_client import StripeError
+from ..gateway.checkout_event import ASKED
 from .stripe_reader import Reading
 
 _logger = logging.getLogger(__name__)
@@ -62,10 +63,51 @@ class CheckoutEvent(models.Model):
         :param checkout.gateway gateway: The gateway it was delivered to, as superuser.
         :param dict event: A snapshot event whose signature is good.
         """
-        if self._take(gateway, event):
-            self._trigger_processing()
+        if self._may_be_handled(gateway, event):
+            stripe_object = self._reduce(event["data"]["object"])
+            self._insert_and_wake(gateway, event, stripe_object)
         else:
             self._insert_event(gateway, event, "ignored", None)
+
+    @api.model
+    def _may_be_handled(self, gateway, event: dict):
+        """Whether we act on events like this one; whose it is, is found out later."""
+        return event["type"] in HANDLED_EVENTS and not self._is_of_connected_account(
+            gateway, event
+        )
+
+    def _send_home(self, gateway):
+        """Have each of these events processed by the gateway that handles it, among
+        those of the account; ignore what is third-party.
+
+        :param checkout.gateway gateway: The one that they were delivered to.
+        :return: Those that this gateway handles.
+        """
+        return self.browse(event.id for event in self if event._keep_or_move(gateway))
+
+    def _keep_or_move(self, gateway):
+        """:return: Whether it stays."""
+        if self.stripe_event_id.startswith(ASKED):
+            return True  # it was asked for here
+        contents = self.payload or {"data": {"object": {}}}
+        home = self._find_handler(gateway, {"type": self.type, **contents})
+        if not home:
+            self._set_ignored()
+        elif home != gateway:
+            self._move_to(home)
+        return home == gateway
+
+    def _move_to(self, gateway):
+        """The same event may have been delivered there, too."""
+        twin = [
+            ("gateway_id", "=", gateway.id),
+            ("stripe_event_id", "=", self.stripe_event_id),
+        ]
+        if self.search_count(twin, limit=1):
+            self._set_ignored()
+        else:
+            self.gateway_id = gateway
+            self._trigger_processing()
 
     @api.model
     def _take(self, gateway, event: dict):
@@ -89,9 +131,7 @@ class CheckoutEvent(models.Model):
         """
         stripe_object = event["data"]["object"]
         object_type = stripe_object.get("object")
-        if event["type"] not in HANDLED_EVENTS:
-            return gateway.browse()
-        if self._is_of_connected_account(gateway, event):
+        if not self._may_be_handled(gateway, event):
             return gateway.browse()
         if object_type == "payout" or self._is_reference(stripe_object):
             return self._get_gateway_for(gateway, stripe_object)
@@ -145,13 +185,20 @@ class CheckoutEvent(models.Model):
     @api.model
     def _cron_process(self):
         """Process the inbox, gateway by gateway, and do what the payments wait for."""
-        for gateway in self._get_busy_gateways():
-            try:
-                gateway._work_exclusively(self._process_gateway)
-            except Exception as error:
-                # One gateway's trouble must not keep the others waiting.
-                what = f"Events of gateway {gateway.id} can't be processed"
-                log_error(_logger, what, error)
+        done = self.env["checkout.gateway"]
+        while gateways := self._get_busy_gateways() - done:
+            for gateway in gateways:
+                self._try_processing(gateway)
+            done |= gateways
+
+    @api.model
+    def _try_processing(self, gateway):
+        """One gateway's trouble must not keep the others waiting."""
+        try:
+            gateway._work_exclusively(self._process_gateway)
+        except Exception as error:
+            what = f"Events of gateway {gateway.id} can't be processed"
+            log_error(_logger, what, error)
 
     @api.model
     def _get_busy_gateways(self):
@@ -185,7 +232,8 @@ class CheckoutEvent(models.Model):
         self = self.with_env(gateway.env)
         gateway._ensure_settlement()
         while events := self._search_due(gateway):
-            events._work_off()
+            if own := events._send_home(gateway):
+                own._work_off()
         gateway._expire_requested_sessions()
         self.env["checkout.payout"]._itemize_waiting(gateway)
         self.env["checkout.poster"]._post_waiting(gateway)
