@@ -76,6 +76,8 @@ def _template_on(odoo: Odoo, base: str) -> str:
 
     def fill(partial: str) -> None:
         copy(odoo, base, partial)
+        # As Odoo does where it creates a database itself.
+        postgres.query("CREATE EXTENSION IF NOT EXISTS pg_trgm", partial)
         install(odoo, partial, [project.ADDON])
 
     return _kept(odoo, name, fill, f"Database: installing {project.ADDON}")

@@ -84,7 +84,8 @@ class PayPage:
         self.form = form
         self.link_sudo = request.env["checkout.link"]._find_by_token(self.token)
         self.path = f"/checkout/{self.link_sudo.access_token or self.token}"
-        self.installed = request.env["res.lang"].sudo().search([])  # payers can't
+        # Odoo keeps them in memory, with all that is asked of a language here.
+        self.installed = list(request.env["res.lang"]._get_active_by("code").values())
         self.payer_lang = self._match_lang()
         self._speak_for(self.link_sudo.company_id)
         self.resume_state = False
@@ -109,7 +110,8 @@ class PayPage:
         :raise UserError: if the typed amount can't be paid.
         :raise StripeError: if Stripe doesn't answer, refuses, or can't be asked now.
         """
-        langs = self.payer_lang | self.lang
+        spoken = dict.fromkeys(filter(None, (self.payer_lang.id, self.lang.id)))
+        langs = request.env["res.lang"].sudo().browse(spoken)  # payers have no rights
         amount = self.link_sudo._get_amount_to_pay(self.form.amount, langs)
         with self.link_sudo.gateway_id._take_turn() as turn:
             payment_sudo = self.start_payment(turn, form_uuid, amount)
@@ -343,7 +345,8 @@ class PayPage:
 
     def _format_plain(self, amount: float):
         digits = self.link_sudo.currency_id.decimal_places
-        return self.lang.format(f"%.{digits}f", amount)
+        lang = self.env["res.lang"].browse(self.lang.id)
+        return lang.format(f"%.{digits}f", amount)
 
     def _match_lang(self):
         """The installed language that the payer's browser likes best, of any
@@ -354,7 +357,7 @@ class PayPage:
             found = langs.get(tag.lower()) or langs.get(tag.lower().partition("-")[0])
             if quality and found:
                 return found
-        return self.installed.browse()
+        return request.env["res.lang"]._get_data(code=False)
 
     def _get_langs_by_tag(self):
         langs = {lang.code.partition("_")[0]: lang for lang in reversed(self.installed)}
@@ -369,15 +372,20 @@ class PayPage:
         """Answer in the payer's language if the pages have it, else in the company's,
         else in English, the language that they are written in.
         """
-        company_code = company_sudo.partner_id.lang
-        companys = self.installed.filtered(lambda lang: lang.code == company_code)
-        english = self.installed.filtered(lambda lang: lang.code == "en_US")
-        spoken = (self.payer_lang + companys).filtered(self._has_texts)
-        self.lang = (spoken or english or companys or self.installed)[:1]
+        self.lang = self._choose_lang(company_sudo)
         self.lang_tag, self.direction = self._get_lang_tag()
         request.update_context(lang=self.lang.code)
         self.env = request.env
         self.link_sudo = self.link_sudo.with_context(lang=self.lang.code)
+
+    def _choose_lang(self, company_sudo):
+        if self.payer_lang and self._has_texts(self.payer_lang):
+            return self.payer_lang
+        langs = request.env["res.lang"]._get_active_by("code")
+        companys = langs[company_sudo.partner_id.lang]
+        if companys and self._has_texts(companys):
+            return companys
+        return langs["en_US"] or companys or self.installed[0]
 
     def _has_texts(self, lang):
         """Whether the pages are translated; English is what they are written in."""

@@ -42,6 +42,22 @@ class TestCurrency(CheckoutCommon):
         self.receive(self.take_events(), gateway)
         return payment
 
+    def test_events_are_processed_by_the_gateway_that_made_the_payment(self):
+        euros = self.create_gateway_in(self.eur)
+        (self.gateway | euros).sudo().stripe_account_id = "acct_of_both"
+        payment = self.pay(self.create_link(110))
+        self.standin.release()
+        events = self.take_events()
+        for _delivery in range(2):
+            for gateway in (euros, self.gateway, euros):
+                self.receive(events, gateway)
+        self.assertEqual(payment.state, "paid")
+        self.assertEqual(len(payment.movement_ids), 2)
+        done = self.env["checkout.event"].search([("state", "=", "done")])
+        self.assertEqual(done.gateway_id, self.gateway)
+        waiting = [("state", "=", "pending")]
+        self.assertFalse(self.env["checkout.event"].search(waiting))
+
     def test_charge_is_worth_what_stripe_settled(self):
         self.standin.settings(rates={"eur": "1.0823"})
         payment = self.pay_in(self.eur, 110)

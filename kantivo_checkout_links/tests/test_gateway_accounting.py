@@ -207,8 +207,12 @@ class TestGatewayAccounting(CheckoutCommon):
         self.env["account.bank.statement.line"].create(
             {"journal_id": journal.id, "amount": 5, "payment_ref": "Of before"}
         )
-        self.gateway.invalidate_recordset()
+        self.env["checkout.agreement"]._cron_check()
         self.assertIn("don't come from Stripe", self.gateway.journal_warning)
+        self.gateway.journal_id = self.create_journal(code="NEW")
+        self.assertFalse(self.gateway.journal_warning)
+        self.gateway.journal_id = journal
+        self.assertTrue(self.gateway.journal_warning)
 
     def test_own_entries_are_no_reason_to_warn(self):
         self.pay(self.create_link())

@@ -68,8 +68,9 @@ class TestPayPage(PayPageCase):
     def test_page_takes_at_most_six_queries(self):
         for link in (self.create_link(110), self.create_open_link(max_payments=9)):
             self.get_page(link)  # what is read once is then known
+            url = f"/checkout/{link.access_token}"
             with reading("") as reads:
-                self.assertEqual(self.get_page(link).status_code, 200)
+                self.assertEqual(self.url_open(url).status_code, 200)
             places = 2 if link.max_payments else 0
             self.assertLessEqual(
                 len(reads.queries), 6 + places, "\n\n".join(reads.queries)

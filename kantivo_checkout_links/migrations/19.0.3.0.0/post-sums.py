@@ -2,8 +2,8 @@ from odoo import SUPERUSER_ID, api
 
 
 def migrate(cr, version):
-    """The totals of links are kept from now on; the ORM has marked what is to be
-    counted.
+    """The totals of links are kept from now on; what is to be counted is
+    marked.
     """
     cr.execute("DROP INDEX IF EXISTS checkout_payment__link_id_index")
     env = api.Environment(cr, SUPERUSER_ID, {})

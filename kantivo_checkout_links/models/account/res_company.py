@@ -18,16 +18,17 @@ class ResCompany(models.Model):
         :return: False if there is none of its own, or none small enough.
         """
         self.ensure_one()
-        if self.uses_default_logo or not self.logo:
+        if self.uses_default_logo:
             return False
         return self._get_small_logo(self.id, self.write_date)
 
     @tools.ormcache("company_id", "write_date")
     def _get_small_logo(self, company_id, write_date):
         """Made once for each logo: payers' requests shouldn't resize pictures."""
-        image = image_process(
-            base64.b64decode(self.browse(company_id).logo), size=LOGO_SIZE
-        )
+        logo = self.browse(company_id).logo
+        if not logo:
+            return False
+        image = image_process(base64.b64decode(logo), size=LOGO_SIZE)
         if len(image) > MAX_LOGO_BYTES:
             return False
         mime_type = tools.mimetypes.guess_mimetype(image)

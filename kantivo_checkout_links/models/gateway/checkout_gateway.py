@@ -66,6 +66,11 @@ class CheckoutGateway(models.Model):
         copy=False,
         help="A dedicated bank journal. Its balance is your balance at Stripe.",
     )
+    has_other_entries = fields.Boolean(
+        compute="_compute_has_other_entries",
+        store=True,
+        help="Whether the journal held other money when it was last looked through.",
+    )
     journal_warning = fields.Char(compute="_compute_journal_warning")
     currency_id = fields.Many2one(
         "res.currency",
@@ -278,30 +283,29 @@ class CheckoutGateway(models.Model):
             gateway.currency_id = currency
 
     @api.depends("journal_id")
+    def _compute_has_other_entries(self):
+        """Looked through when it is chosen, and by the daily check."""
+        for gateway in self:
+            others = [
+                ("journal_id", "=", gateway.journal_id.id),
+                ("checkout_movement_ids", "=", False),
+            ]
+            # Some who may set up a gateway have no rights in accounting.
+            moves_sudo = self.env["account.move"].sudo()
+            gateway.has_other_entries = gateway.journal_id and bool(
+                moves_sudo.search_count(others, limit=1)
+            )
+
+    @api.depends("has_other_entries", "journal_id")
+    @api.depends_context("lang")
     def _compute_journal_warning(self):
         """Once other money is in the journal, it can't be separated any more."""
         for gateway in self:
-            journal = gateway.journal_id
-            gateway.journal_warning = (
-                self.env._(
-                    "“%s” holds journal entries that don't come from Stripe, so its "
-                    "balance can't match Stripe's. Choose a new journal instead.",
-                    journal.name,
-                )
-                if gateway._has_other_entries()
-                else False
+            gateway.journal_warning = gateway.has_other_entries and self.env._(
+                "“%s” holds journal entries that don't come from Stripe, so its "
+                "balance can't match Stripe's. Choose a new journal instead.",
+                gateway.journal_id.name,
             )
-
-    def _has_other_entries(self):
-        # Some who may set up a gateway have no rights in accounting.
-        domain = [
-            ("journal_id", "=", self.journal_id.id),
-            ("checkout_movement_ids", "=", False),
-        ]
-        return bool(
-            self.journal_id
-            and self.env["account.move"].sudo().search_count(domain, limit=1)
-        )
 
     @api.depends("currency_id")
     def _compute_minimum_amount(self):

@@ -4,6 +4,7 @@ from odoo import Command, api, fields, models
 from odoo.tools import SQL
 
 from ...const import CLOSING_DAYS
+from ...money import round_exact
 
 # A month has lines by the thousand, and Odoo's own fields would load and write each.
 ATTACH_LINES = """
@@ -127,7 +128,7 @@ class CheckoutGateway(models.Model):
         values = {"statement": statement.id, "date": last, "first": first}
         add = SQL(ADD_TO_STATEMENT, amount=attached, **values)
         [[first]] = self.env.execute_query(add)
-        amount += float(attached)
+        amount = round_exact(amount + float(attached))
         journal_id = self.journal_id.id
         self.env.cr.execute(
             SQL(CARRY_FORWARD, amount=amount, journal=journal_id, first=first)

@@ -37,8 +37,13 @@ class CheckoutLink(models.Model):
         address may have traveled: as it stands first, then without what is around it.
         """
         links_sudo = self.sudo().with_context(active_test=False)
-        found = links_sudo.search([("access_token", "=", token)])
-        return found or links_sudo.search([("access_token", "=", first_word(token))])
+        names = [name for name, field in self._fields.items() if field.prefetch is True]
+        columns = [name for name in names if self._fields[name].column_type]
+        for text in dict.fromkeys((token, first_word(token))):
+            found = links_sudo.search_fetch([("access_token", "=", text)], columns)
+            if found:
+                return found
+        return links_sudo
 
     def _is_open(self):
         """Whether a new payment can start now."""

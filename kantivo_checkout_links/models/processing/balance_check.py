@@ -51,6 +51,7 @@ class CheckoutAgreement(models.AbstractModel):
     def _end_day(self, gateway):
         """Prove what is kept, and say what needs someone."""
         gateway._prove_totals()
+        gateway._compute_has_other_entries()
         gateway._update_health_activity()
         gateway._mail_problems()
 
