@@ -24,7 +24,7 @@ SEED = int(os.environ.get("FUZZ_SEED", "1"))
 COUNTED = (
     *("checkout.payment", "checkout.movement", "checkout.refund", "checkout.dispute"),
     *("checkout.payout", "checkout.link", "checkout.gateway", "account.move"),
-    *("res.partner", "mail.message"),
+    "res.partner",
 )
 
 
