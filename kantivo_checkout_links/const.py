@@ -31,9 +31,11 @@ THREADED_TURNS = 8
 TURN_PATIENCE = 2
 TURN_INTERVAL = 0.05
 # A worker that waited rests from waiting for so many times as long.
-TURN_REST = 10
-# Seconds after which a payer may try again, from and to: not all at the same time.
-RETRY_AFTER = (1, 4)
+TURN_REST = 4
+# Seconds after which a payer may try again: where Stripe failed; at most, where too
+# many pay at the same time; and from and to, where too many start and don't pay.
+RETRY_AFTER = 4
+MOST_RETRY_AFTER = 10
 BRAKE_RETRY_AFTER = (20, 60)
 
 # Lifetime of a Checkout Session, in minutes. Stripe takes 30 minutes to 24 hours.

@@ -61,20 +61,19 @@ class StripeError(Exception):
     call: `crowded` (too many payers at once), `braked` (too many checkouts that no one
     pays), `silent` (Stripe answered none of the last ones), `blocked`. `code` and
     `param` are Stripe's own, empty if it gave none; `clock_offset` is the client's
-    after the call.
+    after the call. `retry_after`, in seconds, is when another try is worth it; None if
+    that isn't known.
     """
 
-    def __init__(self, message, reason, code="", param="", clock_offset=None):
+    def __init__(
+        self, message, reason, code="", param="", clock_offset=None, retry_after=None
+    ):
         super().__init__(message)
         self.reason = reason
         self.code = code or ""
         self.param = param or ""
         self.clock_offset = clock_offset
-
-    @property
-    def may_have_acted(self):
-        """Whether Stripe may have acted: then the same key must be used again."""
-        return self.reason in ("unreachable", "clash")
+        self.retry_after = retry_after
 
     @property
     def is_passing(self):

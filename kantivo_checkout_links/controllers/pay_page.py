@@ -1,5 +1,4 @@
 import hashlib
-import random
 import secrets
 import uuid
 from datetime import timedelta
@@ -15,7 +14,6 @@ from odoo.tools import format_time
 from ..clients import read_client
 from ..colors import get_palette
 from ..const import (
-    BRAKE_RETRY_AFTER,
     LINK_LOCK,
     MAX_AMOUNT_LENGTH,
     NONCE_HOURS,
@@ -260,8 +258,7 @@ class PayPage:
         }
         answer = self._render("message_page", link_sudo.company_id, values, 503)
         if retry:
-            pause = BRAKE_RETRY_AFTER if error.reason == "braked" else RETRY_AFTER
-            answer.headers["Retry-After"] = str(random.randint(*pause))  # noqa: S311
+            answer.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
         return answer
 
     def render_not_found(self):

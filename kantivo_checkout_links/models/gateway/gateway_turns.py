@@ -1,3 +1,4 @@
+import math
 import time
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ from odoo import models, modules
 from odoo.tools import config
 
 from ...const import (
+    MOST_RETRY_AFTER,
     THREADED_TURNS,
     TURN_INTERVAL,
     TURN_LOCK,
@@ -15,10 +17,13 @@ from ...const import (
 )
 from ...stripe_client import SILENCE, PayerClient, StripeError
 
-TAKE_TURN = """
-    SELECT number FROM generate_series(1, %s) number
+# One of some numbers that no one else has.
+TAKE_NUMBER = """
+    SELECT number FROM generate_series(%s, %s) number
      WHERE pg_try_advisory_lock(%s, number) LIMIT 1
 """
+# The number of the only worker process that may wait; those of turns come after it.
+WAITING = 0
 TAKE_LOCK = """
     SELECT set_config('lock_timeout', %s, true);
     SELECT pg_advisory_lock(%s, %s)
@@ -33,14 +38,19 @@ class Turn:
 
     :cvar float rests_until: When this process may wait for a turn again. Most of its
         time is for those who don't pay.
+    :cvar float seconds: How long its last turn took.
+    :cvar float line_ends_at: When the last of those may try again whom it refused.
     """
 
     rests_until = 0.0
+    seconds = 0.5
+    line_ends_at = 0.0
 
     def __init__(self, gateway, cr=None):
         """:param cr: The cursor of the locks; none in a test, which has only one."""
         self._gateway = gateway
         self._cr = cr
+        self._taken_at = None
 
     def take(self, patience):
         """Wait for the turn.
@@ -48,30 +58,58 @@ class Turn:
         :param float patience: For how many seconds at most.
         :raise StripeError: `crowded` if there is none by then.
         """
+        if self._has_taken():
+            return
+        if not patience or not self._may_wait():
+            raise self._refuse()
+        self._gateway._commit()  # no snapshot waits
         started = time.monotonic()
-        patience = patience if self._may_wait() else 0
-        try:
-            while not self._has_taken():
-                if time.monotonic() >= started + patience:
-                    raise self._gateway._refuse_turn()
-                time.sleep(TURN_INTERVAL)
-        finally:
-            now = time.monotonic()
-            rests_until = now + TURN_REST * (now - started)
-            Turn.rests_until = max(Turn.rests_until, rests_until)
+        has_taken = False
+        while not has_taken and time.monotonic() < started + patience:
+            time.sleep(TURN_INTERVAL)
+            has_taken = self._has_taken()
+        now = time.monotonic()
+        Turn.rests_until = now + TURN_REST * (now - started)
+        if not has_taken:
+            raise self._refuse()
 
-    @classmethod
-    def _may_wait(cls):
-        """Threads are many, worker processes are few."""
-        return not config["workers"] or time.monotonic() >= cls.rests_until
+    def _may_wait(self):
+        """Threads are many. Worker processes are few: one of them may wait, and not all
+        the time.
+        """
+        if not config["workers"]:
+            return True
+        if time.monotonic() < Turn.rests_until:
+            return False
+        return bool(self._execute(TAKE_NUMBER, [WAITING, WAITING, TURN_LOCK]))
 
     def _has_taken(self):
+        numbers = [WAITING + 1, WAITING + self._count_turns(), TURN_LOCK]
+        if not self._execute(TAKE_NUMBER, numbers):
+            return False
+        self._taken_at = time.monotonic()
+        return True
+
+    @staticmethod
+    def _count_turns():
         workers = config["workers"]
-        turns = max(workers - 1, 1) if workers else THREADED_TURNS
-        return bool(self._execute(TAKE_TURN, [turns, TURN_LOCK]))
+        return max(workers // 2, 1) if workers else THREADED_TURNS
+
+    def _refuse(self):
+        """Send the payer to the end of a line, in which one comes after the other as
+        fast as there are turns. Not all at the same time, that is.
+        """
+        now = time.monotonic()
+        pause = Turn.seconds / self._count_turns()
+        Turn.line_ends_at = max(now, Turn.line_ends_at) + pause
+        seconds = min(math.ceil(Turn.line_ends_at - now), MOST_RETRY_AFTER)
+        message = self._gateway.env._("Too many customers are paying at the same time.")
+        return StripeError(message, "crowded", retry_after=seconds)
 
     def give_back(self):
         """Free all that is locked."""
+        if self._taken_at:
+            Turn.seconds = time.monotonic() - self._taken_at
         self._cr.rollback()
         self._cr.execute("SELECT pg_advisory_unlock_all()")
 
@@ -87,8 +125,8 @@ class Turn:
         if not self._cr:
             yield
             return
-        self._lock(lock, record_id)
         self._gateway._commit()
+        self._lock(lock, record_id)
         try:
             yield
         finally:
@@ -98,7 +136,7 @@ class Turn:
         try:
             self._execute(TAKE_LOCK, [f"{TURN_PATIENCE}s", lock, record_id])
         except LockNotAvailable as error:
-            raise self._gateway._refuse_turn() from error
+            raise self._refuse() from error
 
     def _execute(self, query, params):
         """Run a statement in a transaction that is over then: the number of its rows.
@@ -125,8 +163,8 @@ class Turn:
 
 
 class CheckoutGateway(models.Model):
-    """How many payers have Stripe asked at once: fewer than there are workers, so that
-    a slow Stripe keeps no one else waiting.
+    """How many payers have Stripe asked at once: one for every two workers, so that a
+    slow Stripe keeps no one else waiting.
     """
 
     _inherit = "checkout.gateway"
@@ -137,7 +175,8 @@ class CheckoutGateway(models.Model):
     def _take_turn(self, patience=TURN_PATIENCE):
         """A payer's turn to have Stripe asked, of so many over all workers.
 
-        The caller's transaction is committed before. To be called as superuser.
+        The caller's transaction is committed if it has to wait. To be called as
+        superuser.
 
         :param float patience: For how many seconds to wait for it at most.
         :return: A :class:`Turn`.
@@ -150,7 +189,6 @@ class CheckoutGateway(models.Model):
         if modules.module.current_test:
             yield Turn(self)
             return
-        self._commit()
         with self.env.registry.cursor() as cr:
             turn = Turn(self, cr)
             try:
@@ -158,7 +196,3 @@ class CheckoutGateway(models.Model):
                 yield turn
             finally:
                 turn.give_back()
-
-    def _refuse_turn(self):
-        message = self.env._("Too many customers are paying at the same moment.")
-        return StripeError(message, "crowded")

@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import logging
+import random
 from datetime import timedelta
 
 from odoo import api, fields, models, modules
@@ -11,6 +12,7 @@ from ...clients import Client
 from ...const import (
     BRAKE_MEMORY_MINUTES,
     BRAKE_MINUTES,
+    BRAKE_RETRY_AFTER,
     CLIENT_STARTS,
     CROWDED_PART,
     FLOOD_NOTICE_HOURS,
@@ -250,7 +252,9 @@ class CheckoutLink(models.Model):
             log_error(_logger, f"The brake of link {self.id} failed", error)
             is_braked = False
         if is_braked:
-            raise StripeError("Too many checkouts were started.", "braked")
+            seconds = random.randint(*BRAKE_RETRY_AFTER)  # noqa: S311
+            message = "Too many checkouts were started."
+            raise StripeError(message, "braked", retry_after=seconds)
 
     def _note_start(self, payment, client: Client):
         """Remember a start for the brake, beside the payment."""
