@@ -225,6 +225,15 @@ HANDLED_EVENTS = (
     "payout.reconciliation_completed",
 )
 
+# Those that say no more of a payment than that it is paid.
+PAID_EVENTS = frozenset(
+    {
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "charge.succeeded",
+    }
+)
+
 # The `balance_type` of what `/v1/balance` shows as available and pending.
 # https://docs.stripe.com/api/balance_transactions/object#balance_transaction_object-balance_type
 PAYMENTS_BALANCE = "payments"
@@ -399,16 +408,23 @@ PERMISSIONS = (
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60, 120, 240, 480, 960)
 
 # First keys of the advisory locks, any constants of ours. The second key is a gateway,
-# the number of a payer's turn, a link and a payment.
+# the number of a payer's turn, a link and a payment; of who reads a gateway's objects
+# from Stripe and applies them, and of who syncs it, the gateway.
 ADVISORY_LOCK = 1262703691
 TURN_LOCK = 1262703692
 LINK_LOCK = 1262703693
 RETURN_LOCK = 1262703694
+READING_LOCK = 1262703695
+SYNC_LOCK = 1262703696
 LOCK_TIMEOUT = "30s"
 
 # How often a batch is started again when a request changed one of its rows meanwhile.
 WORK_ATTEMPTS = 5
+# Events are processed and posted in batches; the first ones are small, so that the
+# first entries of a burst are there at once.
+FIRST_BATCHES = (10, 25, 50)
 EVENT_BATCH = 100
+EXPIRY_BATCH = 100
 POST_BATCH = 50
 
 # Stripe keeps events for 30 days. https://docs.stripe.com/api/events
@@ -417,8 +433,22 @@ EVENT_DAYS = 30
 # order.
 SYNC_OVERLAP_HOURS = 3
 STRIPE_PAGE = 100
-# Balance transactions are read in pieces, so that a crash has little to do again.
+# How many calls a gateway makes at once. Stripe takes 25 a second from test keys, and
+# 100 from live ones. https://docs.stripe.com/rate-limits
+CALLS_AT_ONCE = 8
+# Seconds before calls are made, and made again where Stripe had too much to do.
+RATE_PAUSES = (0, 1, 2, 4)
+# Balance transactions are read in periods of so many days and rows at most, so that a
+# crash has little to do again, and taken some rows at a time.
 SYNC_PIECE_DAYS = 7
+SYNC_PERIOD_ROWS = 1000
+SYNC_PIECE_ROWS = 100
+# Minutes after which a sync is due again: less than the scheduled action's interval.
+SYNC_MINUTES = 10
+# Stripe reports the end of a checkout by itself; it is asked so many minutes later if
+# it didn't, and about anything that isn't over at most so often, in hours.
+SESSION_GRACE_MINUTES = 15
+RECHECK_HOURS = 24
 
 # A rate of exchange that is older than this, in days, is worth a warning.
 RATE_DAYS = 35

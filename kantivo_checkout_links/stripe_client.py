@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from operator import attrgetter
 
 import requests
@@ -59,14 +60,21 @@ class StripeError(Exception):
     `clash` (409: a call with the same key is still being worked on), `busy` (429),
     `auth`, `permission`, `missing` (404), `refused` (Stripe says why); or we made no
     call: `crowded` (too many payers at once), `braked` (too many checkouts that no one
-    pays), `silent` (Stripe answered none of the last ones), `blocked`. `code` and
-    `param` are Stripe's own, empty if it gave none; `clock_offset` is the client's
-    after the call. `retry_after`, in seconds, is when another try is worth it; None if
-    that isn't known.
+    pays), `silent` (Stripe answered none of the last ones), `blocked`. `code`, `param`
+    and `limit` (which limit a `busy` call ran into) are Stripe's own, empty if it gave
+    none; `clock_offset` is the client's after the call. `retry_after`, in seconds, is
+    when another try is worth it; None if that isn't known.
     """
 
     def __init__(
-        self, message, reason, code="", param="", clock_offset=None, retry_after=None
+        self,
+        message,
+        reason,
+        code="",
+        param="",
+        clock_offset=None,
+        retry_after=None,
+        limit="",
     ):
         super().__init__(message)
         self.reason = reason
@@ -74,6 +82,7 @@ class StripeError(Exception):
         self.param = param or ""
         self.clock_offset = clock_offset
         self.retry_after = retry_after
+        self.limit = limit or ""
 
     @property
     def is_passing(self):
@@ -252,6 +261,18 @@ class StripeClient:
         }
         return self._call(self._v1.checkout.sessions.list, params)["data"]
 
+    def list_sessions_before(self, session_id, pages) -> list[dict]:
+        """The sessions made before one, newest first, as retrieved, up to so many pages
+        of a hundred.
+        """
+        params = {
+            "starting_after": session_id,
+            "limit": STRIPE_PAGE,
+            "expand": [f"data.{path}" for path in SESSION_EXPAND],
+        }
+        listed = self._iterate(self._v1.checkout.sessions.list, params)
+        return list(islice(listed, pages * STRIPE_PAGE))
+
     def expire_session(self, session_id) -> dict:
         """Close an open session, so that it can't be paid; as retrieved."""
         return self._call(
@@ -318,15 +339,26 @@ class StripeClient:
         params = {"limit": STRIPE_PAGE, "expand": ["data.source"], **params}
         return self._iterate(self._v1.balance_transactions.list, params)
 
+    def list_payout_transactions(self, payout_id) -> list[str]:
+        """The ids of the balance transactions in a payout, its own among them."""
+        params = {"payout": payout_id, "limit": STRIPE_PAGE}
+        listed = self._iterate(self._v1.balance_transactions.list, params)
+        return [row["id"] for row in listed]
+
     # === EVENTS === #
 
-    def iter_events(self, types, created_from) -> Iterator[dict]:
-        """Events of some types since a time, newest first, page by page."""
+    def iter_events(self, types, created_from, after=None) -> Iterator[dict]:
+        """Events of some types since a time, newest first, page by page.
+
+        :param str after: The id of an event to go on after, as read before.
+        """
         params = {
             "limit": STRIPE_PAGE,
             "types": list(types),
             "created": {"gte": created_from},
         }
+        if after:
+            params["starting_after"] = after
         return self._iterate(self._v1.events.list, params)
 
     # === WEBHOOK ENDPOINTS === #
@@ -348,15 +380,12 @@ class StripeClient:
     # === HELPERS === #
 
     def _iterate(self, method, params: dict) -> Iterator[dict]:
-        last = None
         while True:
-            page = self._call(
-                method, {**params, "starting_after": last} if last else params
-            )
+            page = self._call(method, params)
             yield from page["data"]
             if not page["has_more"]:
                 return
-            last = page["data"][-1]["id"]
+            params = {**params, "starting_after": page["data"][-1]["id"]}
 
     def _call(self, method, *args) -> dict:
         """Call a method of the package, and log how long it took.
@@ -401,6 +430,7 @@ class StripeClient:
             error.code,
             getattr(error, "param", ""),
             self.clock_offset,
+            limit=(error.headers or {}).get("Stripe-Rate-Limited-Reason"),
         )
         _logger.log(
             logging.WARNING if translated.is_passing else logging.INFO,

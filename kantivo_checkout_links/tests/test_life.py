@@ -128,6 +128,7 @@ class TestClosing(CheckoutCommon):
     def test_checkout_that_stripe_no_longer_has_is_over(self):
         link = self.create_link()
         lost, payment = self.start_payment(link), self.pay(self.create_link())
+        lost.sudo().session_expires_at -= timedelta(hours=2)
         path = f"/v1/checkout/sessions/{lost.stripe_checkout_session_id}"
         self.standin.api_fault("status", path, status=404, times=9)
         self.sync()

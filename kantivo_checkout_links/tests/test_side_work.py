@@ -308,7 +308,7 @@ class TestSideWork(CheckoutCommon):
                 self.sync()
                 movements = self.env["checkout.movement"].search([])
                 waiting = movements.filtered("error")[0].error
-            with self.failing_in_the_database("checkout.sync", "_read_events"):
+            with self.failing_in_the_database("checkout.sync", "_sync_events"):
                 self.env["checkout.sync"]._cron_sync()
         for message in (
             error,

@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
@@ -9,7 +10,11 @@ from odoo.exceptions import UserError
 from odoo.tests import Form
 from odoo.tools import mute_logger
 
+from .. import stripe_client
+from ..budget import Budget
 from ..const import SYNC_OVERLAP_HOURS
+from ..models.processing import sync
+from ..stripe_client import StripeClient
 from ..utils import to_timestamp
 from .common import CLIENT_LOGGER, SYNC_LOGGER, CheckoutCommon
 
@@ -329,6 +334,155 @@ class TestSync(CheckoutCommon):
         self.assertTrue(cron.active)
         cron.ir_actions_server_id.run()
         self.env.invalidate_all()
+
+    # === COSTS === #
+
+    def count_calls(self, work, match="GET /v1/checkout/sessions"):
+        """How many calls of Stripe's some work makes."""
+        self.standin.clear_requests()
+        work()
+        return len(self.standin.requests(match))
+
+    def start_often(self, number):
+        """Payments whose payers are on Stripe's page."""
+        link = self.create_link(110)
+        started = [self.start_payment(link) for _number in range(number)]
+        return self.env["checkout.payment"].union(*started)
+
+    def test_open_checkouts_are_not_asked_for(self):
+        self.start_often(3)
+        self.assertEqual(self.count_calls(self.sync), 0)
+
+    def test_overdue_checkouts_are_read_by_lists_and_once_a_day(self):
+        payments = self.start_often(20)
+        for payment in payments:
+            self.standin.expire(payment.stripe_checkout_session_id)
+        self.gateway.sudo().events_read_to = fields.Datetime.now()
+        overdue = fields.Datetime.now() - timedelta(minutes=16)
+        payments.sudo().session_expires_at = overdue
+        with patch.object(sync, "HANDLED_EVENTS", ["payout.paid"]):
+            self.assertLessEqual(self.count_calls(self.sync), 0.3 * len(payments))
+            self.assertEqual(set(payments.mapped("state")), {"expired"})
+            payments.sudo().write(
+                {"state": "processing", "session_expires_at": overdue}
+            )
+            self.assertEqual(self.count_calls(self.sync), 0)
+
+    def test_no_one_waits_for_the_ledger_while_stripe_is_asked(self):
+        self.sync()  # what is asked for only once
+        self.pay(self.create_link(110))
+        self.standin.release()
+        self.standin.payout()
+        held, asked = [], []
+        exclusive, ask = type(self.gateway)._exclusive, StripeClient._call
+
+        @contextmanager
+        def hold(gateway):
+            held.append(gateway)
+            with exclusive(gateway) as gateway_sudo:
+                yield gateway_sudo
+            held.pop()
+
+        def note(client, *args):
+            asked.append(bool(held))
+            return ask(client, *args)
+
+        with (
+            patch.object(type(self.gateway), "_exclusive", hold),
+            patch.object(StripeClient, "_call", note),
+        ):
+            self.sync()
+            self.gateway.action_check_agreement()
+        self.assertEqual(set(asked), {False})
+        self.assert_agrees()
+
+    # === LONG SYNCS === #
+
+    @contextmanager
+    def in_short_runs(self):
+        """Each run has time for one piece only, and pages are short."""
+        with (
+            patch.object(Budget, "is_spent", True),
+            patch.object(sync, "STRIPE_PAGE", 5),
+            patch.object(stripe_client, "STRIPE_PAGE", 5),
+            patch.object(sync, "SYNC_PERIOD_ROWS", 5),
+            patch.object(sync, "SYNC_PIECE_ROWS", 2),
+        ):
+            yield
+
+    def live_long(self):
+        """More than a run has time for."""
+        link = self.create_link(110)
+        for _number in range(8):
+            self.pay(link)
+        self.standin.release()
+        self.standin.payout()
+
+    def test_long_sync_goes_on_where_the_last_run_stopped(self):
+        self.live_long()
+        runs, done = 0, []
+        with self.in_short_runs():
+            while not self.gateway.last_sync_at:
+                self.env["checkout.sync"]._sync(self.gateway.sudo(), Budget())
+                done.append(self.gateway.sync_status)
+                runs += 1
+                self.assertLess(runs, 40)
+        self.assertGreater(runs, 8)
+        self.assertIn("5 of about", done[0])
+        self.assertFalse(self.gateway.sync_status)
+        self.assertFalse(self.gateway.sync_started_at)
+        self.assertIn("8 × Charge, 8 × Fee, 1 × Payout", self.gateway.sync_note)
+        self.assertEqual(self.gateway.recovered_last, 8)
+        self.assertEqual(self.gateway.agreement_state, "green")
+        self.assert_agrees()
+
+    def test_long_sync_reads_no_page_of_events_twice(self):
+        self.live_long()
+        with self.in_short_runs():
+            for _run in range(8):
+                self.env["checkout.sync"]._sync(self.gateway.sudo(), Budget())
+        pages = self.standin.requests("GET /v1/events")
+        after = [page["params"].get("starting_after") for page in pages]
+        self.assertEqual(len(set(after)), len(after))
+
+    def test_many_transactions_are_read_in_periods_that_fit_into_memory(self):
+        self.gateway.sync_from -= timedelta(days=20)
+        now = self.standin.clock()["now"]
+        moments = [int(now) - 3600 * hour for hour in range(400, 0, -13)]
+        for moment in moments:
+            self.standin.create_balance_transaction(-100, created=moment)
+        periods = []
+        iter_periods = type(self.env["checkout.sync"])._iter_periods
+
+        def note(*args):
+            for rows, end in iter_periods(*args):
+                periods.append(len(rows))
+                yield rows, end
+
+        with (
+            patch.object(type(self.env["checkout.sync"]), "_iter_periods", note),
+            patch.object(sync, "SYNC_PERIOD_ROWS", 10),
+            patch.object(sync, "STRIPE_PAGE", 5),
+            patch.object(stripe_client, "STRIPE_PAGE", 5),
+        ):
+            self.sync()
+        self.assertLess(max(periods), 10)
+        fees = self.find_movements("fee").sorted("id")
+        self.assertEqual(len(fees), len(moments))
+        self.assertEqual(fees, fees.sorted("occurred_at"))
+        self.assert_agrees()
+
+    def test_sync_that_has_no_time_is_continued_by_another_run(self):
+        cron = self.env.ref("kantivo_checkout_links.ir_cron_sync")
+        triggers = self.env["ir.cron.trigger"].sudo()
+        before = triggers.search_count([("cron_id", "=", cron.id)])
+        with patch.object(Budget, "is_spent", True):
+            message = self.gateway.action_sync()["params"]["message"]
+        self.assertIn("continues in the background", message)
+        after = triggers.search_count([("cron_id", "=", cron.id)])
+        self.assertEqual(after, before + 1)
+        self.run_cron("ir_cron_sync")
+        self.assertTrue(self.gateway.last_sync_at)
 
     # === A MONTH === #
 

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
 from ..gateway.audit_trail import get_requester, with_audit_trail
+from ..ledger.batch import LINE_VALUES, LINK_ENTRIES, get_batch
 
 # Others may see entries too, such as salespeople their invoices.
 VIEWERS = "account.group_account_invoice,account.group_account_readonly"
@@ -147,7 +148,13 @@ class AccountMove(models.Model):
         return moves.with_env(self.env)
 
     def write(self, vals):
-        """Override of `account`: what happened at Stripe stays as it is posted."""
+        """Override of `account`: what happened at Stripe stays as it is posted. New
+        entries of a batch get their statement lines together.
+        """
+        batch = get_batch(self.env)
+        if batch and vals.keys() == LINE_VALUES:
+            batch.move_ids += self.ids
+            return True
         if vals.keys() & PROTECTED_FIELDS or vals.get("state") in ("draft", "cancel"):
             self._check_no_checkout_movement()
         return super(AccountMove, with_audit_trail(self)).write(vals)
@@ -157,6 +164,14 @@ class AccountMove(models.Model):
         self._check_no_checkout_movement()
 
     # === ACTION METHODS === #
+
+    def action_post(self):
+        """Override of `account`, which is where a batch of entries is complete."""
+        batch = get_batch(self.env)
+        if batch and batch.move_ids:
+            self.browse(batch.move_ids)._link_to_lines()
+            batch.move_ids = []
+        return super().action_post()
 
     def button_draft(self):
         """Override of `account`: a posted Stripe transaction stays posted."""
@@ -223,6 +238,13 @@ class AccountMove(models.Model):
                     stripe_id=movement_sudo.stripe_source_id,
                 )
             )
+
+    def _link_to_lines(self):
+        """Write the statement line of each of these new entries, in one query."""
+        self.env.flush_all()
+        self.env.cr.execute(LINK_ENTRIES, [self.ids])
+        self.invalidate_recordset(["statement_line_id"], flush=False)
+        self.modified(["statement_line_id"])
 
     def _find_checkout_movements(self):
         """The movements that these entries post or reclassify, of any company.

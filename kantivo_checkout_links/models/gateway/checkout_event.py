@@ -98,7 +98,10 @@ class CheckoutEvent(models.Model):
     _contents_idx = models.Index(
         "(gateway_id, received_at) WHERE state = 'done' AND payload IS NOT NULL"
     )
-    _due_idx = models.Index("(gateway_id, next_attempt_at) WHERE state = 'pending'")
+    _due_idx = models.Index("(gateway_id, id) WHERE state = 'pending'")
+    _unfinished_idx = models.Index(
+        "(gateway_id, state) WHERE state IN ('pending', 'failed')"
+    )
 
     # === BUSINESS METHODS - RECEIVING === #
 
@@ -192,7 +195,9 @@ class CheckoutEvent(models.Model):
 
     @api.model
     def _insert_object(self, gateway, stripe_object: dict):
-        """Its id makes the event's: the next time, the same row is processed again."""
+        """As `_receive_object`, for who processes the inbox next. Its id makes the
+        event's: the next time, the same row is processed again.
+        """
         self._insert(
             gateway,
             f"{ASKED}{stripe_object['id']}",
@@ -311,7 +316,36 @@ class CheckoutEvent(models.Model):
         """Wake the processor as soon as this transaction is committed."""
         self.env.ref("kantivo_checkout_links.ir_cron_process_events").sudo()._trigger()
 
+    @api.model
+    def _wake_processor(self, gateway):
+        """Wake the processor if an event is due: it left the gateway to whoever worked
+        on it until now.
+        """
+        with gateway._in_new_transaction() as gateway_sudo:
+            inbox = self.with_env(gateway_sudo.env)
+            if inbox._search_due(gateway_sudo, 1):
+                inbox._trigger_processing()
+
+    @api.model
+    def _is_due(self, gateway):
+        """Whether there is an event to process now."""
+        with gateway._in_new_transaction() as gateway_sudo:
+            return bool(self.with_env(gateway_sudo.env)._search_due(gateway_sudo, 1))
+
     # === BUSINESS METHODS - PROCESSING === #
+
+    @api.model
+    def _search_due(self, gateway, limit):
+        """The events of a gateway that are to be processed now, oldest first."""
+        return self.search(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("state", "=", "pending"),
+                ("next_attempt_at", "<=", fields.Datetime.now()),
+            ],
+            order="id",
+            limit=limit,
+        )
 
     def _get_lag(self):
         """Seconds from when it happened until its delivery; 0 if that is unknown."""

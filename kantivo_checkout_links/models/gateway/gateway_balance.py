@@ -5,11 +5,13 @@ from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools.misc import format_datetime
 
 from ...const import PAYMENTS_BALANCE
 from ...monetary import StripeMonetary
 from ...stripe_client import StripeError
 from ...utils import to_datetime
+from ..checkout_base import WITH_ARCHIVED
 
 _logger = logging.getLogger(__name__)
 
@@ -19,6 +21,8 @@ SYNC_DEFAULTS = {
     "last_sync_at": False,
     "sync_error": False,
     "sync_note": False,
+    "sync_started_at": False,
+    "sync_progress": False,
     "opening_done": False,
     "transactions_read_to": False,
     "events_read_to": False,
@@ -67,6 +71,16 @@ class CheckoutGateway(models.Model):
         help="The currencies of the account's balances, as last reported by Stripe.",
     )
     sync_note = fields.Char("Last Sync Found", readonly=True, copy=False)
+    sync_started_at = fields.Datetime("Syncing Since", readonly=True, copy=False)
+    sync_progress = fields.Json(
+        readonly=True,
+        copy=False,
+        groups=fields.NO_ACCESS,
+        help="How far a sync has come that takes more than one run.",
+    )
+    sync_status = fields.Char(
+        "Sync in Progress", compute="_compute_sync_status", compute_sudo=True
+    )
     closed_until = fields.Date(
         readonly=True, copy=False, help="The end of the last monthly statement."
     )
@@ -74,6 +88,14 @@ class CheckoutGateway(models.Model):
         readonly=True,
         copy=False,
         help="The ledger balance on that day, as last calculated.",
+    )
+
+    account_gateway_ids = fields.Many2many(
+        "checkout.gateway",
+        compute="_compute_account_gateway_ids",
+        compute_sudo=True,
+        context=WITH_ARCHIVED,
+        groups=fields.NO_ACCESS,
     )
 
     company_currency_id = fields.Many2one(related="company_id.currency_id")
@@ -135,6 +157,39 @@ class CheckoutGateway(models.Model):
 
     # === COMPUTE METHODS === #
 
+    @api.depends("stripe_account_id", "livemode", "company_id")
+    def _compute_account_gateway_ids(self):
+        """Looked up once in a transaction: each payment asks several times."""
+        for gateway in self:
+            gateway.account_gateway_ids = gateway._origin | gateway._find_siblings()
+
+    def _find_siblings(self):
+        if not self.stripe_account_id:
+            return self.browse()
+        return self._search_served(
+            [
+                ("stripe_account_id", "=", self.stripe_account_id),
+                ("livemode", "=", self.livemode),
+                ("company_id", "=", self.company_id.id),
+            ]
+        )
+
+    # === CRUD METHODS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """One more for an account is a sibling of the others."""
+        gateways = super().create(vals_list)
+        self.invalidate_model(["account_gateway_ids"])
+        return gateways
+
+    def write(self, vals):
+        """One that is now for another account, likewise."""
+        res = super().write(vals)
+        if vals.keys() & {"secret_key", "stripe_account_id", "company_id"}:
+            self.invalidate_model(["account_gateway_ids"])
+        return res
+
     @api.depends("currency_id", "company_id.currency_id")
     def _compute_revalue_month_end(self):
         for gateway in self:
@@ -148,7 +203,25 @@ class CheckoutGateway(models.Model):
         for gateway in self:
             gateway.revalued_until = gateway.closed_until
 
+    @api.depends("sync_started_at", "sync_progress")
+    @api.depends_context("lang", "tz")
+    def _compute_sync_status(self):
+        for gateway in self:
+            gateway.sync_status = (
+                gateway._describe_progress() if gateway.sync_started_at else False
+            )
+
     # === BUSINESS METHODS === #
+
+    def _describe_progress(self):
+        """What has been read of how much, and since when."""
+        progress = self.sync_progress or {}
+        return self.env._(
+            "%(done)s of about %(total)s read since %(since)s.",
+            done=progress.get("done", 0),
+            total=progress.get("total", 0),
+            since=format_datetime(self.env, self.sync_started_at),
+        )
 
     def _prepare_card(self):
         """What the journal's card says of the balance, unless that is out of date, and
@@ -216,15 +289,7 @@ class CheckoutGateway(models.Model):
         archived ones: a currency's money goes to its gateway, whether in use or not.
         """
         self.ensure_one()
-        if not self.stripe_account_id:
-            return self
-        return self | self._search_served(
-            [
-                ("stripe_account_id", "=", self.stripe_account_id),
-                ("livemode", "=", self.livemode),
-                ("company_id", "=", self.company_id.id),
-            ]
-        )
+        return self | self.sudo().account_gateway_ids.with_env(self.env)
 
     def _is_replaced(self):
         """Whether this gateway is archived and another one posts the same balance now,
@@ -290,6 +355,22 @@ class CheckoutGateway(models.Model):
         rows = [*balance["available"], *balance["pending"]]
         return sum(row["amount"] for row in rows if row["currency"] == code)
 
+    def _set_read_to(self, moment, progress: dict):
+        """Stripe's balance transactions until then are taken. As superuser."""
+        self.transactions_read_to = moment
+        self._keep_progress(progress)
+
+    def _keep_progress(self, progress: dict):
+        """Keep how far a sync has come; not of readings that are no sync."""
+        if "stage" in progress:
+            self._set_progress(progress)
+
+    def _set_progress(self, progress: dict):
+        """Keep how far a sync has come; nothing once it is over. As superuser."""
+        self.sync_progress = progress or False
+        if not progress:
+            self.sync_started_at = False
+
     def _iter_transactions(self, client, created) -> Iterator[dict]:
         """The balance transactions in the journal's currency, newest first, page by
         page.
@@ -303,9 +384,6 @@ class CheckoutGateway(models.Model):
             currency=self.currency_id.name.lower(), created=created
         )
         return (row for row in rows if row["balance_type"] in (PAYMENTS_BALANCE, None))
-
-    def _list_transactions(self, client, created) -> list[dict]:
-        return list(self._iter_transactions(client, created))
 
     def _set_settlement(self, balance: dict):
         """Keep in which currencies the account settles, as its balance shows them.

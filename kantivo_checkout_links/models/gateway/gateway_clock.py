@@ -35,6 +35,11 @@ class CheckoutGateway(models.Model):
             return
         self.clock_offset = offset
 
+    def _correct_start(self, client):
+        """Correct the start by what Stripe's last answer said of its clock."""
+        self._update_clock(client)
+        self._correct_sync_from()
+
     def _correct_sync_from(self):
         """A start that was now by this server's clock, and is still to come at Stripe,
         is now: what moves in between would be in no opening balance and never read.

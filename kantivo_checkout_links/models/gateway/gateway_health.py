@@ -282,14 +282,15 @@ class CheckoutGateway(models.Model):
             )
         )
 
-    def _examine_health(self, client, found):
+    def _keep_health(self, endpoint_problem, found):
         """Keep what a sync found out about the webhook. As superuser.
 
+        :param str endpoint_problem: As `_find_endpoint_problem` says it.
         :param int found: How many paid payments it found that no event had reported.
         """
         self.write(
             {
-                "endpoint_problem": self._find_endpoint_problem(client),
+                "endpoint_problem": endpoint_problem,
                 "recovered_last": found,
                 "recovered_total": self.recovered_total + found,
             }
@@ -297,14 +298,14 @@ class CheckoutGateway(models.Model):
         self._update_health_activity()
 
     @api.model
-    def _for_each_with_key(self, work, what):
-        """Do something for each gateway that can ask Stripe; one that fails says so on
-        itself and stops no other.
+    def _for_each_with_key(self, work, what, gateways=None):
+        """Do something for each gateway, or each of some, that can ask Stripe; one that
+        fails says so on itself and stops no other.
 
         :param callable work: Takes the gateway.
         :param str what: For the log, what a gateway can't do if it fails.
         """
-        for gateway in self._search_served([]):
+        for gateway in self._search_served([]) if gateways is None else gateways:
             if not gateway.secret_key or gateway._is_replaced():
                 continue
             try:
@@ -380,11 +381,6 @@ class CheckoutGateway(models.Model):
             "kantivo_checkout_links.mail_activity_health",
             note=self.health_message,
             user_id=self._get_responsible().id,
-        )
-
-    def _count_paid(self):
-        return self.env["checkout.payment"].search_count(
-            [("gateway_id", "=", self.id), ("paid_at", "!=", False)]
         )
 
     def _get_payload_deadline(self):

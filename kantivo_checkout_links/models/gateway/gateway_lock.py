@@ -6,7 +6,7 @@ from psycopg2.errors import LockNotAvailable, SerializationFailure
 from odoo import SUPERUSER_ID, api, models, modules
 from odoo.exceptions import UserError
 
-from ...const import ADVISORY_LOCK, LOCK_TIMEOUT, WORK_ATTEMPTS
+from ...const import ADVISORY_LOCK, LOCK_TIMEOUT, READING_LOCK, WORK_ATTEMPTS
 from ...quiet import quiet_queries
 from .audit_trail import REQUESTER_KEY, Requester
 
@@ -40,6 +40,42 @@ class CheckoutGateway(models.Model):
             self._take_lock(lock_cr)
             with self.env.registry.cursor() as cr:
                 yield self._as_superuser(self.env(cr=cr))
+
+    @contextmanager
+    def _holding(self, lock, wait=True):
+        """Hold one of this gateway's locks in a cursor that does nothing else, so that
+        it is free again at the end, also if this process dies. In a test it is free.
+
+        Who holds several took the one to read before the one to write.
+
+        :param bool wait: Whether to wait for it.
+        :return: Whether it is held now.
+        :raise UserError: if it isn't free in time.
+        """
+        self.ensure_one()
+        if modules.module.current_test:
+            yield True
+            return
+        with self.env.registry.cursor() as lock_cr:
+            if wait:
+                self._take_lock(lock_cr, lock)
+                yield True
+            else:
+                yield self._try_lock(lock_cr, lock)
+
+    @contextmanager
+    def _reading(self):
+        """Be the only one who reads this gateway's objects from Stripe and applies
+        them: what is read first is applied first. Others wait for the ledger only while
+        something is applied, never while Stripe is asked.
+
+        :raise UserError: if others go on doing it.
+        """
+        try:
+            with self._holding(READING_LOCK):
+                yield
+        finally:
+            self.env["checkout.event"]._wake_processor(self)
 
     @contextmanager
     def _in_new_transaction(self):
@@ -76,16 +112,18 @@ class CheckoutGateway(models.Model):
     def _describe_busy(self):
         return self.env._("This gateway is busy. Try again in a minute.")
 
-    def _take_lock(self, lock_cr):
+    def _take_lock(self, lock_cr, lock=ADVISORY_LOCK):
         try:
             lock_cr.execute(
                 "SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT]
             )
-            lock_cr.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [ADVISORY_LOCK, self.id]
-            )
+            lock_cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", [lock, self.id])
         except LockNotAvailable as error:
             raise UserError(self._describe_busy()) from error
+
+    def _try_lock(self, lock_cr, lock):
+        lock_cr.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [lock, self.id])
+        return lock_cr.fetchone()[0]
 
     def _as_superuser(self, env):
         """The gateway in a context of our own. Nothing of the caller's goes on: a

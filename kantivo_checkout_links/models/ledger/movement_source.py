@@ -22,12 +22,21 @@ class CheckoutMovement(models.Model):
         :param checkout.payment payment: Whose charge it is.
         :param dict charge: A charge with its balance transactions, if it has any.
         """
-        movement = self._find_charge(payment, charge) or self.create(
-            self._prepare_charge_vals(payment, charge)
-        )
-        if charge["balance_transaction"]:
-            movement._set_transaction(charge["balance_transaction"])
+        transaction = charge["balance_transaction"]
+        movement = self._find_charge(payment, charge)
+        if not movement and not self._is_settled_charge(transaction, charge):
+            movement = self.create(self._prepare_charge_vals(payment, charge))
+        if movement and transaction:
+            movement._set_transaction(transaction)
         self._ensure_transactions(payment.gateway_id, charge, payment)
+
+    @api.model
+    def _is_settled_charge(self, transaction: dict | None, charge: dict):
+        """Whether a balance transaction says all of its charge, which is then created
+        together with its fee.
+        """
+        is_charge = transaction and self._get_kind(transaction, charge) == "charge"
+        return bool(is_charge and transaction["amount"])
 
     @api.model
     def _find_charge(self, payment, charge: dict):
@@ -71,7 +80,12 @@ class CheckoutMovement(models.Model):
         if self.state in ("to_post", "skipped"):
             target = self.gateway_id._get_gateway_for(currency)
             self.write(
-                {"gateway_id": target.id, "amount": amount, "currency_id": currency.id}
+                {
+                    "gateway_id": target.id,
+                    "amount": amount,
+                    "currency_id": currency.id,
+                    "error": False,  # it was only this that it waited for
+                }
             )
         elif currency != self.currency_id or differs(amount, self.amount):
             self._set_waiting(self._describe_other_settlement(amount, currency))
@@ -319,16 +333,16 @@ class CheckoutMovement(models.Model):
         return self.kind == "dispute_reversal" and is_cross_currency
 
     @api.model
-    def _ensure_opening(self, gateway, balance: float, transaction_ids):
+    def _ensure_opening(self, gateway, balance: float, early_ids):
         """The balance that Stripe held before this gateway started, less what is in it
         of payments that are posted one by one.
 
         :param float balance: Stripe's balance then, in the gateway's currency.
-        :param list transaction_ids: The balance transactions since.
+        :param list early_ids: The balance transactions since whose objects are older.
         """
         if self._find_source(gateway, "opening", "opening"):
             return
-        amount = balance - self._sum_settled_before(gateway, transaction_ids)
+        amount = balance - self._sum_settled_before(gateway, early_ids)
         if not differs(amount, 0):
             return
         self.create(
@@ -343,14 +357,15 @@ class CheckoutMovement(models.Model):
         )
 
     @api.model
-    def _sum_settled_before(self, gateway, transaction_ids) -> float:
-        """What movements of other balance transactions moved."""
+    def _sum_settled_before(self, gateway, early_ids) -> float:
+        """What movements moved by balance transactions from before the start."""
         [[total]] = self._read_group(
             [
                 ("gateway_id", "=", gateway.id),
                 ("currency_id", "=", gateway.currency_id.id),
                 ("balance_transaction_id", "!=", False),
-                ("balance_transaction_id", "not in", transaction_ids),
+                ("occurred_at", "<", gateway.sync_from),
+                ("balance_transaction_id", "not in", early_ids),
             ],
             aggregates=["amount:sum"],
         )

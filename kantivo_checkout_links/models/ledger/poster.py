@@ -11,6 +11,7 @@ from ...aside import describe_error, log_error
 from ...const import POST_BATCH
 from ...kinds import DERIVED_KINDS, HOLDING_KINDS
 from ..gateway.audit_trail import REQUESTER_KEY, Requester, is_logged
+from .batch import BATCH_KEY, Batch
 from .entry import has_analytics
 from .entry_reversal import is_owed
 
@@ -33,8 +34,17 @@ class CheckoutPoster(models.AbstractModel):
     @api.model
     def _post_waiting(self, gateway):
         """Post everything of a gateway that waits, oldest first, a batch at a time."""
+        self._post_in_batches(gateway, [])
+
+    @api.model
+    def _post_new(self, gateway):
+        """Post what hasn't been tried yet, likewise."""
+        self._post_in_batches(gateway, [("error", "=", False)])
+
+    @api.model
+    def _post_in_batches(self, gateway, domain):
         movements = self.env["checkout.movement"].search(
-            [("gateway_id", "=", gateway.id), ("state", "=", "to_post")],
+            [("gateway_id", "=", gateway.id), ("state", "=", "to_post"), *domain],
             order="occurred_at, id",
         )
         for start in range(0, len(movements), POST_BATCH):
@@ -127,10 +137,14 @@ class CheckoutPoster(models.AbstractModel):
         """Create records whose journal items are complete.
 
         Odoo would compute taxes again where it sees no tax item, as with 0 %: then what
-        undoes a refund would count as a sale.
+        undoes a refund would count as a sale. It need not count each entry again after
+        each step: that they balance was checked before, and is checked in the end.
         """
         model = self.env[model].with_context(
-            skip_invoice_sync=True, checkout_entry=True
+            skip_invoice_sync=True,
+            check_move_validity=False,
+            checkout_entry=True,
+            **{BATCH_KEY: Batch()},
         )
         records = model.create(vals_list)
         return records.with_env(self.env)
@@ -206,13 +220,14 @@ class CheckoutPoster(models.AbstractModel):
 
     @api.model
     def _check_entry(self, record, vals):
-        """The entry is just what was meant: posted, settled, on its day, and each item
-        with its account, value and tax tags.
+        """The entry is just what was meant: posted, balanced, settled, on its day, and
+        each item with its account, value and tax tags.
         """
         meant = [item for _command, _id, item in vals["line_ids"]]
         currency = record.company_id.currency_id
         intact = (
             record.state == "posted"
+            and currency.is_zero(sum(record.line_ids.mapped("balance")))
             and record.date == vals["date"]
             and getattr(record, "is_reconciled", True)
             and sorted(map(self._describe_item, record.line_ids))

@@ -4,6 +4,14 @@ from odoo.fields import Domain
 from ...money import from_minor, to_minor
 from ..gateway.gateway_signing import SIGNATURE
 
+# What a payment is found by.
+PAYMENT_IDS = (
+    "uuid",
+    "stripe_checkout_session_id",
+    "stripe_charge_id",
+    "stripe_payment_intent_id",
+)
+
 
 class CheckoutPayment(models.Model):
     """Which payment a session belongs to. Only our rows and our signatures decide that:
@@ -60,6 +68,15 @@ class CheckoutPayment(models.Model):
         return known or self._find_unopened(gateway, session["metadata"] or {})
 
     @api.model
+    def _filter_paid(self, gateway, session_ids) -> set[str]:
+        """The sessions among some ids of Stripe's by which a payment is paid."""
+        domain = Domain("stripe_checkout_session_id", "in", list(session_ids))
+        paid = self.search(
+            self._get_readable(gateway) & domain & Domain("paid_at", "!=", False)
+        )
+        return set(paid.mapped("stripe_checkout_session_id"))
+
+    @api.model
     def _find_by_object(self, gateway, stripe_object: dict):
         """The payment that an object is about, by the ids that Stripe gave its session,
         charge or intent; not by its metadata, which may be a copy.
@@ -78,6 +95,12 @@ class CheckoutPayment(models.Model):
         return found.sorted(
             lambda payment: [payment[name] != value for name, value in ids.items()]
         )[:1]
+
+    @api.model
+    def _find_by_ids(self, gateway, ids):
+        """The payments that have any of some numbers or ids of Stripe's."""
+        any_id = Domain.OR(Domain(name, "in", ids) for name in PAYMENT_IDS)
+        return self.search(self._get_readable(gateway) & any_id)
 
     @api.model
     def _find_unopened(self, gateway, metadata: dict):

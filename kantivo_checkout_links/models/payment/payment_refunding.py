@@ -7,6 +7,7 @@ from odoo import SUPERUSER_ID, fields, models
 from odoo.exceptions import UserError
 
 from ...aside import log_error
+from ...budget import Budget
 from ...const import WORK_ATTEMPTS
 from ...money import round_exact
 from .checkout_refund import VOID_STATES
@@ -123,7 +124,9 @@ class CheckoutPayment(models.Model):
         """
         gateway_sudo = self.gateway_id.with_user(SUPERUSER_ID)  # also others' events
         try:
-            gateway_sudo._work_exclusively(self.env["checkout.event"]._process_gateway)
+            self.env["checkout.event"]._process_gateway(
+                gateway_sudo, Budget.of_request()
+            )
         except UserError:
             self.env["checkout.event"].sudo()._trigger_processing()
         except Exception as error:

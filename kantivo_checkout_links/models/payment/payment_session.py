@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
@@ -9,11 +10,13 @@ from odoo.tools import mute_logger
 from ...const import (
     CHECKOUT_LOCALES,
     CLOCK_TOLERANCE,
+    EXPIRY_BATCH,
     LEAST_SESSION_MINUTES,
     LIMITED_SESSION_MINUTES,
     NONCE_HOURS,
     RETURN_LOCK,
     RETURN_PAGE_INTERVAL,
+    SESSION_GRACE_MINUTES,
     SESSION_MINUTES,
 )
 from ...money import to_minor
@@ -24,6 +27,8 @@ from .link_paying import RESUME_SCOPE
 
 # Stripe fills this in itself, so it has to reach Stripe as it stands.
 RETURN_QUERY = "session_id={CHECKOUT_SESSION_ID}"
+
+_logger = logging.getLogger(__name__)
 
 
 class CheckoutPayment(models.Model):
@@ -243,22 +248,33 @@ class CheckoutPayment(models.Model):
             self.write({"expiry_requested": True})
             self.env["checkout.event"]._trigger_processing()
 
-    def _expire_at_stripe(self):
-        """End the session; one that was paid meanwhile is read again instead.
-
-        For the processor alone: it may have to keep a payment.
-        """
-        client, session_id = (
-            self.gateway_id._get_client(),
-            self.stripe_checkout_session_id,
+    @api.model
+    def _search_to_end(self, gateway):
+        """The payments whose sessions are to be ended at Stripe."""
+        return self.search(
+            [
+                ("gateway_id", "=", gateway.id),
+                ("expiry_requested", "=", True),
+                ("stripe_checkout_session_id", "!=", False),
+                ("state", "=", "open"),
+            ],
+            limit=EXPIRY_BATCH,
         )
-        try:
-            session = self._read_answer(lambda: client.end_session(session_id))
-        except StripeError:
-            return  # no answer: the request stays, and the next run asks again
-        self.expiry_requested = bool(session) and session["status"] == "open"
-        if session:
-            self._apply_session(session)
+
+    def _set_ended(self, answer):
+        """For the processor alone: it may have to keep a payment.
+
+        :param Answer answer: What came of `end_session`. Without one, the request
+            stays, and the next run asks again.
+        """
+        if getattr(answer.error, "reason", False) == "missing":
+            self.expiry_requested = False
+            self._set_missing(str(answer.error))
+        elif answer.error:
+            _logger.info("Payment %s can't be ended: %s", self.id, answer.error)
+        else:
+            self.expiry_requested = answer.value["status"] == "open"
+            self._apply_session(answer.value)
 
     def _end_at_once(self, turn):
         """End the checkout in a request of a payer or merchant, who wait for its place.
@@ -282,14 +298,6 @@ class CheckoutPayment(models.Model):
             self.env["checkout.event"]._receive_session(self)
         return self.state == "expired"
 
-    def _retrieve_session(self, client) -> dict | None:
-        """The session as it is at Stripe; nothing if Stripe doesn't have it any more.
-
-        :raise StripeError: if Stripe can't be asked.
-        """
-        session_id = self.stripe_checkout_session_id
-        return self._read_answer(lambda: client.retrieve_session(session_id))
-
     def _read_answer(self, ask) -> dict | None:
         """What Stripe says of the session; nothing if Stripe doesn't have it any more,
         as when test data were deleted there: then it can't be paid.
@@ -309,6 +317,20 @@ class CheckoutPayment(models.Model):
         """:param str reason: In Stripe's words."""
         if self.state in UNFINISHED_STATES:
             self.write({"state": "expired", "failure_message": reason})
+
+    @api.model
+    def _get_overdue_domain(self, gateway):
+        """The payments whose checkout should be over by now, one way or the other."""
+        grace = timedelta(minutes=SESSION_GRACE_MINUTES)
+        return [
+            ("gateway_id", "=", gateway.id),
+            ("state", "in", UNFINISHED_STATES),
+            ("stripe_checkout_session_id", "!=", False),
+            ("session_expires_at", "<", gateway._get_stripe_now() - grace),
+        ]
+
+    def _is_overdue(self):
+        return bool(self.filtered_domain(self._get_overdue_domain(self.gateway_id)))
 
     # === BUSINESS METHODS - RETURN PAGE === #
 

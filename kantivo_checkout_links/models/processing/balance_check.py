@@ -4,7 +4,8 @@ from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 from odoo.tools.misc import format_datetime
 
-from ...const import STRIPE_PAGE
+from ...budget import Budget
+from ...const import STRIPE_PAGE, SYNC_LOCK
 from ...kinds import EARLY_KINDS
 from ...money import differs, from_minor, round_exact
 from ...stripe_client import StripeError
@@ -41,8 +42,9 @@ class CheckoutAgreement(models.AbstractModel):
     @api.model
     def _cron_check(self):
         """Check all gateways; one that fails says so on itself and stops no other."""
+        budget = Budget.of_cron(self.env)
         self.env["checkout.gateway"]._for_each_with_key(
-            lambda gateway: gateway._check_agreement(), "be compared"
+            lambda gateway: gateway._check_agreement(budget), "be compared"
         )
         for gateway in self.env["checkout.gateway"]._search_served([]):
             gateway._note(self._end_day)
@@ -56,29 +58,39 @@ class CheckoutAgreement(models.AbstractModel):
         gateway._mail_problems()
 
     @api.model
-    def _check_fully(self, gateway):
+    def _check_fully(self, gateway, budget):
         """Close the months that are over, count the past again, and compare.
 
         :return: The state that it is in now.
         :raise StripeError: if Stripe can't be read.
         """
-        if gateway.post_entries:
-            gateway._close_months()
-        return self._check(gateway)
+        with (
+            gateway._holding(SYNC_LOCK),
+            gateway._in_new_transaction() as gateway_sudo,
+        ):
+            if gateway_sudo.post_entries:
+                gateway_sudo._work_exclusively(lambda g: g._close_months())
+                gateway_sudo._commit()
+            return self.with_env(gateway_sudo.env)._check(gateway_sudo, budget)
 
     @api.model
-    def _check(self, gateway):
+    def _check(self, gateway, budget):
         """Compare both balances and keep the result on the gateway.
 
-        Of the ledger, this reads what came after the last monthly statement.
+        Of the ledger, this reads what came after the last monthly statement. Others
+        write to it meanwhile: what is new is then read once more.
 
         :return: The state that it is in now.
         :raise StripeError: if Stripe can't be read.
         """
-        self = self.with_env(gateway.env)
         self.env.flush_all()
+        result = self._compare(gateway, budget)
+        return gateway._work_exclusively(lambda g: self._keep_result(g, result))
+
+    @api.model
+    def _keep_result(self, gateway, result):
         before = gateway.agreement_state
-        gateway.write(self._compare(gateway))
+        gateway.write(result)
         if gateway.agreement_state != "red" and gateway.reread_difference:
             gateway.reread_difference = 0
         if gateway.agreement_state != before:
@@ -86,32 +98,35 @@ class CheckoutAgreement(models.AbstractModel):
         return gateway.agreement_state
 
     @api.model
-    def _compare(self, gateway):
+    def _compare(self, gateway, budget):
         """What differs is read once more: money may have moved since it was read. Where
         a new difference stays, all is read: Stripe may list a transaction late, or with
-        an earlier date.
+        an earlier date. What there is no time for is left to the next sync.
         """
         if not gateway.post_entries:
             return {"agreement_state": "grey"}
         result = self._prepare_result(gateway)
         if result["agreement_state"] != "red" or not gateway._may_sync():
             return result
-        result, is_steady = self._read_until_steady(gateway, result)
+        result, is_steady = self._read_until_steady(gateway, result, budget)
         if is_steady and self._is_new_difference(gateway, result):
-            gateway.transactions_read_to = False
-            result = self._read_and_compare(gateway)
-            gateway.reread_difference = result["agreement_difference"]
+            gateway._work_exclusively(
+                lambda g: g.write({"transactions_read_to": False})
+            )
+            gateway._commit()
+            result = self._read_and_compare(gateway, budget)
+            result["reread_difference"] = result["agreement_difference"]
         return result
 
     @api.model
-    def _read_until_steady(self, gateway, result):
+    def _read_until_steady(self, gateway, result, budget):
         """Read what is new until it changes nothing; not for long, where money always
         moves.
 
         :return: The comparison, and whether it is steady and red.
         """
         for _attempt in range(STEADY_ATTEMPTS):
-            before, result = result, self._read_and_compare(gateway)
+            before, result = result, self._read_and_compare(gateway, budget)
             if result["agreement_state"] != "red":
                 return result, False
             if result["agreement_difference"] == before["agreement_difference"]:
@@ -119,8 +134,8 @@ class CheckoutAgreement(models.AbstractModel):
         return result, False
 
     @api.model
-    def _read_and_compare(self, gateway):
-        self.env["checkout.sync"]._read_balance_changes(gateway)
+    def _read_and_compare(self, gateway, budget):
+        self.env["checkout.sync"]._read_balance_changes(gateway, budget)
         return self._prepare_result(gateway)
 
     @api.model
@@ -138,10 +153,8 @@ class CheckoutAgreement(models.AbstractModel):
         :raise StripeError: if Stripe can't be read.
         """
         currency = gateway.currency_id
-        balance = gateway._read_balance(gateway._get_client())
+        balance, in_journal, named = self._measure(gateway)
         at_stripe = from_minor(balance, currency.name)
-        in_journal = self._get_journal_balance(gateway)
-        named = self._get_named_amounts(gateway)
         difference = round_exact(at_stripe - in_journal)
         explained = named["waiting"] + named["left_out"] - named["in_transit"]
         unexplained = round_exact(difference - explained)
@@ -155,6 +168,27 @@ class CheckoutAgreement(models.AbstractModel):
             "agreement_difference": unexplained,
             "agreement_state": self._get_state(gateway, unexplained, named),
         }
+
+    @api.model
+    def _measure(self, gateway):
+        """Stripe's balance in minor units, the journal's, and what explains differences
+        of the two: at a moment when nothing was posted, if there is one.
+
+        :raise StripeError: if Stripe can't be read.
+        """
+        client, after = gateway._get_client(), None
+        for _attempt in range(STEADY_ATTEMPTS):
+            before = after or self._measure_ledger(gateway)
+            balance = gateway._read_balance(client)
+            gateway._commit()  # see what is true now
+            after = self._measure_ledger(gateway)
+            if before == after:
+                break
+        return balance, *after
+
+    @api.model
+    def _measure_ledger(self, gateway):
+        return self._get_journal_balance(gateway), self._get_named_amounts(gateway)
 
     @api.model
     def _get_state(self, gateway, unexplained, named):
@@ -368,7 +402,7 @@ class CheckoutGateway(models.Model):
         self.env["checkout.link"].check_access("write")  # not read-only users
         self.check_access("read")
         try:
-            state = self._check_agreement()
+            state = self._check_agreement(Budget.of_request())
         except StripeError as error:
             raise UserError(self._describe_failure(error)) from error
         kinds = {"green": "success", "red": "danger"}
@@ -393,9 +427,10 @@ class CheckoutGateway(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _check_agreement(self):
-        gateway_sudo = self.sudo()  # the key is out of reach
-        agreement = self.env["checkout.agreement"]
-        state = gateway_sudo._work_exclusively(agreement._check_fully)
+    def _check_agreement(self, budget):
+        agreement_sudo = self.env["checkout.agreement"].sudo()
+        state = agreement_sudo._check_fully(
+            self.sudo(), budget
+        )  # the key is out of reach
         self.invalidate_recordset()
         return state

@@ -1,14 +1,25 @@
 import logging
+from collections import defaultdict, deque
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from psycopg2 import OperationalError
 
-from odoo import api, fields, models
+from odoo import api, fields, models, modules
 from odoo.fields import Domain
+from odoo.tools import split_every
 
 from ...aside import describe_error, log_error
-from ...const import EVENT_BATCH, HANDLED_EVENTS
-from ...stripe_client import StripeError
+from ...budget import Budget
+from ...calls import Call, call_together
+from ...const import (
+    EVENT_BATCH,
+    EXPIRY_BATCH,
+    FIRST_BATCHES,
+    HANDLED_EVENTS,
+    READING_LOCK,
+)
+from ...stripe_client import StripeClient
 from ..gateway.checkout_event import ASKED
 from .stripe_reader import Reading
 
@@ -16,6 +27,16 @@ _logger = logging.getLogger(__name__)
 
 # The objects that belong to one payment each.
 PAYMENT_OBJECTS = ("checkout.session", "charge", "refund", "dispute")
+
+# Scheduled actions beside the main one, for gateways in parallel.
+HELPERS = tuple(
+    f"kantivo_checkout_links.ir_cron_process_events_{number}" for number in (2, 3, 4)
+)
+
+
+def _iter_sizes():
+    """How many events are in each of a gateway's batches."""
+    return chain(FIRST_BATCHES, repeat(EVENT_BATCH))
 
 
 class Outcome(NamedTuple):
@@ -45,13 +66,11 @@ class CheckoutEvent(models.Model):
         self.gateway_id.check_access("write")
         with_contents = self.filtered("payload")
         for gateway, events in with_contents.grouped("gateway_id").items():
-            with gateway.sudo()._exclusive() as gateway_sudo:  # posting needs it
-                events.with_env(gateway_sudo.env)._work_off()
-                gateway_sudo.env["checkout.poster"]._post_waiting(gateway_sudo)
-                announcements_sudo = gateway_sudo.env["checkout.announcement"]
-                announcements_sudo._announce_waiting(gateway_sudo)
-                payments_sudo = gateway_sudo.env["checkout.payment"]
-                payments_sudo._call_on_paid_waiting(gateway_sudo)
+            gateway_sudo = gateway.sudo()  # posting needs it
+            with gateway_sudo._reading():
+                for event_ids in split_every(EVENT_BATCH, events.ids):
+                    self._process_events(gateway_sudo, event_ids, [])
+                gateway_sudo._work_exclusively(self._complete)
         self.invalidate_recordset()
 
     # === BUSINESS METHODS - RECEIVING === #
@@ -180,33 +199,96 @@ class CheckoutEvent(models.Model):
             return gateway._get_gateway_for(currency)
         return self._find_maker(gateway, stripe_object) or gateway
 
-    # === BUSINESS METHODS - PROCESSING === #
+    # === BUSINESS METHODS - SCHEDULING === #
 
     @api.model
     def _cron_process(self):
-        """Process the inbox, gateway by gateway, and do what the payments wait for."""
-        done = self.env["checkout.gateway"]
-        while gateways := self._get_busy_gateways() - done:
-            for gateway in gateways:
-                self._try_processing(gateway)
-            done |= gateways
+        """Process the inbox and do what the payments wait for, in turns: a batch of a
+        gateway, then one of the next. Gateways that others work on are left to them.
+        """
+        self._process_in_turns(self._wake_helpers)
 
     @api.model
-    def _try_processing(self, gateway):
+    def _cron_help(self):
+        """Do as `_cron_process`, beside it: Odoo runs each scheduled action once at a
+        time, so gateways are processed in parallel by several of them.
+        """
+        self._process_in_turns(lambda number: None)
+
+    @api.model
+    def _wake_helpers(self, number):
+        """Wake as many helpers as there is work for."""
+        for name in HELPERS[: max(number, 0)]:
+            helper = self.env.ref(name, raise_if_not_found=False)
+            if helper:
+                helper.sudo()._trigger()  # crons are the administrator's
+        self._note_progress(0)
+
+    @api.model
+    def _process_in_turns(self, wake):
+        """Stop in time for Odoo's limits; another run goes on.
+
+        :param callable wake: Takes how many gateways others could process meanwhile.
+        """
+        budget = Budget.of_cron(self.env)
+        turns, sizes, left = deque(), defaultdict(_iter_sizes), set()
+        came = self._get_busy_gateways()
+        while (came or turns) and not budget.is_spent:
+            if came:
+                turns.extend(came)
+                wake(len(turns) - 1)
+            gateway = turns.popleft()
+            has_more = self._take_turn(gateway, next(sizes[gateway]))
+            if has_more:
+                turns.append(gateway)
+            elif has_more is None:
+                left.add(gateway)
+            self._note_progress(1)
+            came = self._get_due_gateways().filtered(
+                lambda g: g not in turns and g not in left
+            )
+        for gateway in turns:
+            self._try(gateway, lambda g: g._work_exclusively(self._complete))
+        if turns or came:
+            self._trigger_processing()
+
+    @api.model
+    def _take_turn(self, gateway, size):
+        """Process one batch of a gateway.
+
+        :return: Whether there is more to do; None if it is to be left alone, since
+            someone else works on it at this moment, or it is in trouble.
+        """
+        return self._try(gateway, lambda g: self._process_if_free(g, size))
+
+    @api.model
+    def _process_if_free(self, gateway, size):
+        """What comes meanwhile is left to us by who finds the gateway taken."""
+        with gateway._holding(READING_LOCK, wait=False) as is_held:
+            if not is_held:
+                return None
+            has_more = self._process_batch(gateway, size, [])
+        return has_more or self._is_due(gateway)
+
+    @api.model
+    def _try(self, gateway, work):
         """One gateway's trouble must not keep the others waiting."""
         try:
-            gateway._work_exclusively(self._process_gateway)
+            return work(gateway)
         except Exception as error:
             what = f"Events of gateway {gateway.id} can't be processed"
             log_error(_logger, what, error)
+            return None
+
+    @api.model
+    def _note_progress(self, batches):
+        """Have Odoo know what this run got done, even if it is killed after this."""
+        if not modules.module.current_test:
+            self.env["ir.cron"]._commit_progress(batches)
 
     @api.model
     def _get_busy_gateways(self):
         """The gateways for which there is anything to do now."""
-        due = [
-            ("state", "=", "pending"),
-            ("next_attempt_at", "<=", fields.Datetime.now()),
-        ]
         to_expire = [
             ("expiry_requested", "=", True),
             ("stripe_checkout_session_id", "!=", False),
@@ -214,7 +296,6 @@ class CheckoutEvent(models.Model):
         ]
         to_call = [("on_paid_due_at", "!=", False), ("on_paid_problem", "=", False)]
         waiting = {
-            "checkout.event": due,
             "checkout.movement": [("state", "=", "to_post")],
             "checkout.announcement": [("error", "=", False)],
             "checkout.payment": Domain.OR([to_expire, to_call]),
@@ -224,110 +305,214 @@ class CheckoutEvent(models.Model):
             for model, domain in waiting.items()
         ]
         ids = {gateway.id for rows in groups for (gateway,) in rows}
+        ids.update(self._get_due_gateways().ids)
         return self.env["checkout.gateway"]._search_served([("id", "in", list(ids))])
 
     @api.model
-    def _process_gateway(self, gateway):
-        """Process all that waits at a gateway. Under its lock, as superuser."""
+    def _get_due_gateways(self):
+        """The gateways that have events to process now."""
+        due = [
+            ("state", "=", "pending"),
+            ("next_attempt_at", "<=", fields.Datetime.now()),
+        ]
+        rows = self._read_group(due, ["gateway_id"])
+        return self.env["checkout.gateway"].union(*(row[0] for row in rows))
+
+    # === BUSINESS METHODS - PROCESSING === #
+
+    @api.model
+    def _process_gateway(self, gateway, budget=None) -> list[list[str]]:
+        """Process all that waits at a gateway now, or what the budget allows.
+
+        :return: For each payment that was found to be paid, the ids of the events that
+            were about it.
+        :raise UserError: if others go on working on it.
+        :raise StripeError: if Stripe is away; what doesn't need it is done.
+        """
+        paying = []
+        with gateway._reading():
+            for size in _iter_sizes():
+                has_more = self._process_batch(gateway, size, paying)
+                if not has_more or (budget and budget.is_spent):
+                    break
+        return paying
+
+    @api.model
+    def _process_batch(self, gateway, size, paying):
+        """Process one batch of a gateway; after the last one, do the rest too. Only one
+        may do so at a time: see `_reading`.
+
+        :param list paying: Takes what `_process_gateway` returns.
+        :return: Whether there is more to do.
+        :raise StripeError: if Stripe is away; what doesn't need it is done.
+        """
+        with gateway._in_new_transaction() as gateway_sudo:
+            ids = self.with_env(gateway_sudo.env)._search_due(gateway_sudo, size).ids
+        away = self._process_events(gateway, ids, paying) if ids else None
+        if not away and (len(ids) == size or gateway._end_requested_sessions()):
+            return True
+        gateway._work_exclusively(self._complete)
+        if away:
+            raise away
+        return False
+
+    @api.model
+    def _process_events(self, gateway, event_ids, paying):
+        """Find out whose events these are, ask Stripe, act on what is true, post it.
+
+        Between asking and acting a new transaction starts, since a payer's row may have
+        been committed while we asked, and others may write to the ledger while we do.
+
+        :return: Why some events had to be left as they are, if Stripe is away.
+        """
+        if not gateway.settlement_codes:
+            gateway._work_exclusively(lambda g: g._ensure_settlement())
+        own_ids = gateway._work_exclusively(
+            lambda g: self.with_env(g.env).browse(event_ids)._send_home(g).ids
+        )
+        with gateway._in_new_transaction() as gateway_sudo:
+            events = self.with_env(gateway_sudo.env).browse(own_ids)
+            answers = Reading(gateway_sudo.env, gateway_sudo).read_all(events)
+            found = {event.id: answer for event, answer in answers.items()}
+        paying += gateway._work_exclusively(lambda g: self._apply_and_post(g, found))
+        if len(found) < len(own_ids):
+            return next(each.error for each in found.values() if each.error)
+        return None
+
+    @api.model
+    def _apply_and_post(self, gateway, found) -> list[list[str]]:
+        """Under the gateway's lock, as superuser.
+
+        :param dict found: What Stripe has, as `Found` by the id of an event.
+        :return: As `_process_gateway`.
+        """
+        self = self.with_env(gateway.env).browse(found)
+        objects = {}
+        for stripe_object in chain.from_iterable(f.objects for f in found.values()):
+            objects.setdefault(stripe_object["id"], stripe_object)
+        payments = self.env["checkout.payment"]
+        paid_before = payments._filter_paid(gateway, objects)
+        outcomes = self._apply_all(gateway, objects)
+        for event in self:
+            event._keep_outcome(found[event.id], outcomes)
+        paid = payments._filter_paid(gateway, objects) - paid_before
+        gateway._commit()
+        self.env["checkout.poster"]._post_new(gateway)
+        names = defaultdict(list)
+        for event in self:
+            for stripe_object in found[event.id].objects:
+                names[stripe_object["id"]].append(event.stripe_event_id)
+        return [names[session_id] for session_id in paid]
+
+    @api.model
+    def _apply_all(self, gateway, objects: dict[str, dict]) -> dict[str, Outcome]:
+        """Act on each object once, however many events speak of it; if that fails, on
+        one after the other.
+        """
+        try:
+            with self.env.cr.savepoint():
+                return {
+                    object_id: Outcome(self._handle(gateway, stripe_object))
+                    for object_id, stripe_object in objects.items()
+                }
+        except OperationalError:
+            raise  # a conflict: the whole transaction is tried again
+        except Exception:
+            return {
+                object_id: self._apply(gateway, stripe_object)
+                for object_id, stripe_object in objects.items()
+            }
+
+    @api.model
+    def _complete(self, gateway):
+        """Do the rest, also what was tried before. Under the gateway's lock, as
+        superuser.
+        """
         self = self.with_env(gateway.env)
-        gateway._ensure_settlement()
-        while events := self._search_due(gateway):
-            if own := events._send_home(gateway):
-                own._work_off()
-        gateway._expire_requested_sessions()
         self.env["checkout.payout"]._itemize_waiting(gateway)
         self.env["checkout.poster"]._post_waiting(gateway)
         self.env["checkout.announcement"]._announce_waiting(gateway)
         self.env["checkout.payment"]._call_on_paid_waiting(gateway)
 
-    @api.model
-    def _search_due(self, gateway):
-        return self.search(
-            [
-                ("gateway_id", "=", gateway.id),
-                ("state", "=", "pending"),
-                ("next_attempt_at", "<=", fields.Datetime.now()),
-            ],
-            order="id",
-            limit=EVENT_BATCH,
-        )
+    def _keep_outcome(self, found, outcomes):
+        """Keep what came of an event.
 
-    def _work_off(self):
-        """Process events of one gateway: first ask Stripe, then act on what is true.
-
-        Between the two a new transaction starts, since a payer's row may have been
-        committed while we asked. Each object is read and applied once, however many
-        events speak of it.
+        :param Found found: What Stripe has for it.
+        :param dict outcomes: The `Outcome` of each object by its id.
         """
-        gateway = self.gateway_id
-        reading = Reading(self.env, gateway)
-        answers = {event: reading.read(event) for event in self}
-        gateway._commit()
-        outcomes = {}
-        for event in self:
-            stripe_objects, error = answers[event]
-            if error:
-                event._set_unreadable(error)
-            else:
-                event._act_on(stripe_objects, outcomes)
-        gateway._commit()
-
-    def _act_on(self, stripe_objects, outcomes):
-        """Apply what was read for an event, and keep what came of it.
-
-        :param list stripe_objects: In the order in which they are to be applied.
-        :param dict outcomes: The `Outcome` of each object that was applied before, by
-            its id.
-        """
-        for stripe_object in stripe_objects:
-            if stripe_object["id"] not in outcomes:
-                outcomes[stripe_object["id"]] = self._apply(stripe_object)
-        found = [outcomes[stripe_object["id"]] for stripe_object in stripe_objects]
-        problems = [outcome.problem for outcome in found if outcome.problem]
-        if problems:
+        reached = [outcomes[each["id"]] for each in found.objects]
+        problems = [outcome.problem for outcome in reached if outcome.problem]
+        if found.error:
+            self._keep_unread(found.error)
+        elif problems:
             self._set_waiting(problems[0])
-        elif any(outcome.is_ours for outcome in found):
+        elif found.is_known or any(outcome.is_ours for outcome in reached):
             self._set_done()
         else:
             self._set_ignored()
 
-    def _apply(self, stripe_object: dict) -> Outcome:
+    def _keep_unread(self, error):
+        """A checkout that should be over, and that Stripe doesn't have any more, as
+        when test data were deleted there, can't be paid.
+        """
+        is_missing = getattr(error, "reason", False) == "missing"
+        if is_missing and self.type == "sync.checkout.session":
+            session = self.payload["data"]["object"]
+            payment = self.env["checkout.payment"]._find_by_object(
+                self.gateway_id, session
+            )
+            if payment._is_overdue():
+                payment._set_missing(str(error))
+                self._set_ignored()
+                return
+        self._set_unreadable(error)
+
+    @api.model
+    def _apply(self, gateway, stripe_object: dict) -> Outcome:
         """Act on an object; what fails leaves nothing behind but the reason."""
-        # One of `_on_checkout_session`, `_on_refund`, `_on_dispute` and `_on_payout`.
-        handler = f"_on_{stripe_object['object'].replace('.', '_')}"
         try:
             with self.env.cr.savepoint():
-                return Outcome(getattr(self, handler)(stripe_object))
+                return Outcome(self._handle(gateway, stripe_object))
         except OperationalError:
             raise  # a conflict: the whole transaction is tried again
         except Exception as error:
             log_error(_logger, f"{stripe_object['id']} can't be applied", error)
             return Outcome(True, describe_error(self.env, error))
 
-    def _on_checkout_session(self, session: dict):
-        """:return: Whether the object is ours, as with all handlers."""
+    @api.model
+    def _handle(self, gateway, stripe_object: dict):
+        """:return: Whether the object is ours."""
+        # One of `_on_checkout_session`, `_on_refund`, `_on_dispute` and `_on_payout`.
+        handler = f"_on_{stripe_object['object'].replace('.', '_')}"
+        return getattr(self, handler)(gateway, stripe_object)
+
+    @api.model
+    def _on_checkout_session(self, gateway, session: dict):
         payments = self.env["checkout.payment"]
-        payment = payments._find_by_session(
-            self.gateway_id, session
-        ) or payments._recreate(self.gateway_id, session)
+        payment = payments._find_by_session(gateway, session) or payments._recreate(
+            gateway, session
+        )
         if payment:
             payment._apply_session(session)
         return bool(payment)
 
-    def _on_refund(self, refund: dict):
-        payment = self.env["checkout.payment"]._find_by_object(self.gateway_id, refund)
+    @api.model
+    def _on_refund(self, gateway, refund: dict):
+        payment = self.env["checkout.payment"]._find_by_object(gateway, refund)
         if payment:
             self.env["checkout.refund"]._apply_refund(payment, refund)
         return bool(payment)
 
-    def _on_dispute(self, dispute: dict):
-        payment = self.env["checkout.payment"]._find_by_object(self.gateway_id, dispute)
+    @api.model
+    def _on_dispute(self, gateway, dispute: dict):
+        payment = self.env["checkout.payment"]._find_by_object(gateway, dispute)
         if payment:
             self.env["checkout.dispute"]._apply_dispute(payment, dispute)
         return bool(payment)
 
-    def _on_payout(self, payout: dict):
-        gateway = self._get_gateway_for(self.gateway_id, payout)
+    @api.model
+    def _on_payout(self, gateway, payout: dict):
+        gateway = self._get_gateway_for(gateway, payout)
         ours = gateway.currency_id.name == payout["currency"].upper()
         if ours:
             self.env["checkout.payout"]._apply_payout(gateway, payout)
@@ -357,28 +542,38 @@ class CheckoutGateway(models.Model):
 
     # === BUSINESS METHODS === #
 
-    def _expire_requested_sessions(self):
-        """End at Stripe the checkouts whose link was closed or changed meanwhile."""
-        payments = self.env["checkout.payment"].search(
-            [
-                ("gateway_id", "=", self.id),
-                ("expiry_requested", "=", True),
-                ("stripe_checkout_session_id", "!=", False),
-                ("state", "=", "open"),
-            ]
-        )
-        for payment in payments:
-            self._expire_one(payment)
-            self._commit()
+    def _end_requested_sessions(self):
+        """End at Stripe the checkouts whose link was closed or changed meanwhile; one
+        that was paid is read as it is instead. One that can't be ended now keeps no
+        other waiting, and is tried again.
 
-    def _expire_one(self, payment):
-        """One that can't be ended doesn't keep the others waiting."""
-        try:
-            with self.env.cr.savepoint():
-                payment._expire_at_stripe()
-        except OperationalError:
-            raise  # a conflict: the whole transaction is tried again
-        except StripeError as error:
-            _logger.warning("Payment %s can't be ended: %s", payment.id, error)
-        except Exception as error:
-            log_error(_logger, f"Payment {payment.id} can't be ended", error)
+        :return: Whether there may be more that can be ended now.
+        """
+        with self._in_new_transaction() as gateway_sudo:
+            payments_sudo = gateway_sudo.env["checkout.payment"]._search_to_end(self)
+            end = StripeClient.end_session
+            calls = {
+                payment.id: Call(end, (payment.stripe_checkout_session_id,))
+                for payment in payments_sudo
+            }
+            if not calls:
+                return False
+            gateway_sudo._commit()
+            answers = call_together(gateway_sudo._get_client(), calls.values())
+        ended = {each: answers[call] for each, call in calls.items() if call in answers}
+        if ended:
+            self._work_exclusively(lambda g: g._keep_ended(ended))
+        is_any_ended = any(not answer.error for answer in ended.values())
+        return len(calls) == EXPIRY_BATCH and is_any_ended
+
+    def _keep_ended(self, answers):
+        """:param dict answers: What Stripe said, as `Answer` by the id of a payment."""
+        for payment in self.env["checkout.payment"].browse(answers):
+            answer = answers[payment.id]
+            try:
+                with self.env.cr.savepoint():
+                    payment._set_ended(answer)
+            except OperationalError:
+                raise  # a conflict: the whole transaction is tried again
+            except Exception as error:
+                log_error(_logger, f"Payment {payment.id} can't be ended", error)
