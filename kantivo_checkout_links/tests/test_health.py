@@ -213,6 +213,14 @@ class TestHealth(CheckoutCommon):
         self.write_gateway(sync_error="Away")
         self.assertNotIn("There has been no sync", self.gateway.health_message)
 
+    def test_sync_that_continues_for_hours_is_not_missing(self):
+        self.write_gateway(last_sync_at=self.ago(days=2))
+        self.assert_silent("There has been no sync since")
+        self.write_gateway(sync_started_at=self.ago(hours=23))
+        self.assertEqual(self.get_health(), "good")
+        self.write_gateway(sync_started_at=self.ago(hours=25))
+        self.assert_silent("There has been no sync since")
+
     def test_interval_of_the_sync_is_that_of_the_scheduled_action(self):
         self.env.ref("kantivo_checkout_links.ir_cron_sync").interval_type = "hours"
         self.write_gateway(last_sync_at=self.ago(hours=29))

@@ -239,14 +239,18 @@ class TestSync(CheckoutCommon):
         self.assertTrue(other.last_sync_at)
         self.assertFalse(self.gateway.last_sync_at)
 
-    def test_start_can_be_chosen_until_the_first_sync(self):
+    def test_start_can_be_moved_back_after_a_sync_without_an_opening_balance(self):
         begin = fields.Datetime.now() - timedelta(days=2)
         with Form(self.gateway) as form:
             form.sync_from = begin
         self.assertEqual(self.gateway.sync_from, begin)
         self.sync()
-        with Form(self.gateway) as form, self.assertRaisesRegex(AssertionError, "read"):
+        with Form(self.gateway) as form:
             form.sync_from = begin - timedelta(days=1)
+        self.assertEqual(self.gateway.sync_from, begin - timedelta(days=1))
+        self.sync()
+        with self.assertRaisesRegex(UserError, "later"), Form(self.gateway) as form:
+            form.sync_from = begin
 
     @mute_logger("odoo.sql_db")
     def test_gateway_always_has_a_start(self):

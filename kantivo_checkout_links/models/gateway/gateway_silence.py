@@ -11,6 +11,8 @@ from .checkout_gateway import GATEWAY_MANAGERS
 # How long a transaction may wait to be posted, and how old a balance check may be.
 LATE_POSTING = timedelta(hours=1)
 LATE_CHECK = timedelta(days=1)
+# How long a sync may continue that takes more than one run.
+LONGEST_SYNC = timedelta(days=1)
 # Who may change a gateway.
 ACTING_GROUPS = (GATEWAY_MANAGERS, "base.group_system")
 
@@ -45,7 +47,7 @@ class CheckoutGateway(models.Model):
                 "scheduled action “%(cron)s” runs.",
                 **self._name_cron("process_events", since),
             )
-        if (since := self._get_last_sync()) < self._get_sync_deadline(now):
+        if (since := self._get_last_sync(now)) < self._get_sync_deadline(now):
             yield self.env._(
                 "There has been no sync since %(time)s. Check that the scheduled "
                 "action “%(cron)s” runs.",
@@ -96,8 +98,10 @@ class CheckoutGateway(models.Model):
         own = [("gateway_id", "=", self._origin.id), *domain]
         return records_sudo.search(own, order="id", limit=1)
 
-    def _get_last_sync(self):
-        """A new gateway has not been synced yet."""
+    def _get_last_sync(self, now):
+        """A new gateway has not been synced yet; a long sync goes on for a day."""
+        if self.sync_started_at and self.sync_started_at > now - LONGEST_SYNC:
+            return now
         return self.last_sync_at or self.create_date
 
     def _get_sync_deadline(self, now):

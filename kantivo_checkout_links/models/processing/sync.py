@@ -687,7 +687,7 @@ class CheckoutGateway(models.Model):
 
         :raise UserError: if Stripe can't be reached or refuses the key.
         """
-        self.env["checkout.link"].check_access("write")  # merchants, not who only reads
+        self.env["checkout.link"].check_access("write")  # not read-only users
         self.check_access("read")
         found = [gateway._sync_now() for gateway in self]
         return self._notify("success", self._describe_sync(found))
