@@ -37,6 +37,7 @@ MEASURED = {
         "_find_checkout_movements": "invoice_form stripe_entry",
         "_reverse_moves": "invoice_reversal",
         "_unlink_except_checkout": "invoice_life",
+        "action_post": "invoice_life",
         "action_view_checkout_payments": "invoice_form",
         "button_cancel": "invoice_life",
         "button_draft": "invoice_life",
@@ -80,6 +81,7 @@ WITHOUT_QUERIES = {
     "account.move": {
         "_auto_init",
         "_get_accounting_date",
+        "_link_to_lines",  # of entries that the poster makes
         "_log_matching",
         "_message_compute_author",
     },

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields
 from odoo.tools import mute_logger
 
-from ..const import CHARGE_STATUSES, INTENT_STATUSES
+from ..const import CHARGE_STATUSES, INTENT_STATUSES, RECHECK_HOURS
 from .common import CLIENT_LOGGER, CheckoutCommon
 
 # What Stripe may call a status tomorrow; null is in the package's types today.
@@ -21,6 +21,12 @@ class TestUnknownWords(CheckoutCommon):
         payment = self.pay(self.link)
         self.deliver()
         return payment
+
+    def sync_a_day_later(self):
+        """Sync when what was asked for before is asked for once more."""
+        asked = self.env["checkout.event"].sudo().search([])
+        asked.received_at = fields.Datetime.now() - timedelta(hours=RECHECK_HOURS)
+        self.sync()
 
     def assert_nothing_waits(self):
         events = self.env["checkout.event"].search([("state", "=", "pending")])
@@ -63,7 +69,7 @@ class TestUnknownWords(CheckoutCommon):
         payment, refund_id = self.refund_in_words("blocked")
         self.sync()
         self.standin.say(refund_id, status="succeeded")
-        self.sync()
+        self.sync_a_day_later()
         self.assertEqual(payment.refund_ids.state, "succeeded")
         self.assertFalse(payment.refund_ids.unknown_status)
         self.assertFalse(self.gateway.health_message)
@@ -217,9 +223,10 @@ class TestUnknownWords(CheckoutCommon):
         self.standin.say(
             session_id, payment_status="no_payment_required", payment_intent=None
         )
+        payment.sudo().session_expires_at -= timedelta(days=2)
         for status in ("complete", None, "z"):
             self.standin.say(session_id, status=status, url=None)
-            self.sync()
+            self.sync_a_day_later()
             self.assertEqual(payment.state, "processing")
             self.assert_nothing_waits()
 
