@@ -26,5 +26,6 @@ from . import (
     payment_refunding,
     payment_session,
     payment_totals,
+    res_config_settings,
     res_partner,
 )
