@@ -26,6 +26,5 @@ from . import (
     payment_refunding,
     payment_session,
     payment_totals,
-    res_config_settings,
     res_partner,
 )
