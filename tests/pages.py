@@ -59,6 +59,17 @@ class Merchant:
         menu = self.page.get_by_role("menuitem", name=entry, exact=True)
         return bool(menu.count())
 
+    def count_clicks(self) -> None:
+        """Count from now on what the mouse clicks on this page."""
+        self.page.evaluate(
+            "window.clicks = 0, addEventListener('click', event => {"
+            " window.clicks += event.isTrusted ? 1 : 0 }, true)"
+        )
+
+    def get_clicks(self) -> int:
+        """How many clicks there were since then."""
+        return self.page.evaluate("window.clicks")
+
     def start_record(self) -> None:
         """An empty form in place of the list."""
         self.page.click(".o_list_button_add")

@@ -9,8 +9,8 @@ from tools import payer
 
 LINKS = ("Invoicing", "Customers", "Checkout Links")
 PAYMENTS = ("Invoicing", "Customers", "Checkout Payments")
-MOVEMENTS = ("Invoicing", "Customers", "Stripe Transactions")
-REFUNDS = ("Invoicing", "Customers", "Stripe Refunds")
+MOVEMENTS = ("Invoicing", "Accounting", "Stripe Transactions")
+REFUNDS = ("Checkout Links", "Stripe", "Refunds")
 GATEWAYS = ("Invoicing", "Configuration", "Payment Gateways")
 
 

@@ -19,8 +19,10 @@ def merchant(log_in):
 def test_link_made_in_the_backend_is_paid_and_posted(
     shop, merchant, log_in, bare_browser
 ):
-    merchant.open_menu("Invoicing", "Customers", "Checkout Links")
+    merchant.count_clicks()
+    merchant.open_app("Checkout Links")
     url = merchant.new_link("Baking course", "110")
+    assert merchant.get_clicks() <= 6
     assert url.startswith(f"{shop.url}/checkout/")
 
     payer_page = bare_browser.new_page()

@@ -7,7 +7,7 @@ from tests.kit import start_checkout, wait_for
 from tools import payer
 
 PAYMENTS = ("Invoicing", "Customers", "Checkout Payments")
-MOVEMENTS = ("Invoicing", "Customers", "Stripe Transactions")
+MOVEMENTS = ("Invoicing", "Accounting", "Stripe Transactions")
 DASHBOARD = "https://dashboard.stripe.com/"
 
 
