@@ -11,6 +11,8 @@ from odoo.tools import config
 # Of Odoo's limit for a process, what a run takes at most; the rest is for its last step
 # and for others' scheduled actions in the same process.
 SHARE = 0.25
+# Seconds; what there is no time for then is done in the background.
+REQUEST_SECONDS = 10
 
 
 class Budget:
@@ -31,10 +33,12 @@ class Budget:
 
     @classmethod
     def of_request(cls):
-        """What a user's request may take. A test takes as long as it takes."""
+        """What a user's request may take, which keeps others from Stripe meanwhile. A
+        test takes as long as it takes.
+        """
         if modules.module.current_test:
             return cls()
-        return cls(_get_limit("limit_time_real"))
+        return cls(min(REQUEST_SECONDS, _get_limit("limit_time_real")))
 
     @property
     def is_spent(self):

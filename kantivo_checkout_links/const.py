@@ -10,10 +10,11 @@ _lt = LazyTranslate(__name__)
 # the package can't move it unnoticed. https://docs.stripe.com/api/versioning
 API_VERSION = "2026-10-28.endive"
 
-# Seconds. Work in the background waits longer than a payer does.
+# Seconds. Work in the background waits longer than a web request does, which keeps one
+# of the server's workers.
 API_TIMEOUT = 10
 API_RETRIES = 1
-PAYER_TIMEOUT = 3.5
+REQUEST_TIMEOUT = 3.5
 # Connections are kept for the next call. An idle one is given up before Stripe's side
 # may close it, in seconds.
 IDLE_SECONDS = 30

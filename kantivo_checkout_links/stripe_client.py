@@ -23,7 +23,7 @@ from .const import (
     API_VERSION,
     IDLE_SECONDS,
     MAX_CONNECTIONS,
-    PAYER_TIMEOUT,
+    REQUEST_TIMEOUT,
     SIGNATURE_TOLERANCE,
     SILENT_CALLS,
     SILENT_SECONDS,
@@ -464,12 +464,12 @@ class StripeClient:
         return "broken" if error.http_status >= 500 else "refused"
 
 
-class PayerClient(StripeClient):
-    """Calls that a payer waits for: short, and tried once. The same form, sent again,
-    comes to the same session.
+class RequestClient(StripeClient):
+    """Calls that a web request waits for: short, tried once, and none for some seconds
+    where Stripe stays silent. What is asked again gets the same answer.
     """
 
-    timeout = PAYER_TIMEOUT
+    timeout = REQUEST_TIMEOUT
     retries = 0
 
     def __init__(self, secret_key):
@@ -477,6 +477,8 @@ class PayerClient(StripeClient):
         self._key = secret_key
 
     def _call(self, method, *args) -> dict:
+        if SILENCE.is_lasting(self._key):
+            raise StripeError("Stripe didn't respond.", "silent")
         try:
             answer = super()._call(method, *args)
         except StripeError as error:

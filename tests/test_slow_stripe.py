@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from tests.kit import at_once, open_shop, session_id, start_checkout, wait_for
-from tools import payer, server
+from tools import payer, rpc, server
 
 CREATE_SESSION = "POST /v1/checkout/sessions"
 WORKERS = 4
@@ -160,3 +160,28 @@ def test_others_are_served_before_stripe_lets_go_of_thirty_payers(shop):
         assert answer.result().status == 503
         assert answer.result().retry_after
     start_checkout(link)
+
+
+READ_ACCOUNT = "GET /v1/account"
+
+
+def test_others_are_served_before_stripe_lets_go_of_ten_merchants(shop):
+    shop.standin.api_fault("slow", READ_ACCOUNT, seconds=15, times=10)
+    shop.standin.clear_requests()
+    with ThreadPoolExecutor(10) as pool:
+        answers = [pool.submit(press_test, shop) for _merchant in range(10)]
+        wait_for(lambda: shop.standin.requests(READ_ACCOUNT), READ_ACCOUNT)
+        assert payer.open_page(f"{shop.url}/web/health").status == 200
+        calls = shop.standin.requests(READ_ACCOUNT)
+        assert {call["status"] for call in calls} == {None}
+    assert any("Stripe didn't respond" in answer.result() for answer in answers)
+    shop.end_troubles()
+
+
+def press_test(shop) -> str:
+    """What a merchant reads after *Test Connection*."""
+    try:
+        ids = [shop.gateway_id]
+        return str(shop.admin.call("checkout.gateway", "action_test_connection", ids))
+    except rpc.OdooError as error:
+        return str(error)

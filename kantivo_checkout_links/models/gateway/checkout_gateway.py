@@ -3,6 +3,7 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
+from odoo.http import request
 
 from odoo.addons.account.models.product import ACCOUNT_DOMAIN
 from odoo.addons.base.models.res_partner import _tz_get
@@ -542,7 +543,7 @@ class CheckoutGateway(models.Model):
         )
         return managers[:3] or self.env.ref("base.user_admin")
 
-    def _get_client(self, client_class=stripe_client.StripeClient):
+    def _get_client(self):
         """The client with this gateway's key. To be called as superuser.
 
         :raise StripeError: if there is no key, or a live one would leave Stripe.
@@ -552,7 +553,17 @@ class CheckoutGateway(models.Model):
             raise stripe_client.StripeError(
                 self.env._("The gateway has no secret key yet."), "auth"
             )
-        return client_class(self.secret_key_value)
+        return self._make_client(self.secret_key_value)
+
+    @api.model
+    def _make_client(self, key):
+        """A client with any key: one that is brief where a web request waits for it.
+
+        :raise StripeError: if a live key would leave Stripe.
+        """
+        if request:
+            return stripe_client.RequestClient(key)
+        return stripe_client.StripeClient(key)
 
     def _describe_failure(self, error):
         """A failed call in words for the person who can fix it."""

@@ -191,7 +191,7 @@ class CheckoutGateway(models.Model):
         session_id = self._get_last_session_id()
         try:
             if session_id:
-                stripe_client.StripeClient(key).retrieve_session(session_id)
+                self._make_client(key).retrieve_session(session_id)
         except stripe_client.StripeError as error:
             if error.reason in ("missing", "permission"):
                 return error.reason == "permission"
@@ -213,7 +213,7 @@ class CheckoutGateway(models.Model):
         :raise UserError: if the key is no good or Stripe can't be asked.
         """
         try:
-            return self._read_account_id(stripe_client.StripeClient(key))
+            return self._read_account_id(self._make_client(key))
         except stripe_client.StripeError as error:
             raise UserError(self._describe_failure(error)) from error
 

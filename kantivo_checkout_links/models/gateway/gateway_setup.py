@@ -123,14 +123,16 @@ class CheckoutGateway(models.Model):
         """Ask Stripe what the key opens, and say in plain words what is right or wrong.
 
         :return: A notification for the web client.
+        :raise UserError: if too many have Stripe asked at the same time.
         """
         self.ensure_one()
         self.check_access("write")
         gateway_sudo = self.sudo()  # the key is out of the user's reach
-        try:
-            findings = gateway_sudo._examine_key()
-        except stripe_client.StripeError as error:
-            findings = [("problem", gateway_sudo._describe_failure(error))]
+        with self._take_merchants_turn():
+            try:
+                findings = gateway_sudo._examine_key()
+            except stripe_client.StripeError as error:
+                findings = [("problem", gateway_sudo._describe_failure(error))]
         gateway_sudo._set_connection(findings)
         return self._notify_findings(findings)
 
@@ -142,11 +144,11 @@ class CheckoutGateway(models.Model):
         """
         self.ensure_one()
         self.check_access("write")
-        with self.sudo()._exclusive() as gateway_sudo:  # the key is out of reach
-            try:
-                gateway_sudo._connect_endpoint()
-            except stripe_client.StripeError as error:
-                raise UserError(gateway_sudo._describe_failure(error)) from error
+        with (
+            self._take_merchants_turn(),
+            self.sudo()._exclusive() as gateway_sudo,  # the key is out of reach
+        ):
+            gateway_sudo._connect_endpoint()
         self.invalidate_recordset()
         return self._notify(
             "success", self.env._("Stripe now sends events to this Odoo server.")
@@ -296,7 +298,7 @@ class CheckoutGateway(models.Model):
         if is_other_mode or not self.stripe_account_id:
             return False
         try:
-            account_id = self._read_account_id(stripe_client.StripeClient(key))
+            account_id = self._read_account_id(self._make_client(key))
         except stripe_client.StripeError:
             return False  # it can't take payments either
         return account_id == self.stripe_account_id

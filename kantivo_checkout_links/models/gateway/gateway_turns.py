@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from psycopg2.errors import LockNotAvailable
 
 from odoo import models, modules
+from odoo.exceptions import UserError
 from odoo.tools import config
 
 from ...const import (
@@ -15,7 +16,7 @@ from ...const import (
     TURN_PATIENCE,
     TURN_REST,
 )
-from ...stripe_client import SILENCE, PayerClient, StripeError
+from ...stripe_client import SILENCE, StripeError
 
 # One of some numbers that no one else has.
 TAKE_NUMBER = """
@@ -103,7 +104,10 @@ class Turn:
         pause = Turn.seconds / self._count_turns()
         Turn.line_ends_at = max(now, Turn.line_ends_at) + pause
         seconds = min(math.ceil(Turn.line_ends_at - now), MOST_RETRY_AFTER)
-        message = self._gateway.env._("Too many customers are paying at the same time.")
+        message = self._gateway.env._(
+            "Too many customers are paying at the same time. Try again in a few "
+            "seconds."
+        )
         return StripeError(message, "crowded", retry_after=seconds)
 
     def give_back(self):
@@ -157,14 +161,24 @@ class Turn:
         :return: What `call` returned.
         :raise StripeError: if Stripe doesn't answer or refuses.
         """
-        client = gateway._get_client(PayerClient)
+        client = gateway._get_client()
         gateway._commit()
         return call(client)
 
 
+class MerchantTurn(Turn):
+    """A merchant's turn: the first of the payers' turns, so that of several merchants
+    one has Stripe asked, and payers have the other turns.
+    """
+
+    @staticmethod
+    def _count_turns():
+        return 1
+
+
 class CheckoutGateway(models.Model):
-    """How many payers have Stripe asked at once: one for every two workers, so that a
-    slow Stripe keeps no one else waiting.
+    """How many web requests have Stripe asked at once: one for every two workers, so
+    that a slow Stripe keeps no one else waiting.
     """
 
     _inherit = "checkout.gateway"
@@ -172,13 +186,14 @@ class CheckoutGateway(models.Model):
     # === BUSINESS METHODS - PAYERS' TURNS === #
 
     @contextmanager
-    def _take_turn(self, patience=TURN_PATIENCE):
-        """A payer's turn to have Stripe asked, of so many over all workers.
+    def _take_turn(self, patience=TURN_PATIENCE, turn_class=Turn):
+        """A turn to have Stripe asked, of so many over all workers.
 
         The caller's transaction is committed if it has to wait. To be called as
         superuser.
 
         :param float patience: For how many seconds to wait for it at most.
+        :param type turn_class: Whose turn it is.
         :return: A :class:`Turn`.
         :raise StripeError: `crowded` if there is none by then; `silent` if Stripe has
             not answered for some time.
@@ -187,12 +202,25 @@ class CheckoutGateway(models.Model):
         if SILENCE.is_lasting(self.secret_key_value):
             raise StripeError(self.env._("Stripe didn't respond."), "silent")
         if modules.module.current_test:
-            yield Turn(self)
+            yield turn_class(self)
             return
         with self.env.registry.cursor() as cr:
-            turn = Turn(self, cr)
+            turn = turn_class(self, cr)
             try:
                 turn.take(patience)
                 yield turn
             finally:
                 turn.give_back()
+
+    @contextmanager
+    def _take_merchants_turn(self):
+        """Have Stripe asked for a user who waits. As `_take_turn`, and what Stripe
+        fails at, or refuses, is shown to the user.
+
+        :raise UserError: if there is no turn in time, or a call brings no result.
+        """
+        try:
+            with self.sudo()._take_turn(turn_class=MerchantTurn):  # reads the key
+                yield
+        except StripeError as error:
+            raise UserError(self._describe_failure(error)) from error

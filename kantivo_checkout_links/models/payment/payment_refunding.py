@@ -56,8 +56,9 @@ class CheckoutPayment(models.Model):
             "note": note or False,
             "user_id": self.env.uid,
         }
-        refund = self._request_refund(amount, options)
-        self._process_now()
+        with self.gateway_id._take_merchants_turn():
+            refund = self._request_refund(amount, options)
+            self._process_now()
         self.invalidate_recordset()
         return refund
 

@@ -1,5 +1,4 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 from odoo.tools.misc import format_datetime
@@ -8,7 +7,6 @@ from ...budget import Budget
 from ...const import STRIPE_PAGE, SYNC_LOCK
 from ...kinds import EARLY_KINDS
 from ...money import differs, from_minor, round_exact
-from ...stripe_client import StripeError
 from ...utils import to_timestamp
 
 # How often what is new is read until a difference stays the same.
@@ -401,10 +399,8 @@ class CheckoutGateway(models.Model):
         self.ensure_one()
         self.env["checkout.link"].check_access("write")  # not read-only users
         self.check_access("read")
-        try:
+        with self._take_merchants_turn():
             state = self._check_agreement(Budget.of_request())
-        except StripeError as error:
-            raise UserError(self._describe_failure(error)) from error
         kinds = {"green": "success", "red": "danger"}
         return self._notify(kinds.get(state, "warning"), self._describe_agreement())
 

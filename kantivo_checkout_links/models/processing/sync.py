@@ -24,7 +24,7 @@ from ...const import (
     SYNC_PIECE_ROWS,
 )
 from ...money import from_minor
-from ...stripe_client import StripeClient, StripeError
+from ...stripe_client import StripeClient
 from ...utils import to_datetime, to_timestamp
 from ..gateway.checkout_event import ASKED
 from ..ledger.movement_source import PAYMENT_SOURCES
@@ -696,11 +696,9 @@ class CheckoutGateway(models.Model):
 
     def _sync_now(self):
         """:return: As `_sync` does."""
-        try:
-            sync_sudo = self.env["checkout.sync"].sudo()  # the key is out of reach
+        sync_sudo = self.env["checkout.sync"].sudo()  # the key is out of reach
+        with self._take_merchants_turn():
             return sync_sudo._sync(self.sudo(), Budget.of_request())
-        except StripeError as error:
-            raise UserError(self._describe_failure(error)) from error
 
     def _describe_sync(self, found):
         if None in found:
