@@ -12,7 +12,6 @@ from odoo.http import request
 from odoo.tools import format_time
 
 from ..clients import read_client
-from ..colors import get_palette
 from ..const import (
     LINK_LOCK,
     MAX_AMOUNT_LENGTH,
@@ -21,15 +20,19 @@ from ..const import (
     RETURN_PAGE_POLLS,
     TOO_SMALL,
 )
+from ..models.gateway.storefront import Storefront
 from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
 from ..utils import as_text, linkify
 
-ADDON = "kantivo_checkout_links"
 STATIC = Path(__file__).resolve().parents[1] / "static/src/pay"
 # In the addresses of the style sheet and the script, which browsers keep for long.
 VERSION = hashlib.sha256(
     b"".join((STATIC / name).read_bytes() for name in ("pay.css", "pay.js"))
 ).hexdigest()[:12]
+
+# Stands in a page that is kept in memory, where each payer's own values go. No one else
+# can know it.
+BLANK = secrets.token_hex(12)
 
 # Nothing from another host, nothing in a frame, no foreign script or style.
 CONTENT_SECURITY_POLICY = (
@@ -39,6 +42,8 @@ CONTENT_SECURITY_POLICY = (
 
 # A description of more characters fills a phone, so that the button is below it.
 LONG_DESCRIPTION = 500
+# All that amounts are formatted by; a whole currency takes a millisecond to read.
+CURRENCY_FIELDS = ("name", "symbol", "position", "rounding", "decimal_places")
 # What the return page shows for these states; the others are shown as they are.
 RETURN_STATES = {
     "partially_refunded": "refunded",
@@ -85,7 +90,7 @@ class PayPage:
         # Odoo keeps them in memory, with all that is asked of a language here.
         self.installed = list(request.env["res.lang"]._get_active_by("code").values())
         self.payer_lang = self._match_lang()
-        self._speak_for(self.link_sudo.company_id)
+        self._speak_for(self.link_sudo)
         self.resume_state = False
         self.csp_nonce = secrets.token_urlsafe(12)
 
@@ -190,14 +195,16 @@ class PayPage:
             "amount_input": self.form.amount or self._format_typed(open_sudo),
             "error": error,
             "wrong_field": wrong_field,
-            "nonce": self.make_nonce(number),
-            "resume_nonce": self.make_nonce(number, RESUME_SCOPE),
             "action": self.path,
             "resume_state": self.resume_state,
         }
-        return self._render(
-            "pay_page", link_sudo.company_id, values, 422 if error else 200
-        )
+        signed = {
+            "nonce": self.make_nonce(number),
+            "resume_nonce": self.make_nonce(number, RESUME_SCOPE),
+        }
+        if not error and not open_sudo:
+            return self._render_once("pay_page", values, signed)
+        return self._render("pay_page", {**values, **signed}, 422 if error else 200)
 
     def render_closed(self):
         """The link takes no payment now: permanently, or until a place is free."""
@@ -224,7 +231,7 @@ class PayPage:
             "again_url": self.path,
             "retry": False,
         }
-        return self._render("message_page", link_sudo.company_id, values, 409)
+        return self._render("message_page", values, 409)
 
     def _render_unavailable(self):
         """In the merchant's words, if any."""
@@ -238,43 +245,60 @@ class PayPage:
             "text": text,
             "retry": False,
         }
-        return self._render("message_page", link_sudo.company_id, values, 410)
+        return self._render("message_page", values, 410)
 
     def render_failure(self, error):
         """Stripe made no session: what the payer can do about it, if anything."""
         link_sudo = self.link_sudo
         if error.code == TOO_SMALL and link_sudo.amount_type == "open":
             return self.render_form(None, link_sudo._describe_too_small(), "amount")
-        retry = error.is_passing and {
+        text = self._describe_trouble(error)
+        if error.is_passing:
+            return self._render_retry(text, error.retry_after or RETRY_AFTER)
+        return self._render_trouble(text, False)
+
+    def render_unsaved(self):
+        """The database takes no changes now, so nothing was started."""
+        self.env.cr.rollback()
+        text = self.env._("Nothing was charged. Please try again in a moment.")
+        return self._render_retry(text, RETRY_AFTER)
+
+    def _render_retry(self, text, seconds):
+        """One button sends the same form again; a program may do so by itself."""
+        form = {
             "action": self.path,
             "nonce": self.form.nonce,
             "amount_input": self.form.amount,
         }
+        answer = self._render_trouble(text, form)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
+
+    def _render_trouble(self, text, retry):
         values = {
             "page_state": "retry",
             "heading": self.env._("Something went wrong"),
-            "text": self._describe_trouble(error),
+            "text": text,
             "retry": retry,
         }
-        answer = self._render("message_page", link_sudo.company_id, values, 503)
-        if retry:
-            answer.headers["Retry-After"] = str(error.retry_after or RETRY_AFTER)
-        return answer
+        return self._render("message_page", values, 503)
 
     def render_not_found(self):
         """Says nothing about what exists, and not in a language that would."""
-        self._speak_for(request.env.company.sudo())  # payers have no rights
+        company_sudo = request.env.company.sudo()  # payers have no rights
+        self._speak(company_sudo.partner_id.lang)
+        self.storefront, self.link_sudo = Storefront(), self.link_sudo.browse()
         values = {
             "page_state": "not_found",
             "heading": self.env._("Page not found"),
             "text": self.env._("Please check the link and try again."),
             "retry": False,
         }
-        return self._render("message_page", self.env["res.company"], values, 404)
+        return self._render("message_page", values, 404)
 
     def render_return(self, payment_sudo):
         """What Stripe says of a payment, without personal data."""
-        self._speak_for(payment_sudo.company_id)
+        self._speak_for(payment_sudo)
         state = payment_sudo._refresh_for_return()
         link_sudo, refunded = payment_sudo.link_id, payment_sudo.amount_refunded
         currency = payment_sudo.currency_id
@@ -290,7 +314,7 @@ class PayPage:
             "reference": payment_sudo.name,
             "poll_seconds": RETURN_PAGE_POLLS.get(state, 0),
         }
-        return self._render("return_page", payment_sudo.company_id, values)
+        return self._render("return_page", values)
 
     # === HELPERS === #
 
@@ -319,6 +343,7 @@ class PayPage:
         """What the pay page shows of its link: texts, and amounts as they are read."""
         link_sudo = self.link_sudo
         currency = link_sudo.currency_id
+        currency.fetch(CURRENCY_FIELDS)
         minimum, maximum = link_sudo.minimum_amount, link_sudo.maximum_amount
         return {
             "title": link_sudo.name,
@@ -365,32 +390,35 @@ class PayPage:
             }
         return langs
 
-    def _speak_for(self, company_sudo):
-        """Answer in the payer's language if the pages have it, else in the company's,
+    def _speak_for(self, record_sudo):
+        """Answer for the merchant of a link or a payment; for none if it is empty."""
+        self.storefront = Storefront()
+        if record_sudo:
+            gateway_sudo, company_sudo = record_sudo.gateway_id, record_sudo.company_id
+            self.storefront = gateway_sudo._get_storefront(company_sudo)
+        self._speak(self.storefront.lang)
+
+    def _speak(self, merchants_lang):
+        """Answer in the payer's language if the pages have it, else in the merchant's,
         else in English, the language that they are written in.
         """
-        self.lang = self._choose_lang(company_sudo)
+        self.lang = self._choose_lang(merchants_lang)
         self.lang_tag, self.direction = self._get_lang_tag()
         request.update_context(lang=self.lang.code)
         self.env = request.env
         self.link_sudo = self.link_sudo.with_context(lang=self.lang.code)
 
-    def _choose_lang(self, company_sudo):
+    def _choose_lang(self, merchants_lang):
         if self.payer_lang and self._has_texts(self.payer_lang):
             return self.payer_lang
         langs = request.env["res.lang"]._get_active_by("code")
-        companys = langs[company_sudo.partner_id.lang]
-        if companys and self._has_texts(companys):
-            return companys
-        return langs["en_US"] or companys or self.installed[0]
+        merchants = langs[merchants_lang]
+        if merchants and self._has_texts(merchants):
+            return merchants
+        return langs["en_US"] or merchants or self.installed[0]
 
     def _has_texts(self, lang):
-        """Whether the pages are translated; English is what they are written in."""
-        if lang.code.startswith("en"):
-            return True
-        view_sudo = request.env.ref(f"{ADDON}.pay_page").sudo()
-        source = view_sudo.with_context(lang=None).arch_db
-        return view_sudo.with_context(lang=lang.code).arch_db != source
+        return self.link_sudo._has_page_texts(lang.code)
 
     def _get_lang_tag(self):
         """Language and direction of the words that are shown."""
@@ -398,28 +426,39 @@ class PayPage:
             return "en", "ltr"
         return self.lang.code.replace("_", "-"), self.lang.direction
 
-    def _render(self, template, company_sudo, values, status=200):
-        values["page"] = self._get_page_values(company_sudo)
-        qweb_sudo = self.env["ir.qweb"].sudo()  # to read the template; it does no ORM
-        body = qweb_sudo._render(f"{ADDON}.{template}", values, minimal_qcontext=True)
+    def _render(self, template, values, status=200):
+        values["page"] = self._get_page_values(self.csp_nonce)
+        body = self.link_sudo._render_page(template, values)
         return self._secure(request.make_response(body, status=status))
 
-    def _get_page_values(self, company_sudo):
+    def _render_once(self, template, values, signed: dict):
+        """A page that is the same for all but for what is signed for each payer.
+
+        :param dict signed: Values by name, put into the page that is kept in memory.
+        """
+        blanks = {name: f"{name}-{BLANK}" for name in ("csp_nonce", *signed)}
+        values = {**values, **blanks}
+        values["page"] = self._get_page_values(blanks["csp_nonce"])
+        key = hashlib.sha256(repr(values).encode()).hexdigest()
+        body = str(self.link_sudo._render_page_once(template, key, values))
+        for name, value in {"csp_nonce": self.csp_nonce, **signed}.items():
+            body = body.replace(blanks[name], value)
+        return self._secure(request.make_response(body))
+
+    def _get_page_values(self, csp_nonce):
         """What every public page needs: language, colors, and whose page it is."""
-        # Without a company nothing may show that the link exists.
-        link_sudo = self.link_sudo if company_sudo else self.link_sudo.browse()
-        gateway_sudo = link_sudo.gateway_id
+        storefront = self.storefront
         return {
             "lang": self.lang_tag,
             "dir": self.direction,
             "version": VERSION,
-            "csp_nonce": self.csp_nonce,
-            "brand": get_palette(company_sudo.primary_color),
-            "test_mode": bool(gateway_sudo) and not gateway_sudo.livemode,
-            "company_name": company_sudo.name,
-            "logo": company_sudo._get_checkout_logo() if company_sudo else False,
-            "canonical_url": link_sudo.url,
-            "path": link_sudo and self.path,
+            "csp_nonce": csp_nonce,
+            "brand": storefront.brand,
+            "test_mode": not storefront.livemode,
+            "company_name": storefront.company_name,
+            "logo": storefront.logo,
+            "canonical_url": self.link_sudo.url,
+            "path": self.link_sudo and self.path,
         }
 
     def _secure(self, response):

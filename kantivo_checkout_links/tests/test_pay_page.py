@@ -570,6 +570,33 @@ class TestStripeTrouble(PayPageCase):
         connections = {row["connection"] for row in self.get_session_requests()}
         self.assertEqual(len(connections), 1)
 
+    @mute_logger("odoo.addons.kantivo_checkout_links.controllers.pay", "odoo.sql_db")
+    def test_database_that_takes_no_changes(self):
+        for code in ("53100", "25006"):  # disk full, read only
+            link = self.create_link()
+            self.refuse_writes(code)
+            answer = self.send(link)
+            self.assert_kind_retry(answer)
+            self.assertEqual(answer.headers["Retry-After"], "4")
+            self.assertFalse(self.get_session_requests())
+            self.env.cr.execute("DROP TRIGGER refused ON checkout_payment")
+            self.assert_to_stripe(self.retry(link, answer))
+            self.assertEqual(len(link.payment_ids), 1)
+            self.standin.clear_requests()
+
+    def refuse_writes(self, code):
+        """Have PostgreSQL refuse every new payment with an SQLSTATE."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = %s; END $$",
+            [code],
+        )
+        self.env.cr.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON checkout_payment"
+            " FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+
     @mute_logger(CLIENT_LOGGER)
     def test_key_that_stripe_refuses_is_the_merchants_matter(self):
         self.gateway.secret_key = "sk_test_kit_invalid"

@@ -6,5 +6,4 @@ from . import (
     account_move,
     account_move_line,
     account_tax,
-    res_company,
 )

@@ -19,4 +19,5 @@ from . import (
     gateway_turns,
     rate,
     res_currency,
+    storefront,
 )

@@ -13,6 +13,7 @@ from . import (
     dispute_tax,
     link_brake,
     link_minimum,
+    link_page,
     link_paying,
     link_places,
     link_posting,

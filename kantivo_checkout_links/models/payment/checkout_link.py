@@ -61,6 +61,8 @@ class CheckoutLink(models.Model):
         check_company=True,
         default=lambda self: self._default_gateway_id(),
     )
+    # Kept here, so that a pay page is shown without reading the gateway.
+    gateway_active = fields.Boolean(related="gateway_id.active", store=True)
     gateway_health = fields.Selection(related="gateway_id.health_state")
     gateway_hint = fields.Char(compute="_compute_gateway_hint")
     company_id = fields.Many2one(
@@ -281,7 +283,7 @@ class CheckoutLink(models.Model):
     @api.depends(
         "active",
         "state",
-        "gateway_id.active",
+        "gateway_active",
         "expires_at",
         "max_payments",
         "payment_ids.state",

@@ -37,13 +37,24 @@ class CheckoutLink(models.Model):
         address may have traveled: as it stands first, then without what is around it.
         """
         links_sudo = self.sudo().with_context(active_test=False)
-        names = [name for name, field in self._fields.items() if field.prefetch is True]
-        columns = [name for name in names if self._fields[name].column_type]
         for text in dict.fromkeys((token, first_word(token))):
-            found = links_sudo.search_fetch([("access_token", "=", text)], columns)
+            domain = [("access_token", "=", text)]
+            found = links_sudo.search_fetch(domain, self._get_page_fields())
             if found:
                 return found
         return links_sudo
+
+    @api.model
+    def _get_page_fields(self):
+        """What the pay page reads of a link, in one query. More of it takes another
+        one, which reads all columns.
+        """
+        return [
+            *("name", "description", "access_token", "company_id", "gateway_id"),
+            *("active", "state", "gateway_active", "expires_at", "max_payments"),
+            *("amount_type", "amount", "minimum_amount", "maximum_amount"),
+            *("currency_id", "inactive_message"),
+        ]
 
     def _is_open(self):
         """Whether a new payment can start now."""
@@ -59,7 +70,7 @@ class CheckoutLink(models.Model):
         """
         if not self._is_offered():
             return "inactive"
-        if not self.gateway_id.active:
+        if not self.gateway_active:
             return "stopped"
         is_past = bool(self.expires_at and self.expires_at <= fields.Datetime.now())
         return is_past and "expired"

@@ -98,6 +98,8 @@ class CheckoutLink(models.Model):
         A checkout past its time isn't counted: the next payer's request may ask Stripe.
         """
         limited = self._origin.filtered("max_payments")
+        if not limited:
+            return {}
         groups = self.env["checkout.payment"]._read_group(
             Domain("link_id", "in", limited.ids)
             & (self._get_taken_domain() | self._get_held_domain()),
@@ -132,6 +134,8 @@ class CheckoutLink(models.Model):
 
         :param str form_uuid: The number in the payer's nonce; nothing without one.
         """
+        if not form_uuid and not self.max_payments:
+            return self.env["checkout.payment"]
         is_at_stripe = Domain("stripe_checkout_session_id", "!=", False)
         is_over = is_at_stripe & Domain("session_url", "=", False)
         usable = self._get_held_domain() & ~is_over
