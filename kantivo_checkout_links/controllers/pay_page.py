@@ -436,7 +436,7 @@ class PayPage:
 
         :param dict signed: Values by name, put into the page that is kept in memory.
         """
-        blanks = {name: f"{name}-{BLANK}" for name in ("csp_nonce", *signed)}
+        blanks = {name: f"{BLANK}_{name}_{BLANK}" for name in ("csp_nonce", *signed)}
         values = {**values, **blanks}
         values["page"] = self._get_page_values(blanks["csp_nonce"])
         key = hashlib.sha256(repr(values).encode()).hexdigest()

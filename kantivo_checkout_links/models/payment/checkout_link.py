@@ -62,7 +62,9 @@ class CheckoutLink(models.Model):
         default=lambda self: self._default_gateway_id(),
     )
     # Kept here, so that a pay page is shown without reading the gateway.
-    gateway_active = fields.Boolean(related="gateway_id.active", store=True)
+    gateway_active = fields.Boolean(
+        "Gateway Active", related="gateway_id.active", store=True
+    )
     gateway_health = fields.Selection(related="gateway_id.health_state")
     gateway_hint = fields.Char(compute="_compute_gateway_hint")
     company_id = fields.Many2one(
