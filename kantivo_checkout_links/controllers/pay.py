@@ -1,20 +1,10 @@
-import logging
-
-import psycopg2
-
 from odoo import http
 from odoo.exceptions import UserError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..aside import log_error
 from ..const import MAX_FORM_BYTES
 from ..stripe_client import StripeError
 from ..utils import as_text
-from .pay_page import PayForm, PayPage
-
-_logger = logging.getLogger(__name__)
-# The whole request is repeated then.
-REPEATED_BY_ODOO = (psycopg2.IntegrityError, *PG_CONCURRENCY_EXCEPTIONS_TO_RETRY)
+from .pay_page import PayForm, PayPage, UnsavedError
 
 
 class CheckoutPay(http.Controller):
@@ -59,10 +49,7 @@ class CheckoutPay(http.Controller):
             return page.render_form(form_uuid, str(error), "amount")
         except StripeError as error:
             return page.render_failure(error)
-        except REPEATED_BY_ODOO:
-            raise
-        except psycopg2.Error as error:
-            log_error(_logger, "A checkout can't be started", error)
+        except UnsavedError:
             return page.render_unsaved()
 
     @http.route(

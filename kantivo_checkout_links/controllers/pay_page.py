@@ -1,16 +1,21 @@
 import hashlib
+import logging
 import secrets
 import uuid
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg2
 from markupsafe import Markup
 
 from odoo import fields
 from odoo.http import request
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import format_time
 
+from ..aside import log_error
 from ..clients import read_client
 from ..const import (
     LINK_LOCK,
@@ -23,6 +28,8 @@ from ..const import (
 from ..models.gateway.storefront import Storefront
 from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
 from ..utils import as_text, linkify
+
+_logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).resolve().parents[1] / "static/src/pay"
 # In the addresses of the style sheet and the script, which browsers keep for long.
@@ -49,6 +56,14 @@ RETURN_STATES = {
     "partially_refunded": "refunded",
     "disputed": "paid",
 }
+
+
+# Odoo repeats the whole request then.
+REPEATED_BY_ODOO = (psycopg2.IntegrityError, *PG_CONCURRENCY_EXCEPTIONS_TO_RETRY)
+
+
+class UnsavedError(Exception):
+    """The database takes no changes now, such as with a full disk."""
 
 
 class PayForm(NamedTuple):
@@ -112,15 +127,31 @@ class PayPage:
         :return: The 303 to Stripe's page, or a page that says why not.
         :raise UserError: if the typed amount can't be paid.
         :raise StripeError: if Stripe doesn't answer, refuses, or can't be asked now.
+        :raise UnsavedError: if the database takes no changes; no one can pay then.
         """
         spoken = dict.fromkeys(filter(None, (self.payer_lang.id, self.lang.id)))
         langs = request.env["res.lang"].sudo().browse(spoken)  # payers have no rights
         amount = self.link_sudo._get_amount_to_pay(self.form.amount, langs)
-        with self.link_sudo.gateway_id._take_turn() as turn:
+        with self.saving(), self.link_sudo.gateway_id._take_turn() as turn:
             payment_sudo = self.start_payment(turn, form_uuid, amount)
             if not payment_sudo:
                 return self.render_closed()
             return self.send_to_stripe(turn, payment_sudo)
+
+    @contextmanager
+    def saving(self):
+        """Undo what a database that takes no changes has left half done.
+
+        :raise UnsavedError: then, with a transaction that can read.
+        """
+        try:
+            yield
+        except REPEATED_BY_ODOO:
+            raise
+        except psycopg2.Error as error:
+            log_error(_logger, "The database takes no changes", error)
+            self.env.cr.rollback()
+            raise UnsavedError from error
 
     def start_payment(self, turn, form_uuid, amount: float):
         """The committed payment of a form; empty if the link takes none now.
@@ -258,8 +289,7 @@ class PayPage:
         return self._render_trouble(text, False)
 
     def render_unsaved(self):
-        """The database takes no changes now, so nothing was started."""
-        self.env.cr.rollback()
+        """The database takes no changes now: the same form again, in a moment."""
         text = self.env._("Nothing was charged. Please try again in a moment.")
         return self._render_retry(text, RETRY_AFTER)
 
@@ -299,7 +329,7 @@ class PayPage:
     def render_return(self, payment_sudo):
         """What Stripe says of a payment, without personal data."""
         self._speak_for(payment_sudo)
-        state = payment_sudo._refresh_for_return()
+        state = self._read_state(payment_sudo)
         link_sudo, refunded = payment_sudo.link_id, payment_sudo.amount_refunded
         currency = payment_sudo.currency_id
         values = {
@@ -317,6 +347,13 @@ class PayPage:
         return self._render("return_page", values)
 
     # === HELPERS === #
+
+    def _read_state(self, payment_sudo):
+        try:
+            with self.saving():
+                return payment_sudo._refresh_for_return()
+        except UnsavedError:
+            return "unknown"
 
     def _describe_trouble(self, error):
         if error.reason == "crowded":

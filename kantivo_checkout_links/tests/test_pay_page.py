@@ -5,12 +5,17 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 
+from odoo import sql_db
 from odoo.tools import mute_logger
 
 from .. import stripe_client
 from ..const import SILENT_CALLS
+from ..controllers.pay_page import BLANK
+from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
 from .common import CLIENT_LOGGER, CheckoutHttpCommon
 from .many import reading
+
+PAGE_LOGGER = "odoo.addons.kantivo_checkout_links.controllers.pay_page"
 
 
 class PayPageCase(CheckoutHttpCommon):
@@ -305,6 +310,64 @@ class TestPayPage(PayPageCase):
         self.assertFalse(self.get_session_requests())
 
 
+class TestKeptPage(PayPageCase):
+    """What is kept in memory of a page is never another payer's, and never old."""
+
+    def test_each_payer_gets_what_is_signed_for_them(self):
+        link = self.create_link()
+        pages = [self.get_page(link) for _payer in range(2)]
+        numbers = set()
+        for page in pages:
+            [nonce] = re.findall(r'name="nonce"[^>]*value="([^"]+)"', page.text)
+            [resume] = re.findall(r'data-resume="([^"]{20,})"', page.text)
+            number = link.sudo()._read_nonce(FORM_SCOPE, nonce)
+            self.assertTrue(number)
+            self.assertEqual(link.sudo()._read_nonce(RESUME_SCOPE, resume), number)
+            numbers.add(number)
+            [style] = re.findall(r'<style nonce="([^"]+)"', page.text)
+            self.assertIn(f"'nonce-{style}'", page.headers["Content-Security-Policy"])
+            numbers.add(style)
+            self.assertNotIn(BLANK, page.text)
+        self.assertEqual(len(numbers), 4)
+
+    def test_changes_of_the_merchant_are_seen_at_once(self):
+        link = self.create_link()
+        company = self.gateway.company_id
+        self.assertIn("Test mode", self.get_page(link).text)
+        company.name = "Bakery One"
+        self.assertIn("Bakery One", self.get_page(link).text)
+        company.name = "Bakery Two"
+        self.assertIn("Bakery Two", self.get_page(link).text)
+        company.primary_color = "#7a1fa2"
+        self.assertIn("#7a1fa2", self.get_page(link).text)
+        company.primary_color = "#2e7d32"
+        self.assertIn("#2e7d32", self.get_page(link).text)
+        self.gateway.secret_key = "sk_live_kit"
+        self.assertNotIn("Test mode", self.get_page(link).text)
+        link.name = "Another title"
+        self.assertIn("Another title", self.get_page(link).text)
+        self.gateway.active = False
+        self.assertEqual(self.get_page(link).status_code, 410)
+
+    def test_changes_of_a_template_are_seen_at_once(self):
+        link = self.create_link()
+        self.get_page(link)
+        view = self.env.ref("kantivo_checkout_links.pay_reassurance")
+        view.arch = view.arch.replace("secure page", "very own page")
+        self.assertIn("very own page", self.get_page(link).text)
+
+    def test_pay_page_takes_six_queries(self):
+        """Of which a test lacks the one that asks for other processes' changes, and has
+        another one that asks which databases there are.
+        """
+        link = self.create_link(minimum_amount=5, amount_type="open", amount=0)
+        path = f"/checkout/{link.access_token}"
+        self.url_open(path)
+        before = sql_db.sql_counter
+        self.assertEqual(self.url_open(path).status_code, 200)
+        self.assertLessEqual(sql_db.sql_counter - before, 6)
+
+
 class TestAmounts(PayPageCase):
     """What reaches Stripe is the link's amount, or what the payer meant."""
 
@@ -570,7 +633,7 @@ class TestStripeTrouble(PayPageCase):
         connections = {row["connection"] for row in self.get_session_requests()}
         self.assertEqual(len(connections), 1)
 
-    @mute_logger("odoo.addons.kantivo_checkout_links.controllers.pay", "odoo.sql_db")
+    @mute_logger(PAGE_LOGGER, "odoo.sql_db")
     def test_database_that_takes_no_changes(self):
         for code in ("53100", "25006"):  # disk full, read only
             link = self.create_link()
@@ -584,8 +647,19 @@ class TestStripeTrouble(PayPageCase):
             self.assertEqual(len(link.payment_ids), 1)
             self.standin.clear_requests()
 
-    def refuse_writes(self, code):
-        """Have PostgreSQL refuse every new payment with an SQLSTATE."""
+    @mute_logger(PAGE_LOGGER, "odoo.sql_db")
+    def test_return_page_of_a_database_that_takes_no_changes(self):
+        link = self.create_link()
+        self.assert_to_stripe(self.send(link))
+        session_id = link.payment_ids.stripe_checkout_session_id
+        url = f"/checkout/{link.access_token}/return?session_id={session_id}"
+        self.refuse_writes("53100", "checkout_event")
+        answer = self.url_open(url)
+        self.assertEqual(answer.status_code, 200)
+        self.assertIn("do not pay again", answer.text)
+
+    def refuse_writes(self, code, table="checkout_payment"):
+        """Have PostgreSQL refuse every new row of a table with an SQLSTATE."""
         self.env.flush_all()
         self.env.cr.execute(
             "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -593,7 +667,7 @@ class TestStripeTrouble(PayPageCase):
             [code],
         )
         self.env.cr.execute(
-            "CREATE TRIGGER refused BEFORE INSERT ON checkout_payment"
+            f"CREATE TRIGGER refused BEFORE INSERT ON {table}"
             " FOR EACH ROW EXECUTE FUNCTION refuse()"
         )
 

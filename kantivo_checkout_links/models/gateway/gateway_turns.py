@@ -214,8 +214,9 @@ class CheckoutGateway(models.Model):
 
     @contextmanager
     def _take_merchants_turn(self):
-        """Have Stripe asked for a user who waits. As `_take_turn`, and what Stripe
-        fails at, or refuses, is shown to the user.
+        """Have Stripe asked for a user who waits. As `_take_turn`, which commits what
+        was done before if it has to wait; and what Stripe fails at, or refuses, is
+        shown to the user.
 
         :raise UserError: if there is no turn in time, or a call brings no result.
         """

@@ -306,14 +306,14 @@ class CheckoutLink(models.Model):
     def _get_availability_domain(self, name):
         """The links of an availability, each of them in one only."""
         offered = Domain("active", "=", True) & Domain("state", "=", "active")
-        served = offered & Domain("gateway_id.active", "=", True)
+        served = offered & Domain("gateway_active", "=", True)
         past = Domain("expires_at", "<=", fields.Datetime.now())
         payable = served & ~past
         crowds = self._search_crowds()
         crowded = [link_id for link_id, crowd in crowds.items() if crowd == name]
         return {
             "inactive": ~offered,
-            "stopped": offered & Domain("gateway_id.active", "=", False),
+            "stopped": offered & Domain("gateway_active", "=", False),
             "expired": served & past,
             "active": payable & Domain("id", "not in", list(crowds)),
         }.get(name, payable & Domain("id", "in", crowded))

@@ -200,7 +200,6 @@ class CheckoutPayment(models.Model):
         "This Checkout Session already has a payment.",
     )
     _link_idx = models.Index("(link_id, id)")
-    _open_idx = models.Index("(link_id) WHERE state = 'open'")
     _unpaid_idx = models.Index("(link_id, state) WHERE paid_at IS NULL")
     # The return page knows no gateway.
     _session_idx = models.Index(

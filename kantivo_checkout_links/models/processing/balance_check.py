@@ -405,15 +405,16 @@ class CheckoutGateway(models.Model):
         return self._notify(kinds.get(state, "warning"), self._describe_agreement())
 
     def action_view_difference(self):
-        """Open the first thing that differs, saying what to do about it."""
+        """Open the first thing that differs, saying what to do about it.
+
+        :raise UserError: if Stripe can't be read.
+        """
         self.ensure_one()
         self.check_access("read")
         gateway_sudo = self._as_superuser(self.env)  # the key is out of reach
-        record, sentence = (
-            self.env["checkout.agreement"]
-            .with_env(gateway_sudo.env)
-            ._find_difference(gateway_sudo)
-        )
+        agreement_sudo = gateway_sudo.env["checkout.agreement"]
+        with self._take_merchants_turn():
+            record, sentence = agreement_sudo._find_difference(gateway_sudo)
         if not record:
             return self._notify("warning", sentence)
         notice = self._notify("warning", sentence)

@@ -67,7 +67,7 @@ class CheckoutEvent(models.Model):
         with_contents = self.filtered("payload")
         for gateway, events in with_contents.grouped("gateway_id").items():
             gateway_sudo = gateway.sudo()  # posting needs it
-            with gateway_sudo._reading():
+            with gateway._take_merchants_turn(), gateway_sudo._reading():
                 for event_ids in split_every(EVENT_BATCH, events.ids):
                     self._process_events(gateway_sudo, event_ids, [])
                 gateway_sudo._work_exclusively(self._complete)
