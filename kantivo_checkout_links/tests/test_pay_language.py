@@ -1,8 +1,10 @@
 from datetime import timedelta
+from io import BytesIO
 
 from freezegun import freeze_time
 
 from odoo import fields
+from odoo.tools.translate import TranslationImporter
 
 from .test_pay_page import PayPageCase
 
@@ -10,6 +12,12 @@ KOREAN = {"Accept-Language": "ko-KR,ko;q=0.9"}
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
 ARABIC = {"Accept-Language": "ar"}
 ENGLISH = {"Accept-Language": "en-US"}
+GERMAN_WORDS = b"""
+#. module: kantivo_checkout_links
+#: model_terms:ir.ui.view,arch_db:kantivo_checkout_links.pay_page
+msgid "Continue to payment"
+msgstr "Weiter zur Zahlung"
+"""
 
 
 class TestPayLanguage(PayPageCase):
@@ -54,6 +62,16 @@ class TestPayLanguage(PayPageCase):
         link = self.create_open_link()
         self.assertEqual(self.get_tag(ARABIC, link), 'lang="ar-001" dir="rtl"')
         self.assertIn("Continue in ar_001", self.get_page(link, headers=ARABIC).text)
+
+    def test_words_that_are_imported_are_used_at_once(self):
+        link = self.create_open_link()
+        self.assertEqual(self.get_tag(GERMAN, link), 'lang="en-US" dir="ltr"')
+        importer = TranslationImporter(self.env.cr)
+        words = BytesIO(GERMAN_WORDS)
+        words.name = "kantivo_checkout_links/i18n/de.po"  # Odoo asks whose it is
+        importer.load(words, "po", "de_DE")
+        importer.save(overwrite=True)
+        self.assertEqual(self.get_tag(GERMAN, link), 'lang="de-DE" dir="ltr"')
 
     def test_fallback_is_the_companys_language_and_never_the_first_by_name(self):
         for code in ("ar_001", "de_DE"):

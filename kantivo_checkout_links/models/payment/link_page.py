@@ -1,6 +1,8 @@
 from odoo import api, models, tools
 
 ADDON = "kantivo_checkout_links"
+# Odoo empties it when a template changes, and when translations are imported.
+PAGES = "templates.cached_values"
 
 
 class CheckoutLink(models.Model):
@@ -19,17 +21,17 @@ class CheckoutLink(models.Model):
         return qweb_sudo._render(name, values, minimal_qcontext=True)
 
     @api.model
-    @tools.ormcache("template", "key", "self.env.lang", cache="templates")
+    @tools.ormcache("template", "key", "self.env.lang", cache=PAGES)
     def _render_page_once(self, template, key, values):
         """A page that many payers open: made once for the same values, until a
-        template changes.
+        template or a translation changes.
 
         :param str key: A digest of all values.
         """
         return self._render_page(template, values)
 
     @api.model
-    @tools.ormcache("lang_code", cache="templates")
+    @tools.ormcache("lang_code", cache=PAGES)
     def _has_page_texts(self, lang_code):
         """Whether the pages are translated; English is what they are written in."""
         if lang_code.startswith("en"):
