@@ -21,6 +21,7 @@
         "data/mail_message_subtype_data.xml",
         "wizards/checkout_contact_wizard_views.xml",
         "wizards/checkout_link_confirm_views.xml",
+        "wizards/checkout_posting_preview_views.xml",
         "wizards/checkout_reclassify_wizard_views.xml",
         "wizards/checkout_refund_wizard_views.xml",
         "views/checkout_gateway_views.xml",

@@ -68,6 +68,12 @@ RETURN_PAGE_POLLS = {"checking": 2, "open": 6, "processing": 6, "unknown": 6}
 SIGNATURE_TOLERANCE = 300
 # Stripe's largest events are far below this; anything above isn't read.
 MAX_EVENT_BYTES = 1024 * 1024
+# What a new payment of a link is shown with in a preview of its entries, where the
+# customer chooses the amount, and about what Stripe keeps of a card payment.
+# https://stripe.com/pricing
+SAMPLE_AMOUNT = 100.0
+SAMPLE_FEE_SHARE = 0.03
+
 # The form of the pay page has a few short fields.
 MAX_FORM_BYTES = 16 * 1024
 # The longest amount with any grouping, currency and spaces around it.

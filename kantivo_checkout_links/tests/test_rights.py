@@ -120,6 +120,7 @@ class TestRights(CheckoutCommon):
                 "movement_id": movement.id,
                 "account_id": self.gateway.income_account_id.id,
             },
+            "checkout.posting.preview": {"link_id": payment.link_id.id},
             "checkout.link.confirm": {"link_ids": payment.link_id.ids},
         }
         self.assertIn(model, vals, "A dialog needs its values in get_dialog_vals()")

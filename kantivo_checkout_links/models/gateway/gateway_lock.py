@@ -1,5 +1,5 @@
 import logging
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from psycopg2.errors import LockNotAvailable, SerializationFailure
 
@@ -108,6 +108,22 @@ class CheckoutGateway(models.Model):
             except SerializationFailure:
                 _logger.info("Gateway %s is worked on once more", self.id)
         raise UserError(self._describe_busy())
+
+    def _rehearse(self, work):
+        """Do something as :meth:`_work_exclusively` does, and take all of it back: also
+        what would be done after a commit, such as sending mails.
+
+        :param callable work: Takes this gateway as superuser.
+        :return: What `work` returned, without any record that it made.
+        :raise UserError: if others go on writing.
+        """
+        return self._work_exclusively(lambda gateway: gateway._undo_after(work))
+
+    def _undo_after(self, work):
+        with closing(self.env.cr.savepoint()):
+            result = work(self)
+        self.env.cr.postcommit.clear()
+        return result
 
     def _describe_busy(self):
         return self.env._("This gateway is busy. Try again in a minute.")

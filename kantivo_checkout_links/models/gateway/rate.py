@@ -27,6 +27,19 @@ class CheckoutRate(models.AbstractModel):
         return currency._convert(amount, company.currency_id, company, day)
 
     @api.model
+    def _convert_between(self, amount: float, currency, other, company) -> float:
+        """What an amount is worth in another currency today, by a company's rates and
+        not rounded.
+
+        :raise UserError: if there is no rate of one of them.
+        """
+        today = fields.Date.context_today(self)
+        foreign = (currency | other) - company.currency_id
+        for each in foreign if currency != other else ():
+            self._check_rate(each, company, today)
+        return currency._convert(amount, other, company, today, round=False)
+
+    @api.model
     def _check_rate(self, currency, company, day):
         if not self._find_rate_day(currency, company, day):
             raise UserError(

@@ -17,6 +17,7 @@ from . import (
     link_paying,
     link_places,
     link_posting,
+    link_preview,
     link_totals,
     livemode,
     payment_contact,
