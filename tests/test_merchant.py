@@ -68,6 +68,33 @@ def see_items(person: Merchant) -> None:
         assert f"{debit:.2f}" in item and f"{credit:.2f}" in item
 
 
+def test_preview_shows_what_a_payment_then_posts_and_keeps_nothing(shop, merchant):
+    link = shop.make_link("Preview course")
+    sequence = shop.admin.search("ir.sequence", [("code", "=", "checkout.payment")])
+    number = shop.admin.read("ir.sequence", sequence[0], "number_next_actual")
+    merchant.open_link(link.name)
+    merchant.press("Preview Journal Entries")
+    dialog = merchant.page.locator(".modal")
+    expect(dialog).to_contain_text("No problems found.")
+    for account, debit, credit in CHARGE_ENTRY:
+        row = dialog.locator("[data-entry=Charge] tr", has_text=f" {account}")
+        expect(row).to_contain_text(f"{debit or credit:.2f}")
+    expect(dialog.locator("[data-entry=Refund]")).to_contain_text("110.00")
+    merchant.fill("refund_amount", "55")
+    expect(dialog.locator("[data-entry=Refund]")).to_contain_text("55.00")
+    dialog.locator("footer button").click()
+
+    assert not shop.payments(link)
+    sample = [("stripe_source_id", "=", "ch_sample")]
+    assert not shop.admin.search("checkout.movement", sample)
+    customer = [("email", "=", "sample.customer@example.com")]
+    assert not shop.admin.search("res.partner", customer)
+    assert shop.admin.read("ir.sequence", sequence[0], "number_next_actual") == number
+    shop.pay_unnoticed(link)
+    shop.wait_until_posted(link)
+    assert_posted_once(shop, link)
+
+
 def test_profile_of_the_bare_payer_takes_no_cookie(shop, bare_browser):
     bare_browser.new_page().goto(f"{shop.url}/web/login")
     assert bare_browser.cookies() == []

@@ -172,7 +172,7 @@ class TestPostingPreview(CheckoutCommon):
         currency.rate_ids.unlink()
         entries, problems = self.preview(self.create_link(currency_id=currency.id))
         self.assertEqual(entries, [])
-        self.assertIn("There is no exchange rate for NZD", problems[0][1])
+        self.assertIn("Stripe converts NZD to ", problems[0][1])
 
     # === THE DIALOG === #
 

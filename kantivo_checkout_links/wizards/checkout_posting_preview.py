@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools.misc import format_date
 
-from ..const import SAMPLE_AMOUNT, SAMPLE_FEE_SHARE
+from ..const import SAMPLE_AMOUNT
 from ..models.payment.link_preview import Sample
 from ..monetary import StripeMonetary
 
@@ -65,9 +65,7 @@ class CheckoutPostingPreview(models.TransientModel):
     @api.depends("amount")
     def _compute_fee_amount(self):
         for wizard in self:
-            currency = wizard.settlement_currency_id
-            settled = wizard.currency_id._convert(wizard.amount, currency)
-            wizard.fee_amount = currency.round(settled * SAMPLE_FEE_SHARE)
+            wizard.fee_amount = wizard.link_id._estimate_fee(wizard.amount)
 
     @api.depends("amount")
     def _compute_refund_amount(self):

@@ -7,7 +7,8 @@ from odoo.tools import float_round
 from odoo.tools.i18n import format_list
 from odoo.tools.misc import format_date
 
-from ...money import smallest_step, to_minor
+from ...const import SAMPLE_FEE_SHARE
+from ...money import from_minor, smallest_step, to_minor
 from ...sample import CHARGE_ID, Money, build_charge, build_refund
 
 # Of a journal item, what decides what an accountant or a tax report sees of it.
@@ -85,7 +86,7 @@ class CheckoutLink(models.Model):
                 lambda gateway: self._rehearse_sample(gateway, sample)
             )
         except UserError as error:
-            entries, notes = [], [("danger", str(error))]
+            entries, notes = [], [("warning", str(error))]
         return entries, list(dict.fromkeys([*notes, *self._find_posting_problems()]))
 
     def _rehearse_sample(self, gateway_sudo, sample):
@@ -135,11 +136,25 @@ class CheckoutLink(models.Model):
 
         :raise UserError: if there is no rate for it.
         """
-        currency, gateway = self.currency_id, self.gateway_id
-        settled = self.env["checkout.rate"]._convert_between(
-            amount, currency, gateway.currency_id, self.company_id
-        )
-        return Money(self._round_settled(settled), gateway.currency_id.name.lower())
+        currency, other = self.currency_id, self.gateway_id.currency_id
+        try:
+            settled = self.env["checkout.rate"]._convert_between(
+                amount, currency, other, self.company_id
+            )
+        except UserError as error:
+            raise UserError(self._describe_missing_rate()) from error
+        return Money(self._round_settled(settled), other.name.lower())
+
+    def _estimate_fee(self, amount: float) -> float:
+        """About what Stripe keeps of an amount, in the gateway's currency; 0 where a
+        rate is missing.
+        """
+        try:
+            settled = self._settle(amount).amount
+        except UserError:
+            return 0.0
+        currency = self.gateway_id.currency_id
+        return currency.round(from_minor(settled, currency.name) * SAMPLE_FEE_SHARE)
 
     def _round_settled(self, amount: float) -> int:
         """An amount of the balance in steps that Stripe and Odoo both know."""
@@ -200,6 +215,14 @@ class CheckoutLink(models.Model):
             yield "warning", hint
         if not gateway.post_entries:
             yield "warning", self._describe_unposted()
+
+    def _describe_missing_rate(self):
+        return self.env._(
+            "Stripe converts %(paid)s to %(settled)s at its own rate. To preview the "
+            "entries, add exchange rates under Configuration › Currencies.",
+            paid=self.currency_id.name,
+            settled=self.gateway_id.currency_id.name,
+        )
 
     def _describe_missing_accounts(self, names):
         labels = [
