@@ -75,7 +75,6 @@ def test_preview_shows_what_a_payment_then_posts_and_keeps_nothing(shop, merchan
     merchant.open_link(link.name)
     merchant.press("Preview Journal Entries")
     dialog = merchant.page.locator(".modal")
-    expect(dialog).to_contain_text("No problems found.")
     for account, debit, credit in CHARGE_ENTRY:
         row = dialog.locator("[data-entry=Charge] tr", has_text=f" {account}")
         expect(row).to_contain_text(f"{debit or credit:.2f}")
