@@ -13,6 +13,7 @@
     "external_dependencies": {"python": ["stripe"]},
     "data": [
         "security/checkout_security.xml",
+        "security/checkout_options.xml",
         "security/ir.model.access.csv",
         "data/ir_sequence_data.xml",
         "data/ir_cron_data.xml",
@@ -35,6 +36,7 @@
         "views/checkout_agreement_views.xml",
         "views/account_journal_views.xml",
         "views/account_move_views.xml",
+        "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
         "views/checkout_menus.xml",
         "views/pay_templates.xml",

@@ -80,6 +80,8 @@ MAX_FORM_BYTES = 16 * 1024
 MAX_AMOUNT_LENGTH = 40
 # https://docs.stripe.com/api/metadata
 MAX_METADATA_LENGTH = 500
+# A reference or campaign in a link's address: what a column of a list can show.
+MAX_TRACKING_LENGTH = 100
 # https://docs.stripe.com/upgrades#what-changes-does-stripe-consider-to-be-backwards-compatible
 MAX_ID_LENGTH = 255
 

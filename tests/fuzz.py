@@ -27,7 +27,12 @@ CORPUS = [
 TEXTS = st.one_of(st.sampled_from(CORPUS), st.text(max_size=60))
 NO_AMOUNTS = TEXTS.filter(lambda text: not any(c.isdecimal() for c in text))
 NAMES = st.one_of(
-    st.sampled_from(["nonce", "amount", "resume", "session_id", "db", "debug", "lang"]),
+    st.sampled_from(
+        [
+            *("nonce", "amount", "resume", "session_id", "db", "debug", "lang"),
+            *("email", "given_email", "name", "reference", "utm_source", "contact"),
+        ]
+    ),
     # A parameter of this name is an error of every route of Odoo's.
     st.text(max_size=12).filter(lambda name: name != "self"),
 )

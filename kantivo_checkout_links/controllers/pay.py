@@ -19,9 +19,9 @@ class CheckoutPay(http.Controller):
         save_session=False,
         sitemap=False,
     )
-    def pay_page(self, token, resume="", **_kwargs):
+    def pay_page(self, token, resume="", **kwargs):
         """The pay page. Makes nothing: previews and crawlers come here too."""
-        page = PayPage(token)
+        page = PayPage(token, PayForm.read(kwargs))
         if not page.link_sudo:
             return page.render_not_found()
         return page.render_pay_page(resume)

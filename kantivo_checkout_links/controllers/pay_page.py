@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 import psycopg2
 from markupsafe import Markup
@@ -27,6 +28,8 @@ from ..const import (
 )
 from ..models.gateway.storefront import Storefront
 from ..models.payment.link_paying import FORM_SCOPE, RESUME_SCOPE
+from ..models.payment.payment_tracking import TRACKING_FIELDS
+from ..texts import NAME_LENGTH, to_line
 from ..utils import as_text, linkify
 
 _logger = logging.getLogger(__name__)
@@ -71,28 +74,40 @@ class PayForm(NamedTuple):
     a field here; each is empty if it is missing or isn't text.
 
     `render_form` shows it again, `render_failure` has it sent again.
+
+    :ivar given_email: The email address that the payer's address had, if any.
+    :ivar contact: The signature of a personal link.
     """
 
     nonce: str = ""
     amount: str = ""
+    email: str = ""
+    given_email: str = ""
+    name: str = ""
+    reference: str = ""
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_campaign: str = ""
+    contact: str = ""
 
     @classmethod
     # A form is not a model. pylint: disable-next=method-required-super
     def read(cls, params: dict) -> "PayForm":
         """The form in the parameters of a request, which may hold anything."""
-        return cls(
-            nonce=as_text(params.get("nonce")),
-            amount=as_text(params.get("amount"), MAX_AMOUNT_LENGTH),
-        )
+        texts = {name: as_text(params.get(name)) for name in cls._fields}
+        texts["amount"] = as_text(params.get("amount"), MAX_AMOUNT_LENGTH)
+        return cls(**texts)
 
 
 EMPTY_FORM = PayForm()
+# What the form carries without showing it.
+KEPT_FIELDS = (*TRACKING_FIELDS, "given_email", "contact")
 
 
 class PayPage:
     """One request for a link's public page: its link, its language, its answers.
 
-    :ivar form: What the payer has sent; empty before.
+    :ivar form: What the payer has sent or, before, what the address starts it with.
     :ivar link_sudo: The link of the address, as superuser since payers have no rights;
         empty if there is none.
     """
@@ -129,6 +144,9 @@ class PayPage:
         :raise StripeError: if Stripe doesn't answer, refuses, or can't be asked now.
         :raise UnsavedError: if the database takes no changes; no one can pay then.
         """
+        if self.form.email and not self.link_sudo._read_email(self.form.email):
+            error = self.env._("Enter a valid email address, or none.")
+            return self.render_form(form_uuid, error, "email")
         spoken = dict.fromkeys(filter(None, (self.payer_lang.id, self.lang.id)))
         langs = request.env["res.lang"].sudo().browse(spoken)  # payers have no rights
         amount = self.link_sudo._get_amount_to_pay(self.form.amount, langs)
@@ -167,8 +185,9 @@ class PayPage:
     def _start_and_commit(self, turn, form_uuid, amount: float):
         with turn.alone(LINK_LOCK, self.link_sudo.id):
             client = read_client(request.httprequest.environ)
+            given = self.link_sudo._read_given(self.form._asdict())
             payment_sudo = self.link_sudo._start_payment(
-                form_uuid, amount, self.payer_lang.code, client
+                form_uuid, amount, self.payer_lang.code, client, given
             )
             # Stripe must not know a payment that a crash could make us forget, and no
             # one waits for a place while Stripe is asked.
@@ -191,11 +210,12 @@ class PayPage:
     # === ANSWERS === #
 
     def render_pay_page(self, resume):
-        """The pay page as a payer opens it.
+        """The pay page as a payer opens it, with what its address gives.
 
         :param resume: The nonce of a payment that is to be continued, or anything else;
             empty if the address has none, which is when the script may know one.
         """
+        self._prefill()
         if not resume:
             self.resume_state = "ask"
             return self.render_form(None)
@@ -204,6 +224,17 @@ class PayPage:
         is_own = bool(found_sudo) and found_sudo.form_uuid == form_uuid
         self.resume_state = "taken" if is_own else "refused"
         return self.render_form(form_uuid)
+
+    def _prefill(self):
+        """Start the form with what the address gives; ignore what can't be right."""
+        email = self.link_sudo._read_email(self.form.email)
+        amount = self.link_sudo._read_prefilled_amount(self.form.amount)
+        self.form = self.form._replace(
+            email=email,
+            given_email=email,
+            name=to_line(self.form.name, NAME_LENGTH) or "",
+            amount="" if amount is None else self._format_plain(amount),
+        )
 
     def render_form(self, form_uuid, error=False, wrong_field=False):
         """The pay page; with 422 if what was sent needs another look.
@@ -223,6 +254,7 @@ class PayPage:
         number = form_uuid if is_own else str(uuid.uuid4())
         values = {
             **self._get_link_values(),
+            **self._get_given_values(open_sudo if is_own else open_sudo.browse()),
             "amount_input": self.form.amount or self._format_typed(open_sudo),
             "error": error,
             "wrong_field": wrong_field,
@@ -233,7 +265,7 @@ class PayPage:
             "nonce": self.make_nonce(number),
             "resume_nonce": self.make_nonce(number, RESUME_SCOPE),
         }
-        if not error and not open_sudo:
+        if not error and not open_sudo and not any(self.form):
             return self._render_once("pay_page", values, signed)
         return self._render("pay_page", {**values, **signed}, 422 if error else 200)
 
@@ -259,10 +291,17 @@ class PayPage:
             "text": self.env._("Someone is paying right now. Try again at %s.", clock),
             "zone": zone,
             "resume_state": self.resume_state,
-            "again_url": self.path,
+            "again_url": self._get_own_address(),
             "retry": False,
         }
         return self._render("message_page", values, 409)
+
+    def _get_own_address(self):
+        """The page's path, with what the address or the payer gave."""
+        names = (*TRACKING_FIELDS, "contact", "email", "name")
+        given = {name: getattr(self.form, name) for name in names}
+        query = urlencode({name: text for name, text in given.items() if text})
+        return f"{self.path}?{query}" if query else self.path
 
     def _render_unavailable(self):
         """In the merchant's words, if any."""
@@ -295,11 +334,8 @@ class PayPage:
 
     def _render_retry(self, text, seconds):
         """One button sends the same form again; a program may do so by itself."""
-        form = {
-            "action": self.path,
-            "nonce": self.form.nonce,
-            "amount_input": self.form.amount,
-        }
+        kept = {name: text for name, text in self.form._asdict().items() if text}
+        form = {"action": self.path, "kept": kept}
         answer = self._render_trouble(text, form)
         answer.headers["Retry-After"] = str(seconds)
         return answer
@@ -394,6 +430,21 @@ class PayPage:
             "minimum_display": minimum and link_sudo._format(minimum),
             "maximum_display": maximum and link_sudo._format(maximum),
             "amount_placeholder": self._format_plain(0),
+        }
+
+    def _get_given_values(self, own_sudo):
+        """What the form holds besides the amount: as the payer or the address gave it,
+        else as the payer's own started payment has it.
+        """
+        own_email = own_sudo.customer_email or ""
+        own = {name: own_sudo[name] for name in TRACKING_FIELDS}
+        own["given_email"] = own_email if own_sudo.email_prefilled else ""
+        kept = {name: getattr(self.form, name) or own.get(name) for name in KEPT_FIELDS}
+        return {
+            "email_input": self.form.email or own_email,
+            "asks_email": bool(self.form.email or own_email or kept["given_email"]),
+            "name_input": self.form.name or own_sudo.customer_name or "",
+            "kept": {name: text for name, text in kept.items() if text},
         }
 
     def _format_typed(self, payment_sudo):

@@ -17,14 +17,17 @@ class CheckoutBase(models.AbstractModel):
 
     def _write_changes(self, vals):
         """Write only what differs: an update without changes leaves no trace."""
-        changed = {
+        if changed := self._get_changes(vals):
+            self.write(changed)
+
+    def _get_changes(self, vals):
+        """The values that differ from what the record has."""
+        return {
             name: value
             for name, value in vals.items()
             if self._fields[name].convert_to_write(self[name], self) != value
             and (self[name] or value)
         }
-        if changed:
-            self.write(changed)
 
     @api.model
     def _check_records(self, value, model):

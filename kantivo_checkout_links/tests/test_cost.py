@@ -86,6 +86,7 @@ WITHOUT_QUERIES = {
         "_message_compute_author",
     },
     "res.company": {"_get_checkout_logo", "_get_small_logo"},
+    "res.config.settings": {"group_checkout_personal_links"},
     "res.currency": {
         "_check_stripe_decimals",
         "_describe_coarse",

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class CheckoutContactWizard(models.TransientModel):
@@ -18,8 +18,20 @@ class CheckoutContactWizard(models.TransientModel):
         related="payment_id.customer_email", related_sudo=False
     )
     partner_id = fields.Many2one(
-        "res.partner", "Contact", required=True, check_company=True
+        "res.partner",
+        "Contact",
+        required=True,
+        check_company=True,
+        compute="_compute_partner_id",
+        store=True,
+        readonly=False,
+        precompute=True,
     )
+
+    @api.depends("payment_id")
+    def _compute_partner_id(self):
+        for wizard in self:
+            wizard.partner_id = wizard.payment_id._propose_contact()
 
     def action_set_contact(self):
         """Keep the contact with the payment and its journal items."""

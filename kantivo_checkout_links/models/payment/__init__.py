@@ -17,6 +17,7 @@ from . import (
     link_paying,
     link_places,
     link_posting,
+    link_prefill,
     link_preview,
     link_totals,
     livemode,
@@ -28,5 +29,7 @@ from . import (
     payment_refunding,
     payment_session,
     payment_totals,
+    payment_tracking,
+    res_config_settings,
     res_partner,
 )

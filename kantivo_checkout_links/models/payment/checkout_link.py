@@ -37,7 +37,8 @@ class CheckoutLink(models.Model):
     """An address where anyone can pay a merchant, any number of times.
 
     Here: its fields and life. Beside it, by concern: `link_paying` (whether it can be
-    paid), `link_places` (limited payments), `link_minimum` (what Stripe never takes),
+    paid), `link_prefill` (what its address may say), `link_places` (limited payments),
+    `link_sharing` (how it gets to customers), `link_minimum` (what Stripe never takes),
     `link_posting` (hints for accountants), `link_totals`.
     """
 

@@ -37,6 +37,7 @@ class CheckoutPayment(models.Model):
 
     Here: its fields and states. Beside it, by concern: `payment_session` (to Stripe and
     back), `payment_origin` (whose a session is), `payment_contact` (who paid),
+    `payment_tracking` (what the payer's address said),
     `payment_refunding`, `payment_totals`, `payment_preview` (of a test payment's
     entries), `payment_dashboard` (what its screens show besides).
     """
@@ -435,6 +436,8 @@ class CheckoutPayment(models.Model):
             "currency_id": currency.id,
             "on_paid_due_at": fields.Datetime.now(),
         }
+        if self._has_known_contact(customer):
+            return vals
         return {**vals, **self._prepare_contact_vals(customer)}
 
     def _prepare_number_vals(self):
@@ -484,12 +487,15 @@ class CheckoutPayment(models.Model):
         }
 
     def _prepare_customer_vals(self, session: dict):
-        """The payer as Stripe knows them: names and addresses, all of them optional."""
+        """The payer as Stripe knows them: names and addresses, all of them optional;
+        else as they said on our page.
+        """
         details = session["customer_details"] or {}
         country_code = (details.get("address") or {}).get("country")
         return {
-            "customer_name": to_line(details.get("name"), NAME_LENGTH),
-            "customer_email": to_email(details.get("email")),
+            "customer_name": to_line(details.get("name"), NAME_LENGTH)
+            or self.customer_name,
+            "customer_email": to_email(details.get("email")) or self.customer_email,
             "customer_phone": to_phone(details.get("phone")),
             "customer_country_id": self.env["res.country"]
             .search([("code", "=", country_code)], limit=1)

@@ -101,9 +101,10 @@ class CheckoutLink(models.Model):
             return None
         return values[1] if values and values[0] == self.id else None
 
-    def _start_payment(self, form_uuid, amount: float, lang, client=None):
+    def _start_payment(self, form_uuid, amount: float, lang, client=None, given=None):
         """The payment of one form of the pay page, however often the form is sent. One
-        that was started before stays as it is; another amount starts another payment.
+        that was started before stays as it is; another amount starts another payment,
+        and so does anything else that the form gives.
 
         No two payers take the last place, or send one form, at the same time: to be
         called in `Turn.alone` with the link's lock.
@@ -113,15 +114,18 @@ class CheckoutLink(models.Model):
         :param str lang: The payer's language code; nothing if it isn't known.
         :param Client client: Whom the brake is for; nothing for programs, which have
             none.
+        :param dict given: What the form gives besides, as values of the payment: see
+            `_read_given`.
         :return: The payment, new or started before; where only one place is left, the
-            one that holds it, if it is of the same amount; empty if there is none.
+            one that holds it, if it is of the same; empty if there is none.
         :raise StripeError: if too many checkouts were started.
         """
         self = self._in_merchants_lang()
         payments = self.env["checkout.payment"]
         if not self._is_payable():
             return payments
-        started, uuid = self._find_started(form_uuid, amount)
+        given = given or {}
+        started, uuid = self._find_started(form_uuid, amount, given)
         if client and not started:
             self._check_brake(client)
         self._search_checkouts(
@@ -130,13 +134,13 @@ class CheckoutLink(models.Model):
         if started and started.state not in PLACELESS_STATES:
             return started
         if self._has_place():
-            return started or self._start_new(uuid, amount, lang, form_uuid, client)
+            asked = (uuid, amount, lang, form_uuid, given)
+            return started or self._start_new(asked, client)
         shared = self._find_checkout_to_continue(False).filtered("session_url")
-        return shared.filtered(lambda payment: payment.amount == amount)
+        return shared.filtered(lambda payment: payment._is_asked_for(amount, given))
 
-    def _start_new(self, uuid, amount: float, lang, form_uuid, client):
-        payments = self.env["checkout.payment"]
-        payment = payments._start(self, uuid, amount, lang, form_uuid)
+    def _start_new(self, asked, client):
+        payment = self.env["checkout.payment"]._start(self, *asked)
         if client:
             self._note_start(payment, client)
         return payment
@@ -145,13 +149,13 @@ class CheckoutLink(models.Model):
         """The link for what merchants read: the chatter of its payments."""
         return self.with_context(lang=self.company_id.partner_id.lang or "en_US")
 
-    def _find_started(self, form_uuid, amount: float):
-        """A form's payment of an amount that can go on; and its number, or that of a
-        new one if there is none.
+    def _find_started(self, form_uuid, amount: float, given: dict):
+        """A form's payment of the same that can go on; and its number, or that of a new
+        one if there is none.
         """
         payments, uuid = self.env["checkout.payment"], form_uuid
         started = payments.search([("uuid", "=", uuid)])
-        while started and not started._may_continue(amount):
+        while started and not started._may_continue(amount, given):
             uuid = str(uuid5(UUID(uuid), str(amount)))
             started = payments.search([("uuid", "=", uuid)])
         return started, uuid

@@ -118,6 +118,12 @@ class CheckoutPayment(models.Model):
         )
         return {"partner_id": partner, "contact_problem": problem}
 
+    def _propose_contact(self):
+        """The contact that a user may accept: the one with the customer's address."""
+        partners = self.env["res.partner"]
+        email = partners._get_payer_email(self.customer_email)
+        return partners._find_payer(email, self.company_id) if email else partners
+
     def _match_contact_again(self):
         """Set the contacts that couldn't be made when the money came."""
         for payment in self:

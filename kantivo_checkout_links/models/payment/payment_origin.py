@@ -51,7 +51,8 @@ class CheckoutPayment(models.Model):
         asked = self._prepare_asked(
             self.uuid, self.link_id, self.amount, self.currency_id
         )
-        return {**asked, SIGNATURE: self.signature} if self.signature else asked
+        signature = {SIGNATURE: self.signature} if self.signature else {}
+        return {**asked, **signature, **self._prepare_reference_metadata()}
 
     # === BUSINESS METHODS - FINDING === #
 
@@ -173,6 +174,7 @@ class CheckoutPayment(models.Model):
             "livemode": gateway.livemode,
             "currency_id": currency.id,
             "signature": metadata[SIGNATURE],
+            **self._prepare_lost_tracking(metadata),
         }
 
     @api.model

@@ -39,7 +39,7 @@ class CheckoutPayment(models.Model):
     # === BUSINESS METHODS - STARTING === #
 
     @api.model
-    def _start(self, link, uuid, amount: float, lang, form_uuid):
+    def _start(self, link, uuid, amount: float, lang, form_uuid, given: dict):
         """A new payment, in no session yet.
 
         :param checkout.link link: The link, as superuser.
@@ -47,8 +47,9 @@ class CheckoutPayment(models.Model):
         :param float amount: What is to be paid, in the link's currency.
         :param str lang: The payer's language code; nothing if it isn't known.
         :param str form_uuid: The number of the payer's form.
+        :param dict given: What the form gives besides, as values of the payment.
         """
-        vals = self._prepare_start_vals(link, uuid, amount, lang)
+        vals = {**self._prepare_start_vals(link, uuid, amount, lang), **given}
         vals["form_uuid"] = form_uuid
         vals["signature"] = self._prepare_signature(uuid, link, amount)
         try:
@@ -58,11 +59,11 @@ class CheckoutPayment(models.Model):
             # The same form came twice at once. Tried again, it finds the other's row.
             raise ConcurrencyError("The payment was started elsewhere.") from error
 
-    def _may_continue(self, amount: float):
+    def _may_continue(self, amount: float, given: dict):
         """Whether this payment is what its form asks for once more, and Stripe still
         takes it.
         """
-        if self.amount != amount:
+        if not self._is_asked_for(amount, given):
             return False
         if self.stripe_checkout_session_id:
             return self.state != "expired" and not self.expiry_requested
@@ -115,6 +116,8 @@ class CheckoutPayment(models.Model):
             "tax_ids": [Command.set(link.tax_ids.ids)],
             "map_taxes": link.map_taxes,
             "analytic_distribution": link.analytic_distribution,
+            "partner_id": link.partner_id.id,
+            "is_personal": bool(link.partner_id),
         }
 
     @api.model
@@ -152,18 +155,33 @@ class CheckoutPayment(models.Model):
         return session["url"]
 
     def _create_session(self, turn) -> dict:
-        """Have Stripe make the session. Where one of the clocks was set since the last
-        sync, Stripe refuses its end; the refusal itself says what time it is there.
+        """Have Stripe make the session; once more without what it refused, where the
+        payer can do without that.
         """
         try:
             return self._ask_for_session(turn)
         except StripeError as error:
-            shift = (error.clock_offset or 0) - self.gateway_id.clock_offset
-            if error.param != "expires_at" or abs(shift) <= CLOCK_TOLERANCE:
+            corrected = self._prepare_correction(error)
+            if not corrected:
                 raise
-        self.session_expires_at += timedelta(seconds=shift)
-        self.failed_attempts += 1
+        self.write({**corrected, "failed_attempts": self.failed_attempts + 1})
         return self._ask_for_session(turn)
+
+    def _prepare_correction(self, error):
+        """What makes Stripe take a refused session; nothing if that isn't known.
+
+        Where one of the clocks was set since the last sync, Stripe refuses the end; the
+        refusal itself says what time it is there. An email address that Stripe doesn't
+        take is left to its own page.
+        """
+        if error.param == "customer_email":
+            return {"customer_email": False, "email_prefilled": False}
+        shift = (error.clock_offset or 0) - self.gateway_id.clock_offset
+        if error.param != "expires_at" or abs(shift) <= CLOCK_TOLERANCE:
+            return {}
+        return {
+            "session_expires_at": self.session_expires_at + timedelta(seconds=shift)
+        }
 
     def _ask_for_session(self, turn) -> dict:
         params, key = self._prepare_session_params(), self._get_idempotency_key()
@@ -188,6 +206,7 @@ class CheckoutPayment(models.Model):
         https://docs.stripe.com/api/checkout/sessions/create
         """
         metadata = self._prepare_metadata()
+        known = {"customer_email": self.customer_email} if self.customer_email else {}
         return {
             "mode": "payment",
             "line_items": [self._prepare_line_item()],
@@ -202,6 +221,7 @@ class CheckoutPayment(models.Model):
             "adaptive_pricing": {"enabled": False},
             "expires_at": to_timestamp(self.session_expires_at),
             "locale": self._get_checkout_locale(),
+            **known,
         }
 
     def _get_resume_query(self):
@@ -213,7 +233,8 @@ class CheckoutPayment(models.Model):
         number = self.form_uuid or self.uuid
         until = self.session_expires_at + timedelta(hours=NONCE_HOURS)
         nonce = self.link_id._sign_nonce(RESUME_SCOPE, number, until)
-        return f"resume={nonce}"
+        tracking = self._prepare_tracking_query()
+        return "&".join(filter(None, (f"resume={nonce}", tracking)))
 
     def _prepare_line_item(self):
         """The line on Stripe's page, its amount in minor units of the currency.

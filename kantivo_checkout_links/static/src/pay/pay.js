@@ -38,7 +38,9 @@ function resume({resume: state, path}) {
     if (state === "refused") {
         keep(path, "");
     } else if (state === "ask" && nonce) {
-        location.replace(`${path}?resume=${encodeURIComponent(nonce)}`);
+        const query = new URLSearchParams(location.search);
+        query.set("resume", nonce);
+        location.replace(`${path}?${query}`);
     }
 }
 

@@ -1,0 +1,13 @@
+from odoo import fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    """Which options of links there are. Each is a group that all users have while it
+    is on; views hide what it adds from everyone else.
+    """
+
+    _inherit = "res.config.settings"
+
+    group_checkout_personal_links = fields.Boolean(
+        "Personal Links", implied_group="kantivo_checkout_links.group_personal_links"
+    )
