@@ -486,3 +486,11 @@ METHOD_NAMES = {
     "sepa_debit": "SEPA Direct Debit",
     "us_bank_account": "Bank account (ACH)",
 }
+
+# === WHAT PRICES INCLUDE === #
+
+# Where what a price includes is called goods and services tax.
+# https://taxsummaries.pwc.com/quick-charts/value-added-tax-vat-rates
+GST_COUNTRIES = ("AU", "IN", "NZ", "SG")
+# Where it has another name, or several; everywhere else it is value added tax.
+OTHER_TAX_COUNTRIES = ("BR", "CA", "HK", "JP", "MY", "PK", "PR", "US")

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import datetime, timezone
+from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
@@ -80,6 +81,16 @@ def linkify(text: str) -> Markup:
         parts += [escape(text[end : found.start()]), _LINK % link]
         end = found.start() + len(address)
     return Markup("").join([*parts, escape(text[end:])])
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is the complete address of a web page."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    has_host = bool(parts.hostname) and not re.search(r"\s", text)
+    return has_host and parts.scheme in ("http", "https")
 
 
 # === STRIPE'S TIMESTAMPS === #

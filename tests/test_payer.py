@@ -134,6 +134,7 @@ def test_open_amount_is_corrected_and_paid(shop, page):
     page.click("form button")
     expect(page.get_by_role("alert")).to_contain_text("5.00")
     page.fill("#amount", "12.50")
+    expect(page.locator("form button")).to_have_text("Pay $12.50", use_inner_text=True)
     page.click("form button")
     page.wait_for_url("**/c/pay/**")
     expect(page.locator("h1")).to_contain_text("12.50")

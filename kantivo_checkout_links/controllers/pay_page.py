@@ -46,7 +46,7 @@ BLANK = secrets.token_hex(12)
 
 # Nothing from another host, nothing in a frame, no foreign script or style.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-%s'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'%s; "
     "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 )
 
@@ -304,15 +304,11 @@ class PayPage:
         return f"{self.path}?{query}" if query else self.path
 
     def _render_unavailable(self):
-        """In the merchant's words, if any."""
         link_sudo = self.link_sudo
-        text = link_sudo.inactive_message or self.env._(
-            "This payment link is no longer available."
-        )
         values = {
             "page_state": "unavailable",
             "heading": link_sudo.name,
-            "text": text,
+            "text": link_sudo._describe_closed_to_payer(),
             "retry": False,
         }
         return self._render("message_page", values, 410)
@@ -350,10 +346,13 @@ class PayPage:
         return self._render("message_page", values, 503)
 
     def render_not_found(self):
-        """Says nothing about what exists, and not in a language that would."""
+        """Says nothing about what exists, and not in a language that would. To the same
+        payer it is the same page, to the byte, for each such address.
+        """
         company_sudo = request.env.company.sudo()  # payers have no rights
         self._speak(company_sudo.partner_id.lang)
         self.storefront, self.link_sudo = Storefront(), self.link_sudo.browse()
+        self.csp_nonce = ""
         values = {
             "page_state": "not_found",
             "heading": self.env._("Page not found"),
@@ -423,7 +422,8 @@ class PayPage:
             "description": linkify(link_sudo.description or ""),
             "is_long": len(link_sudo.description or "") > LONG_DESCRIPTION,
             "amount_type": link_sudo.amount_type,
-            "amount_display": link_sudo._format(link_sudo.amount),
+            "tax_kind": link_sudo.includes_tax and self.storefront.tax_kind,
+            "amount_display": link_sudo._format_asked(),
             "currency_symbol": currency.symbol,
             "currency_code": currency.name,
             "symbol_before": currency.position == "before",
@@ -544,6 +544,7 @@ class PayPage:
             "brand": storefront.brand,
             "test_mode": not storefront.livemode,
             "company_name": storefront.company_name,
+            "merchant": storefront.merchant,
             "logo": storefront.logo,
             "canonical_url": self.link_sudo.url,
             "path": self.link_sudo and self.path,
@@ -553,7 +554,7 @@ class PayPage:
         """Keep the page to itself. No `form-action`: that would stop the 303."""
         response.headers.update(
             {
-                "Content-Security-Policy": CONTENT_SECURITY_POLICY % self.csp_nonce,
+                "Content-Security-Policy": self._get_policy(),
                 "Cache-Control": "no-store",
                 "Referrer-Policy": "no-referrer",
                 "X-Content-Type-Options": "nosniff",
@@ -561,3 +562,7 @@ class PayPage:
             }
         )
         return response
+
+    def _get_policy(self):
+        allowed = self.csp_nonce and f" 'nonce-{self.csp_nonce}'"
+        return CONTENT_SECURITY_POLICY % allowed

@@ -85,7 +85,12 @@ WITHOUT_QUERIES = {
         "_log_matching",
         "_message_compute_author",
     },
-    "res.company": {"_get_checkout_logo", "_get_small_logo"},
+    "res.company": {
+        "_get_address_line",
+        "_get_checkout_logo",
+        "_get_small_logo",
+        "_get_tax_kind",
+    },
     "res.config.settings": {"group_checkout_personal_links"},
     "res.currency": {
         "_check_stripe_decimals",

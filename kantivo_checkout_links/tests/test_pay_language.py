@@ -15,8 +15,8 @@ ENGLISH = {"Accept-Language": "en-US"}
 GERMAN_WORDS = b"""
 #. module: kantivo_checkout_links
 #: model_terms:ir.ui.view,arch_db:kantivo_checkout_links.pay_page
-msgid "Continue to payment"
-msgstr "Weiter zur Zahlung"
+msgid "Pay"
+msgstr "Bezahlen"
 """
 
 
@@ -35,7 +35,7 @@ class TestPayLanguage(PayPageCase):
     def translate(self, code):
         """Have words for the pay page in a language."""
         view = self.env.ref("kantivo_checkout_links.pay_page")
-        words = {"Continue to payment": f"Continue in {code}"}
+        words = {"Pay": f"Pay in {code}"}
         view.update_field_translations("arch_db", {code: words})
 
     def speak(self, code):
@@ -61,7 +61,7 @@ class TestPayLanguage(PayPageCase):
         self.translate("ar_001")
         link = self.create_open_link()
         self.assertEqual(self.get_tag(ARABIC, link), 'lang="ar-001" dir="rtl"')
-        self.assertIn("Continue in ar_001", self.get_page(link, headers=ARABIC).text)
+        self.assertIn("Pay in ar_001", self.get_page(link, headers=ARABIC).text)
 
     def test_words_that_are_imported_are_used_at_once(self):
         link = self.create_open_link()

@@ -1,11 +1,16 @@
 import base64
 import re
+from datetime import timedelta
 from io import BytesIO
 
 from lxml import html
 from PIL import Image
 
+from odoo import fields
+from odoo.exceptions import ValidationError
+
 from ..colors import get_palette
+from ..controllers.pay_page import STATIC
 from .test_pay_page import PayPageCase
 
 ACCENT = "#7a1fa2"
@@ -76,6 +81,160 @@ class TestPayLook(PayPageCase):
         for secret in (company.name, get_palette(ACCENT)["accent"], "data:image/png"):
             self.assertNotIn(secret, page.text)
         self.assertNotIn("og:site_name", page.text)
+
+    def test_page_of_no_merchant_has_the_standard_colors(self):
+        style = (STATIC / "pay.css").read_text()
+        light, dark = style.split("prefers-color-scheme: dark")[:2]
+        palette = get_palette("")
+        self.assertIn(f"--accent: {palette['accent']}", light)
+        self.assertIn(f"--on-accent: {palette['accent_contrast']}", light)
+        self.assertIn(f"--accent: {palette['accent_dark']}", dark)
+        self.assertIn(f"--on-accent: {palette['accent_dark_contrast']}", dark)
+
+    def test_unknown_deleted_and_foreign_addresses_give_the_same_page(self):
+        deleted, link = self.create_link(), self.create_link()
+        gone = deleted.access_token
+        deleted.unlink()
+        other = self.start_payment(self.create_link()).stripe_checkout_session_id
+        pages = set()
+        for path in (
+            "/checkout/kcl_nothing",
+            f"/checkout/{gone}",
+            f"/checkout/{link.access_token}/return",
+            f"/checkout/{link.access_token}/return?session_id={other}",
+            f"/checkout/{gone}/return?session_id=cs_test_nothing",
+        ):
+            self.opener.cookies.clear()
+            page = self.url_open(path)
+            self.assertEqual(page.status_code, 404)
+            del page.headers["Date"]
+            pages.add((page.content, tuple(page.headers.items())))
+        self.assertEqual(len(pages), 1)
+
+    # === WHO IS PAID === #
+
+    def describe_company(self, **vals):
+        self.gateway.company_id.partner_id.write(
+            {
+                "street": "Main Street 1",
+                "city": "Springfield",
+                "email": "Help Desk <help@example.com>",
+                "phone": "+1 555 0100",
+                "website": "https://example.com/shop/",
+                "vat": "12-3456789",
+                **vals,
+            }
+        )
+
+    def read_part(self, page, name):
+        """The words of a part of the page: `card`, or `footer`, which is below it."""
+        [part] = html.fromstring(page.content).xpath(f"//*[hasclass('{name}')]")
+        return " ".join(part.text_content().split())
+
+    def test_payer_reads_who_is_paid(self):
+        self.describe_company()
+        link = self.create_link()
+        footer = self.read_part(self.get_page(link), "footer")
+        for text in (
+            self.gateway.company_id.name,
+            "Main Street 1, Springfield",
+            "Tax ID: 12-3456789",
+            " help@example.com",
+            "+1 555 0100",
+            "example.com/shop ",
+        ):
+            self.assertIn(text, footer)
+        self.assertNotIn("Help Desk", footer)
+        self.gateway.write(
+            {
+                "show_address": False,
+                "show_tax_id": False,
+                "terms_url": "https://example.com/terms",
+                "privacy_url": "https://example.com/privacy",
+            }
+        )
+        page = self.get_page(link)
+        footer = self.read_part(page, "footer")
+        for hidden in ("Main Street", "12-3456789"):
+            self.assertNotIn(hidden, footer)
+        for path in ("terms", "privacy"):
+            self.assertIn(f'href="https://example.com/{path}"', page.text)
+
+    def test_company_that_moves_is_shown_where_it_is_now(self):
+        link = self.create_link()
+        for street in ("Main Street 1", "Side Street 2"):
+            self.describe_company(street=street)
+            self.assertIn(street, self.read_part(self.get_page(link), "footer"))
+
+    def test_script_is_no_web_page(self):
+        with self.assertRaises(ValidationError):
+            self.gateway.terms_url = "javascript:alert(1)"
+        self.describe_company(website="javascript:alert(1)")
+        self.assertNotIn("javascript:", self.get_page(self.create_link()).text)
+
+    def test_tax_in_the_amount_is_named_as_in_the_companys_country(self):
+        taxed, link = self.create_link(), self.create_open_link()
+        untaxed = self.create_link(tax_ids=[])
+        for code, words in (
+            ("US", "incl. tax"),
+            ("DE", "incl. VAT"),
+            ("AU", "incl. GST"),
+        ):
+            country = self.env["res.country"].search([("code", "=", code)])
+            self.gateway.company_id.account_fiscal_country_id = country
+            for shown in (taxed, link):
+                self.assertIn(words, self.read_part(self.get_page(shown), "card"))
+            self.assertNotIn("incl. ", self.get_page(untaxed).text)
+        self.gateway.credit_to = "receivable"  # an invoice says which tax it has
+        self.assertNotIn("incl. ", self.get_page(taxed).text)
+
+    def test_closed_link_says_why_in_the_merchants_words_if_there_are_any(self):
+        self.describe_company()
+        yesterday = fields.Datetime.now() - timedelta(days=1)
+        expired = self.create_link(expires_at=yesterday)
+        once, twice = (self.create_link(max_payments=places) for places in (1, 2))
+        for link in (once, twice, twice):
+            self.pay(link)
+        self.deliver()
+        inactive = self.create_link(state="inactive")
+        for link, reason, own in (
+            (expired, "expired on", "expired_message"),
+            (once, "has already been made", "full_message"),
+            (twice, "maximum number of payments", "full_message"),
+            (inactive, "no longer available", "inactive_message"),
+        ):
+            with self.subTest(reason=reason):
+                page = self.get_page(link)
+                self.assertEqual(page.status_code, 410)
+                card = self.read_part(page, "card")
+                self.assertIn(reason, card)
+                self.assertIn("help@example.com +1 555 0100 example.com/shop", card)
+                self.assertNotIn("help@", self.read_part(page, "footer"))
+                for name in ("inactive_message", own):
+                    link[name] = f"Words for {name}"
+                    self.assertIn(link[name], self.get_page(link).text)
+
+    def test_return_page_of_what_is_not_paid_names_the_merchants_contact(self):
+        self.describe_company()
+        paid, opened = (self.start_payment(self.create_link()) for _link in range(2))
+        self.standin.pay(paid.stripe_checkout_session_id, name="Kim")
+        for payment, is_unpaid in ((paid, False), (opened, True)):
+            page = self.url_open(
+                f"/checkout/{payment.link_id.access_token}/return"
+                f"?session_id={payment.stripe_checkout_session_id}"
+            )
+            card = self.read_part(page, "card")
+            self.assertEqual("help@example.com" in card, is_unpaid, card)
+
+    def test_button_says_that_the_payer_pays_and_how_much(self):
+        for link, label, typed in (
+            (self.create_link(110), "Pay $110.00", []),
+            (self.create_open_link(), "Pay", ["Pay $…"]),
+        ):
+            page = html.fromstring(self.get_page(link).content)
+            [button] = page.xpath("//*[hasclass('label-ready')]")
+            self.assertEqual(button.text_content(), label)
+            self.assertEqual(page.xpath("//@data-amount"), typed)
 
     # === PREVIEW === #
 

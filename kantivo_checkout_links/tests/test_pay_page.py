@@ -203,7 +203,7 @@ class TestPayPage(PayPageCase):
         self.gateway.action_archive()
         for answer in (self.get_page(link), self.send(link, nonce=nonce)):
             self.assertEqual(answer.status_code, 410)
-            self.assertIn("no longer available", answer.text)
+            self.assertIn("at the moment", answer.text)
         self.assertFalse(self.get_session_requests())
         self.gateway.action_unarchive()
         self.assert_to_stripe(self.send(link, nonce=nonce))

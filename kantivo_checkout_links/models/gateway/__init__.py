@@ -13,6 +13,7 @@ from . import (
     gateway_health,
     gateway_keys,
     gateway_lock,
+    gateway_page,
     gateway_setup,
     gateway_signing,
     gateway_silence,

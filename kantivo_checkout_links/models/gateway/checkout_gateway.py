@@ -26,7 +26,8 @@ class CheckoutGateway(models.Model):
     (masked keys), `gateway_setup` (the steps), `gateway_connection` (what a key may
     do), `gateway_endpoint` (the webhook), `gateway_accounting` (journal and accounts),
     `gateway_balance` (what was read of the balance), `gateway_disputes` (tax of
-    losses), `gateway_health`, `gateway_clock`, `gateway_lock`, `gateway_signing`. Above
+    losses), `gateway_health`, `gateway_clock`, `gateway_lock`, `gateway_signing`,
+    `gateway_page` and `storefront` (what payers see of a merchant). Above
     it: `ledger/statement`, `payment/livemode`, and all of `processing`.
     """
 

@@ -8,6 +8,8 @@ from odoo.tools import SQL
 from odoo.tools.image import image_process
 
 from ...colors import get_palette
+from ...const import GST_COUNTRIES, OTHER_TAX_COUNTRIES
+from ...utils import is_web_address
 
 # The whole pay page is to stay small; a logo above this is left out.
 MAX_LOGO_BYTES = 20_000
@@ -33,6 +35,10 @@ class Storefront(NamedTuple):
     :ivar brand: Colors, as `get_palette` gives them.
     :ivar lang: The code of the language that the company speaks.
     :ivar livemode: Whether payments are real.
+    :ivar merchant: `name`, `address`, `tax_id`, `email`, `phone`, `website`,
+        `terms_url` and `privacy_url`; each may be empty but the first. Nothing on pages
+        that must not say whose they are.
+    :ivar tax_kind: What prices in the company's country include: `vat`, `gst` or `tax`.
     """
 
     company_name: str = ""
@@ -40,6 +46,8 @@ class Storefront(NamedTuple):
     brand: dict = get_palette("")
     lang: str = ""
     livemode: bool = True
+    merchant: dict | None = None
+    tax_kind: str = ""
 
 
 class CheckoutGateway(models.Model):
@@ -58,13 +66,30 @@ class CheckoutGateway(models.Model):
     @tools.ormcache("gateway_id", "company_id", "versions")
     def _make_storefront(self, gateway_id, company_id, versions):
         company = self.env["res.company"].browse(company_id)
+        gateway = self.browse(gateway_id)
         return Storefront(
             company_name=company.name,
             logo=company._get_checkout_logo(),
             brand=get_palette(company.primary_color),
             lang=company.partner_id.lang or "",
-            livemode=self.browse(gateway_id).livemode,
+            livemode=gateway.livemode,
+            merchant=gateway._describe_merchant(company),
+            tax_kind=company._get_tax_kind(),
         )
+
+    def _describe_merchant(self, company):
+        """Who is paid, as far as the company says it and the gateway shows it."""
+        website = company.website or ""
+        return {
+            "name": company.name,
+            "address": self.show_address and company._get_address_line(),
+            "tax_id": self.show_tax_id and (company.vat or "").strip("/"),
+            "email": tools.email_normalize(company.email, strict=False),
+            "phone": company.phone,
+            "website": website if is_web_address(website) else "",
+            "terms_url": self.terms_url,
+            "privacy_url": self.privacy_url,
+        }
 
 
 class ResCompany(models.Model):
@@ -91,3 +116,17 @@ class ResCompany(models.Model):
             return False
         mime_type = tools.mimetypes.guess_mimetype(image)
         return f"data:{mime_type};base64,{base64.b64encode(image).decode()}"
+
+    def _get_address_line(self):
+        """As it is written in its country, in the company's language."""
+        partner = self.partner_id
+        partner = partner.with_context(lang=partner.lang or "en_US")
+        lines = partner._display_address(without_company=True).splitlines()
+        return ", ".join(filter(None, map(str.strip, lines)))
+
+    def _get_tax_kind(self):
+        """What prices in the company's country include: `vat`, `gst` or `tax`."""
+        code = self.account_fiscal_country_id.code
+        if code in GST_COUNTRIES:
+            return "gst"
+        return "tax" if not code or code in OTHER_TAX_COUNTRIES else "vat"

@@ -20,6 +20,7 @@ from . import (
     link_prefill,
     link_preview,
     link_totals,
+    link_wording,
     livemode,
     payment_contact,
     payment_dashboard,

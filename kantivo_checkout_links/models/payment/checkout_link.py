@@ -39,7 +39,8 @@ class CheckoutLink(models.Model):
     Here: its fields and life. Beside it, by concern: `link_paying` (whether it can be
     paid), `link_prefill` (what its address may say), `link_places` (limited payments),
     `link_sharing` (how it gets to customers), `link_minimum` (what Stripe never takes),
-    `link_posting` (hints for accountants), `link_totals`.
+    `link_posting` (hints for accountants), `link_totals`, `link_wording` (what payers
+    read).
     """
 
     _name = "checkout.link"
@@ -179,8 +180,8 @@ class CheckoutLink(models.Model):
     max_payments = fields.Integer("Maximum Payments", help="0 = unlimited")
     inactive_message = fields.Text(
         help=(
-            "Shown instead of the standard message when the link is inactive, expired "
-            "or full."
+            "Shown instead of the standard message when the link is inactive, and when "
+            "it is expired or full unless it has another message for that."
         ),
     )
     success_message = fields.Text(help="Shown to the customer after the payment.")
@@ -632,16 +633,16 @@ class CheckoutLink(models.Model):
         """Why customers can't pay although the link is active; nothing if they can."""
         sentences = {
             "expired": self.env._(
-                "This link has expired. Customers see that it is no longer available."
+                "This link has expired. Customers see that they can no longer pay."
             ),
             "full": self.env._(
                 "This link has reached its maximum number of payments. Customers see "
-                "that it is no longer available."
+                "that they can no longer pay."
             ),
             "held": self._describe_hold(),
             "stopped": self.env._(
-                "This link's gateway is archived. Customers see that the link is no "
-                "longer available. Unarchive the gateway, or choose another one."
+                "This link's gateway is archived. Customers see that they can't pay at "
+                "the moment. Unarchive the gateway, or choose another one."
             ),
         }
         return sentences.get(self.availability, False)

@@ -1,12 +1,10 @@
-import re
-from urllib.parse import urlsplit
-
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import float_round
 
 from ...const import MAX_TEXT_LENGTH, MAX_TITLE_LENGTH, TOO_SMALL
 from ...money import read_minimum
+from ...utils import is_web_address
 
 
 class CheckoutLink(models.Model):
@@ -109,22 +107,13 @@ class CheckoutLink(models.Model):
     @api.constrains("success_url")
     def _check_success_url(self):
         for link in self:
-            if link.success_url and not self._is_web_address(link.success_url):
+            if link.success_url and not is_web_address(link.success_url):
                 raise ValidationError(
                     self.env._(
                         "Enter a complete web address, such as "
                         "https://example.com/thanks."
                     )
                 )
-
-    @api.model
-    def _is_web_address(self, text):
-        try:
-            parts = urlsplit(text)
-        except ValueError:
-            return False
-        has_host = bool(parts.hostname) and not re.search(r"\s", text)
-        return has_host and parts.scheme in ("http", "https")
 
     # === BUSINESS METHODS === #
 

@@ -53,7 +53,8 @@ class CheckoutLink(models.Model):
             *("name", "description", "access_token", "company_id", "gateway_id"),
             *("active", "state", "gateway_active", "expires_at", "max_payments"),
             *("amount_type", "amount", "minimum_amount", "maximum_amount"),
-            *("currency_id", "inactive_message"),
+            *("currency_id", "includes_tax"),
+            *("inactive_message", "expired_message", "full_message"),
         ]
 
     def _is_open(self):

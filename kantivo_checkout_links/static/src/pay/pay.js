@@ -55,6 +55,20 @@ function watchForm(form) {
     window.addEventListener("pageshow", () => setBusy(form, false));
 }
 
+/* The button says how much is paid, as the payer types it. */
+function labelAmount(label) {
+    const input = document.querySelector("#amount");
+    const plain = label.textContent;
+    const update = () => {
+        const typed = input.value.trim();
+        const isAmount = /^\p{Nd}[\p{Nd}.,٫٬'’\s]*$/u.test(typed);
+        label.textContent = isAmount ? label.dataset.amount.replace("…", () => typed) : plain;
+    };
+    input.addEventListener("input", update);
+    // The browser may have put back what was typed before.
+    window.addEventListener("pageshow", update);
+}
+
 /* Reloads, ever more slowly, while the tab is looked at. */
 function poll(seconds) {
     const polls = window.history.state?.polls ?? 0;
@@ -72,6 +86,7 @@ function poll(seconds) {
 }
 
 document.querySelectorAll("form").forEach(watchForm);
+document.querySelectorAll("[data-amount]").forEach(labelAmount);
 for (const time of document.querySelectorAll("time")) {
     time.textContent = new Date(time.dateTime).toLocaleTimeString(
         document.documentElement.lang,
