@@ -73,6 +73,7 @@ if find_spec(_STANDIN):
         test_revaluation,
         test_rights,
         test_set_contact,
+        test_share,
         test_side_work,
         test_statements,
         test_stripe_limits,

@@ -85,6 +85,7 @@ WITHOUT_QUERIES = {
         "_log_matching",
         "_message_compute_author",
     },
+    "mail.compose.message": {"_is_blank_of_link", "default_get"},
     "res.company": {
         "_get_address_line",
         "_get_checkout_logo",

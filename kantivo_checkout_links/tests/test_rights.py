@@ -112,6 +112,7 @@ class TestRights(CheckoutCommon):
         payment, movement = self.payment, self.payment.movement_ids[0]
         vals = {
             "checkout.refund.wizard": {"payment_id": payment.id, "amount": 1},
+            "checkout.link.share": {"link_id": payment.link_id.id},
             "checkout.contact.wizard": {
                 "payment_id": payment.id,
                 "partner_id": payment.partner_id.id,
