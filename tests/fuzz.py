@@ -191,6 +191,7 @@ def _paths(target: Target):
         st.sampled_from([target.link_path, f"{target.link_path}/return"]),
         tokens.map(lambda token: f"/checkout/{_encode(token)}"),
         tokens.map(lambda token: f"/checkout/{_encode(token)}/return"),
+        tokens.map(lambda token: f"/checkout/{_encode(token)}/preview.png"),
         tokens.map(lambda token: f"/checkout/webhook/{_encode(token)}"),
         tokens.map(lambda token: f"{target.link_path}{_encode(token)}"),
     )

@@ -53,6 +53,21 @@ class CheckoutPay(http.Controller):
             return page.render_unsaved()
 
     @http.route(
+        "/checkout/<string:token>/preview.png",
+        type="http",
+        auth="public",
+        max_content_length=MAX_FORM_BYTES,
+        methods=["GET"],
+        save_session=False,
+        sitemap=False,
+    )
+    def preview_picture(self, token, **_kwargs):
+        """The picture that a chat shows for a link; the payer's browser loads none."""
+        page = PayPage(token)
+        picture = page.get_preview()
+        return page.answer_picture(picture) if picture else page.render_not_found()
+
+    @http.route(
         "/checkout/<string:token>/return",
         type="http",
         auth="public",

@@ -1,15 +1,16 @@
 import hashlib
 import logging
+import re
 import secrets
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import psycopg2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from odoo import fields
 from odoo.http import request
@@ -49,6 +50,11 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'%s; "
     "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 )
+
+# Of the picture for previews, for a week.
+PREVIEW_CACHING = "public, max-age=604800"
+# How previews name a language. https://ogp.me/#optional
+OPEN_GRAPH_LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
 
 # A description of more characters fills a phone, so that the button is below it.
 LONG_DESCRIPTION = 500
@@ -381,6 +387,24 @@ class PayPage:
         }
         return self._render("return_page", values)
 
+    # === PREVIEW === #
+
+    def get_preview(self):
+        """The picture for previews of the link, a PNG; empty if there is none."""
+        return self.link_sudo and self.link_sudo._get_preview_picture()
+
+    def answer_picture(self, picture: bytes):
+        """A picture that may be kept: its address changes when it does."""
+        answer = request.make_response(picture, [("Content-Type", "image/png")])
+        self._secure(answer).headers["Cache-Control"] = PREVIEW_CACHING
+        return answer
+
+    def _get_preview_url(self):
+        """The absolute address of the picture, since chats take no other."""
+        version = self.storefront.preview
+        url = self.link_sudo.url
+        return version and url and f"{url}/preview.png?v={version}"
+
     # === HELPERS === #
 
     def _read_state(self, payment_sudo):
@@ -514,6 +538,11 @@ class PayPage:
             return "en", "ltr"
         return self.lang.code.replace("_", "-"), self.lang.direction
 
+    def _get_locale(self):
+        """The language of the words for previews; False if they don't know it."""
+        locale = "en_US" if self.lang_tag == "en" else self.lang.code
+        return bool(OPEN_GRAPH_LOCALE.fullmatch(locale)) and locale
+
     def _render(self, template, values, status=200):
         values["page"] = self._get_page_values(self.csp_nonce)
         body = self.link_sudo._render_page(template, values)
@@ -546,7 +575,10 @@ class PayPage:
             "company_name": storefront.company_name,
             "merchant": storefront.merchant,
             "logo": storefront.logo,
+            "icon_letter": quote(escape(storefront.company_name[:1].upper())),
             "canonical_url": self.link_sudo.url,
+            "preview_url": self._get_preview_url(),
+            "locale": self._get_locale(),
             "path": self.link_sudo and self.path,
         }
 

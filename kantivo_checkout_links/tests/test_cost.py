@@ -87,10 +87,14 @@ WITHOUT_QUERIES = {
     },
     "mail.compose.message": {"_is_blank_of_link", "default_get"},
     "res.company": {
+        "_draw_preview",
         "_get_address_line",
         "_get_checkout_logo",
+        "_get_checkout_preview",
+        "_get_checkout_preview_name",
         "_get_small_logo",
         "_get_tax_kind",
+        "_to_preview",
     },
     "res.config.settings": {"group_checkout_personal_links"},
     "res.currency": {

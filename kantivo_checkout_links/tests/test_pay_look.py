@@ -2,8 +2,9 @@ import base64
 import re
 from datetime import timedelta
 from io import BytesIO
+from urllib.parse import unquote
 
-from lxml import html
+from lxml import etree, html
 from PIL import Image
 
 from odoo import fields
@@ -25,6 +26,10 @@ class TestPayLook(PayPageCase):
         return {
             tag.get("property") or tag.get("name"): tag.get("content") for tag in tags
         }
+
+    def get_picture(self, link):
+        self.opener.cookies.clear()
+        return self.url_open(f"/checkout/{link.access_token}/preview.png")
 
     def draw_logo(self, size=(600, 200)):
         picture = BytesIO()
@@ -252,6 +257,48 @@ class TestPayLook(PayPageCase):
         meta = self.get_meta(self.get_page(self.create_open_link(minimum_amount=5)))
         self.assertIn("Choose the amount", meta["og:description"])
         self.assertNotIn("5", meta["og:description"])
+
+    def test_preview_has_the_logo_as_a_picture_of_its_own(self):
+        company, link = self.gateway.company_id, self.create_link()
+        company.logo = self.draw_logo()
+        meta = self.get_meta(self.get_page(link))
+        self.assertTrue(meta["og:image"].startswith(f"{link.url}/preview.png?v="))
+        answer = self.get_picture(link)
+        self.assertEqual(answer.status_code, 200)
+        self.assertIn("max-age", answer.headers["Cache-Control"])
+        self.assertNotIn("Set-Cookie", answer.headers)
+        picture = Image.open(BytesIO(answer.content))
+        self.assertEqual((picture.format, picture.size), ("PNG", (1200, 630)))
+        size = (meta["og:image:width"], meta["og:image:height"])
+        self.assertEqual(size, ("1200", "630"))
+        colors = [
+            picture.convert("RGB").getpixel(point) for point in ((600, 315), (5, 5))
+        ]
+        self.assertEqual(colors, [(0x7A, 0x1F, 0xA2), (255, 255, 255)])
+
+    def test_without_a_logo_there_is_no_picture(self):
+        link = self.create_link()
+        drawing = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg"/>')
+        for logo in (False, drawing):
+            self.gateway.company_id.logo = logo
+            self.assertNotIn("og:image", self.get_meta(self.get_page(link)))
+            self.assertEqual(self.get_picture(link).status_code, 404)
+        self.opener.cookies.clear()
+        unknown = self.url_open("/checkout/kcl_nothing/preview.png")
+        self.assertEqual(unknown.status_code, 404)
+
+    def test_preview_says_its_language_as_messengers_know_it(self):
+        self.assertEqual(
+            self.get_meta(self.get_page(self.create_link()))["og:locale"], "en_US"
+        )
+
+    def test_icon_of_the_tab_is_the_merchants_initial(self):
+        self.gateway.company_id.write({"name": "& more", "primary_color": ACCENT})
+        page = html.fromstring(self.get_page(self.create_link()).content)
+        [icon] = page.xpath("//link[@rel='icon']/@href")
+        drawing = etree.fromstring(unquote(icon.partition(",")[2]))
+        self.assertEqual(drawing[1].text, "&")
+        self.assertEqual(drawing[0].get("fill"), ACCENT)
 
     def test_preview_of_a_deactivated_link_promises_nothing(self):
         link = self.create_link(110)

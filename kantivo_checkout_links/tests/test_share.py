@@ -29,7 +29,9 @@ class TestShare(CheckoutCommon):
         return shares.create(vals)
 
     def read_params(self, share):
-        return {name: text for name, [text] in parse_qs(urlsplit(share.url).query).items()}
+        return {
+            name: text for name, [text] in parse_qs(urlsplit(share.url).query).items()
+        }
 
     def open_composer(self, action):
         composers = self.env[action["res_model"]].with_context(**action["context"])

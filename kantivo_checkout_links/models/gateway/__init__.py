@@ -18,6 +18,7 @@ from . import (
     gateway_signing,
     gateway_silence,
     gateway_turns,
+    preview_picture,
     rate,
     res_currency,
     storefront,

@@ -32,6 +32,8 @@ class Storefront(NamedTuple):
 
     :ivar company_name: Nothing on pages that must not say whose they are.
     :ivar logo: A data URI; False without one.
+    :ivar preview: The name of this version of the picture for previews; False without
+        a logo.
     :ivar brand: Colors, as `get_palette` gives them.
     :ivar lang: The code of the language that the company speaks.
     :ivar livemode: Whether payments are real.
@@ -43,6 +45,7 @@ class Storefront(NamedTuple):
 
     company_name: str = ""
     logo: str | bool = False
+    preview: str | bool = False
     brand: dict = get_palette("")
     lang: str = ""
     livemode: bool = True
@@ -70,6 +73,7 @@ class CheckoutGateway(models.Model):
         return Storefront(
             company_name=company.name,
             logo=company._get_checkout_logo(),
+            preview=company._get_checkout_preview_name(),
             brand=get_palette(company.primary_color),
             lang=company.partner_id.lang or "",
             livemode=gateway.livemode,

@@ -39,3 +39,13 @@ class CheckoutLink(models.Model):
         view_sudo = self.env.ref(f"{ADDON}.pay_page").sudo()  # payers have no rights
         source = view_sudo.with_context(lang=None).arch_db
         return view_sudo.with_context(lang=lang_code).arch_db != source
+
+    def _get_preview_picture(self):
+        """The picture that chats show for the link: the company's logo.
+
+        Hook for other addons: what is sold may have a picture of its own.
+
+        :return: A PNG; empty if there is none.
+        """
+        self.ensure_one()
+        return self.company_id._get_checkout_preview()
