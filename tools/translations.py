@@ -1,28 +1,36 @@
-"""The addon's translation template: ``make pot`` writes it, CI compares it."""
+"""The addon's translation template: ``make pot`` writes it, CI compares it.
+
+``make pot`` brings the translations up to it as well; a test of the addon says what
+they lack.
+"""
 
 import re
 from pathlib import Path
 
 from tools import cache, database, project
+from tools.command import run
 from tools.console import say
 from tools.ground import Odoo
 
 _TEMPLATE = project.ADDON_FOLDER / f"i18n/{project.ADDON}.pot"
 _NAME = _TEMPLATE.relative_to(project.ROOT)
+_UPDATE = Path(__file__).parent / "odoo_scripts/update_translations.py"
 _DATE = re.compile(r'^"(?:POT-Creation|PO-Revision)-Date: .*\n', re.MULTILINE)
 
 
 def write_template(odoo: Odoo) -> None:
-    """Write it from an installed database; as it was, if only its date would change.
+    """Write it from an installed database, and what follows from it.
 
     :raise Problem: if Odoo fails.
     """
     text = _export(odoo)
-    if _is_template(text):
+    if _is_template(text):  # or only its date would change
         say(f"Translations: {_NAME} is up to date")
-        return
-    _TEMPLATE.write_text(text)
-    say(f"Translations: {_NAME} has changed")
+    else:
+        _TEMPLATE.write_text(text)
+        say(f"Translations: {_NAME} has changed")
+    failure = "The translations cannot be updated."
+    run(odoo.python, _UPDATE, _TEMPLATE, failure=failure)
 
 
 def is_current(odoo: Odoo) -> bool:

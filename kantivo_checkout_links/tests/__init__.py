@@ -83,6 +83,7 @@ if find_spec(_STANDIN):
         test_test_mode,
         test_thin_events,
         test_totals,
+        test_translations,
         test_unknown_words,
         test_views,
         test_webhook,

@@ -4,9 +4,11 @@ from io import BytesIO
 from freezegun import freeze_time
 
 from odoo import fields
+from odoo.tools import file_path
 from odoo.tools.translate import TranslationImporter
 
 from .test_pay_page import PayPageCase
+from .test_translations import LANGUAGES, read
 
 KOREAN = {"Accept-Language": "ko-KR,ko;q=0.9"}
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
@@ -72,6 +74,21 @@ class TestPayLanguage(PayPageCase):
         importer.load(words, "po", "de_DE")
         importer.save(overwrite=True)
         self.assertEqual(self.get_tag(GERMAN, link), 'lang="de-DE" dir="ltr"')
+
+    def test_words_of_nine_languages_come_with_the_addon(self):
+        link = self.create_open_link()
+        importer = TranslationImporter(self.env.cr)
+        for language, code in LANGUAGES.items():
+            self.install(code)
+            path = f"kantivo_checkout_links/i18n/{language}.po"
+            importer.load_file(file_path(path), code)
+        importer.save(overwrite=True)
+        for language, code in LANGUAGES.items():
+            with self.subTest(language=language):
+                tag = code.replace("_", "-")
+                page = self.get_page(link, headers={"Accept-Language": tag}).text
+                self.assertIn(f'lang="{tag}"', page)
+                self.assertIn(read(language)["Continue to payment"].msgstr, page)
 
     def test_fallback_is_the_companys_language_and_never_the_first_by_name(self):
         for code in ("ar_001", "de_DE"):
