@@ -83,6 +83,7 @@ class PayForm(NamedTuple):
 
     :ivar given_email: The email address that the payer's address had, if any.
     :ivar contact: The signature of a personal link.
+    :ivar lang: The language that the address asks for, such as "de" or "pt-BR".
     """
 
     nonce: str = ""
@@ -95,6 +96,7 @@ class PayForm(NamedTuple):
     utm_medium: str = ""
     utm_campaign: str = ""
     contact: str = ""
+    lang: str = ""
 
     @classmethod
     # A form is not a model. pylint: disable-next=method-required-super
@@ -107,7 +109,7 @@ class PayForm(NamedTuple):
 
 EMPTY_FORM = PayForm()
 # What the form carries without showing it.
-KEPT_FIELDS = (*TRACKING_FIELDS, "given_email", "contact")
+KEPT_FIELDS = (*TRACKING_FIELDS, "given_email", "contact", "lang")
 
 
 class PayPage:
@@ -304,7 +306,7 @@ class PayPage:
 
     def _get_own_address(self):
         """The page's path, with what the address or the payer gave."""
-        names = (*TRACKING_FIELDS, "contact", "email", "name")
+        names = (*TRACKING_FIELDS, "contact", "email", "name", "lang")
         given = {name: getattr(self.form, name) for name in names}
         query = urlencode({name: text for name, text in given.items() if text})
         return f"{self.path}?{query}" if query else self.path
@@ -368,7 +370,11 @@ class PayPage:
         return self._render("message_page", values, 404)
 
     def render_return(self, payment_sudo):
-        """What Stripe says of a payment, without personal data."""
+        """What Stripe says of a payment, without personal data, in the language in
+        which it was paid.
+        """
+        langs = request.env["res.lang"]._get_active_by("code")
+        self.payer_lang = langs[payment_sudo.lang] or self.payer_lang
         self._speak_for(payment_sudo)
         state = self._read_state(payment_sudo)
         link_sudo, refunded = payment_sudo.link_id, payment_sudo.amount_refunded
@@ -483,11 +489,12 @@ class PayPage:
         return lang.format(f"%.{digits}f", amount)
 
     def _match_lang(self):
-        """The installed language that the payer's browser likes best, of any
-        region; nothing if none of its languages is installed.
+        """The installed language, of any region, that the address asks for, or else
+        the payer's browser likes best; nothing if none of them is installed.
         """
         langs = self._get_langs_by_tag()
-        for tag, quality in request.httprequest.accept_languages:
+        asked = self.form.lang.replace("_", "-")
+        for tag, quality in ((asked, 1), *request.httprequest.accept_languages):
             found = langs.get(tag.lower()) or langs.get(tag.lower().partition("-")[0])
             if quality and found:
                 return found

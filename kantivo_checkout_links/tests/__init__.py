@@ -64,6 +64,7 @@ if find_spec(_STANDIN):
         test_payout,
         test_permutations,
         test_places,
+        test_posting_preview,
         test_prefill,
         test_protection,
         test_queries,

@@ -90,6 +90,29 @@ class TestPayLanguage(PayPageCase):
                 self.assertIn(f'lang="{tag}"', page)
                 self.assertIn(read(language)["Continue to payment"].msgstr, page)
 
+    def test_language_of_the_address_is_used_on_all_pages(self):
+        self.translate("de_DE")
+        link = self.create_open_link()
+        for asked in ("de", "de-AT", "de_DE", "DE"):
+            page = self.get_page(link, params={"lang": asked}, headers=KOREAN).text
+            self.assertIn('<html lang="de-DE"', page)
+            self.assertIn(f'name="lang" value="{asked}"', page)
+        answer = self.send(link, amount="12,50", lang="de", headers=ENGLISH)
+        self.assert_to_stripe(answer)
+        payment = link.payment_ids
+        self.assertEqual((payment.amount, payment.lang), (12.5, "de_DE"))
+        session_id = payment.stripe_checkout_session_id
+        path = f"/checkout/{link.access_token}/return?session_id={session_id}"
+        self.assertIn('<html lang="de-DE"', self.url_open(path, headers=KOREAN).text)
+
+    def test_language_of_the_address_that_is_unknown_is_ignored(self):
+        self.translate("de_DE")
+        link = self.create_open_link()
+        for asked in ("", "xx", "-", "de" * 50, "'\"><script>", "\0"):
+            page = self.get_page(link, params={"lang": asked}, headers=GERMAN).text
+            self.assertIn('<html lang="de-DE"', page)
+            self.assertNotIn("<script>", page)
+
     def test_fallback_is_the_companys_language_and_never_the_first_by_name(self):
         for code in ("ar_001", "de_DE"):
             self.translate(code)

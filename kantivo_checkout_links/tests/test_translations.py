@@ -29,11 +29,15 @@ ALSO_READ_BY_PAYERS = {
     "The maximum for one payment is %s.",
     "This amount is too small. Please enter a higher amount.",
 }
-# The same word in the other language.
-SAME_WORD = set()
+# The same in the other language, so that there is nothing to translate.
+SAME_WORDS = {"de": {"Name"}}
 # Odoo's word is about something else.
 OTHER_THAN_ODOO = {
-    ("es", "Continue"),  # "Siguiente", as in a wizard
+    ("es", "Continue"),
+    ("fr", "Email"),  # the two addons differ
+    ("ja", "Email"),
+    ("ja", "Name"),  # ours is a person's
+    ("pl", "Name"),
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%s|\{\{\d\}\}|<[^>]+>")
 
@@ -86,7 +90,8 @@ class TestTranslations(TransactionCase):
         words = self.get_payer_words()
         for language in LANGUAGES:
             with self.subTest(language=language):
-                self.assertFalse(words - set(read(language)))
+                missing = words - read(language).keys()
+                self.assertEqual(missing, SAME_WORDS.get(language, set()))
 
     def test_places_of_words_are_those_of_the_template(self):
         for language in LANGUAGES:
@@ -109,13 +114,11 @@ class TestTranslations(TransactionCase):
                     self.assertEqual(found, sorted(PLACEHOLDER.findall(msgid)))
 
     def test_no_words_are_copied(self):
-        copied = {
-            (language, msgid)
-            for language in LANGUAGES
-            for msgid, entry in read(language).items()
-            if entry.msgstr == msgid
-        }
-        self.assertEqual(copied, SAME_WORD)
+        for language in LANGUAGES:
+            with self.subTest(language=language):
+                words = read(language).items()
+                copied = [msgid for msgid, entry in words if entry.msgstr == msgid]
+                self.assertFalse(copied)
 
     def test_terms_are_those_of_odoo(self):
         others = set()

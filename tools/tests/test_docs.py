@@ -20,6 +20,9 @@ ADDON_README = project.ADDON_FOLDER / "README.rst"
 ALL = [*PAGES, ADDON_README]
 # Labels of Odoo's own interface and of the Stripe Dashboard.
 LABELS_OF_OTHERS = {
+    "Languages",
+    "Translate",
+    "Translations",
     *("Add API Key", "Apps", "Configuration", "Configure Document Layout"),
     *("Currencies", "Customers", "Edit subscription", "Invoicing", "Journals", "New"),
     *("My Preferences", "Security", "Settings", "Stripe", "Update Apps List"),
