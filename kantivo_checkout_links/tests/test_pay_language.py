@@ -88,7 +88,7 @@ class TestPayLanguage(PayPageCase):
                 tag = code.replace("_", "-")
                 page = self.get_page(link, headers={"Accept-Language": tag}).text
                 self.assertIn(f'lang="{tag}"', page)
-                self.assertIn(read(language)["Continue to payment"].msgstr, page)
+                self.assertIn(read(language)["Opening Stripe…"].msgstr, page)
 
     def test_language_of_the_address_is_used_on_all_pages(self):
         self.translate("de_DE")

@@ -22,7 +22,7 @@ LANGUAGES = {
     "pt_BR": "pt_BR",
 }
 # Of these files, payers read all words.
-READ_BY_PAYERS = re.compile(r"/(controllers/pay\w*|models/payment/link_paying)\.py$")
+READ_BY_PAYERS = re.compile(r"/(controllers/pay\w*|models/payment/link_(?:paying|wording))\.py$")
 # And of the models of links, these.
 ALSO_READ_BY_PAYERS = {
     "Amounts in %(currency)s must be multiples of %(step)s.",
