@@ -22,7 +22,9 @@ LANGUAGES = {
     "pt_BR": "pt_BR",
 }
 # Of these files, payers read all words.
-READ_BY_PAYERS = re.compile(r"/(controllers/pay\w*|models/payment/link_(?:paying|wording))\.py$")
+READ_BY_PAYERS = re.compile(
+    r"/(controllers/pay\w*|models/payment/link_(?:paying|wording))\.py$"
+)
 # And of the models of links, these.
 ALSO_READ_BY_PAYERS = {
     "Amounts in %(currency)s must be multiples of %(step)s.",
@@ -30,13 +32,15 @@ ALSO_READ_BY_PAYERS = {
     "This amount is too small. Please enter a higher amount.",
 }
 # The same in the other language, so that there is nothing to translate.
-SAME_WORDS = {"de": {"Name"}}
+SAME_WORDS = {"de": {"Name"}, "nl": {"incl. GST"}}
 # Odoo's word is about something else.
 OTHER_THAN_ODOO = {
     ("es", "Continue"),
     ("fr", "Email"),  # the two addons differ
     ("ja", "Email"),
+    ("it", "Pay"),  # theirs records a payment
     ("ja", "Name"),  # ours is a person's
+    ("ja", "Terms"),  # theirs is a period
     ("pl", "Name"),
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%s|\{\{\d\}\}|<[^>]+>")
