@@ -487,6 +487,11 @@ METHOD_NAMES = {
     "us_bank_account": "Bank account (ACH)",
 }
 
+# === SUGGESTED AMOUNTS === #
+
+# More would be below the button on a phone.
+MAX_SUGGESTIONS = 6
+
 # === WHAT PRICES INCLUDE === #
 
 # Where what a price includes is called goods and services tax.

@@ -29,8 +29,9 @@ NO_AMOUNTS = TEXTS.filter(lambda text: not any(c.isdecimal() for c in text))
 NAMES = st.one_of(
     st.sampled_from(
         [
-            *("nonce", "amount", "resume", "session_id", "db", "debug", "lang"),
-            *("email", "given_email", "name", "reference", "utm_source", "contact"),
+            *("nonce", "amount", "choice", "resume", "session_id", "db", "debug"),
+            *("lang", "email", "given_email", "name", "reference", "utm_source"),
+            "contact",
         ]
     ),
     # A parameter of this name is an error of every route of Odoo's.

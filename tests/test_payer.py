@@ -232,3 +232,29 @@ def test_unknown_address_is_met_with_a_friendly_page(shop, page):
     expect(page.locator("h1")).to_have_text("Page not found")
     expect(page.locator("form")).to_have_count(0)
     assert "Kantivo Bakery" not in page.content()
+
+
+def test_suggested_amount_is_on_the_button_with_and_without_scripts(
+    shop, page, bare_browser
+):
+    link = shop.make_link(
+        "Gift",
+        amount=0,
+        amount_type="open",
+        suggested_amounts="10, 25, 50",
+        preset_amount=25,
+    )
+    for viewer in (page, bare_browser.new_page()):
+        viewer.goto(link.url)
+        button = viewer.locator("form button")
+        expect(button).to_contain_text("Pay $25.00", use_inner_text=True)
+        expect(viewer.locator("#amount")).to_be_hidden()
+        viewer.get_by_label("$50.00").check()
+        expect(button).to_contain_text("Pay $50.00", use_inner_text=True)
+        viewer.get_by_label("Other amount").check()
+        viewer.fill("#amount", "12.50")
+    expect(page.locator("form button")).to_contain_text("Pay $12.50")
+    viewer.get_by_label("$10.00").check()
+    viewer.click("form button")
+    viewer.wait_for_url("**/c/pay/**")
+    expect(viewer.locator("h1")).to_contain_text("10.00")

@@ -81,6 +81,7 @@ class PayForm(NamedTuple):
 
     `render_form` shows it again, `render_failure` has it sent again.
 
+    :ivar choice: The suggested amount that the payer chose, by its name.
     :ivar given_email: The email address that the payer's address had, if any.
     :ivar contact: The signature of a personal link.
     :ivar lang: The language that the address asks for, such as "de" or "pt-BR".
@@ -88,6 +89,7 @@ class PayForm(NamedTuple):
 
     nonce: str = ""
     amount: str = ""
+    choice: str = ""
     email: str = ""
     given_email: str = ""
     name: str = ""
@@ -157,7 +159,9 @@ class PayPage:
             return self.render_form(form_uuid, error, "email")
         spoken = dict.fromkeys(filter(None, (self.payer_lang.id, self.lang.id)))
         langs = request.env["res.lang"].sudo().browse(spoken)  # payers have no rights
-        amount = self.link_sudo._get_amount_to_pay(self.form.amount, langs)
+        amount = self.link_sudo._get_amount_to_pay(
+            self.form.amount, langs, self.form.choice
+        )
         with self.saving(), self.link_sudo.gateway_id._take_turn() as turn:
             payment_sudo = self.start_payment(turn, form_uuid, amount)
             if not payment_sudo:
@@ -237,11 +241,14 @@ class PayPage:
         """Start the form with what the address gives; ignore what can't be right."""
         email = self.link_sudo._read_email(self.form.email)
         amount = self.link_sudo._read_prefilled_amount(self.form.amount)
+        choice = self.link_sudo._find_suggestion(amount)
+        is_typed = amount is not None and not choice
         self.form = self.form._replace(
+            choice=choice,
             email=email,
             given_email=email,
             name=to_line(self.form.name, NAME_LENGTH) or "",
-            amount="" if amount is None else self._format_plain(amount),
+            amount=self._format_plain(amount) if is_typed else "",
         )
 
     def render_form(self, form_uuid, error=False, wrong_field=False):
@@ -263,7 +270,7 @@ class PayPage:
         values = {
             **self._get_link_values(),
             **self._get_given_values(open_sudo if is_own else open_sudo.browse()),
-            "amount_input": self.form.amount or self._format_typed(open_sudo),
+            **self._get_amount_values(open_sudo),
             "error": error,
             "wrong_field": wrong_field,
             "action": self.path,
@@ -477,11 +484,23 @@ class PayPage:
             "kept": {name: text for name, text in kept.items() if text},
         }
 
-    def _format_typed(self, payment_sudo):
-        """The amount that a payer chose before, as they could have typed it."""
-        if not payment_sudo or self.link_sudo.amount_type == "fixed":
-            return ""
-        return self._format_plain(payment_sudo.amount)
+    def _get_amount_values(self, open_sudo):
+        """An open amount as it was typed or chosen last: in the payer's form, in the
+        payment that is continued, else by the merchant.
+        """
+        link_sudo, form = self.link_sudo, self.form
+        if link_sudo.amount_type == "fixed":
+            return {"amount_input": "", "choices": ()}
+        typed, choice = form.amount, form.choice
+        if not typed and not choice:
+            amount = open_sudo.amount or (not form.nonce and link_sudo.preset_amount)
+            choice = link_sudo._find_suggestion(amount)
+            typed = self._format_plain(amount) if amount and not choice else ""
+        choices = [
+            {"name": name, "amount": link_sudo._format(amount), "on": name == choice}
+            for name, amount in link_sudo._get_suggestions().items()
+        ]
+        return {"amount_input": typed, "choices": choices}
 
     def _format_plain(self, amount: float):
         digits = self.link_sudo.currency_id.decimal_places

@@ -96,7 +96,10 @@ WITHOUT_QUERIES = {
         "_get_tax_kind",
         "_to_preview",
     },
-    "res.config.settings": {"group_checkout_personal_links"},
+    "res.config.settings": {
+        "group_checkout_personal_links",
+        "group_checkout_suggested_amounts",
+    },
     "res.currency": {
         "_check_stripe_decimals",
         "_describe_coarse",

@@ -25,6 +25,40 @@ class TestLinkAmounts(CheckoutCommon):
         self.assert_refused("greater than zero", amount=0)
         self.assert_refused("greater than zero", amount=-5)
 
+    def test_suggested_amounts_are_read_in_the_users_language(self):
+        link = self.create_open_link()
+        for typed, kept in (
+            ("10; 25 50", "10, 25, 50"),
+            ("10,25,50.50", "10, 25, 50.5"),
+            ("20, 20", "20"),
+        ):
+            link.suggested_amounts = typed
+            self.assertEqual(link.suggested_amounts, kept)
+        self.env["res.lang"]._activate_lang("de_DE")
+        self.env.user.lang = "de_DE"
+        link.suggested_amounts = "10,50; 1.250"
+        self.assertEqual(link.suggested_amounts, "10.5, 1250")
+
+    def test_suggested_amounts_that_cannot_be_paid_are_refused(self):
+        link = self.create_open_link(minimum_amount=5, maximum_amount=100)
+        for vals in (
+            {"suggested_amounts": "ten"},
+            {"suggested_amounts": "4"},
+            {"suggested_amounts": "101"},
+            {"suggested_amounts": "10.001"},
+            {"suggested_amounts": "5 6 7 8 9 10 11"},
+            {"preset_amount": 3},
+        ):
+            with self.subTest(vals=vals), self.assertRaises(UserError):
+                link.write(vals)
+
+    def test_option_is_seen_once_it_is_on(self):
+        links = self.env["checkout.link"]
+        self.assertNotIn("suggested_amounts", links.get_view()["arch"])
+        option = {"group_checkout_suggested_amounts": True}
+        self.env["res.config.settings"].create(option).execute()
+        self.assertIn("suggested_amounts", links.get_view()["arch"])
+
     def test_more_than_stripe_takes_is_refused_with_the_most(self):
         self.assert_refused("999,999.99", amount=1_000_000)
 

@@ -238,7 +238,7 @@ class TestPayLook(PayPageCase):
         ):
             page = html.fromstring(self.get_page(link).content)
             [button] = page.xpath("//*[hasclass('label-ready')]")
-            self.assertEqual(button.text_content(), label)
+            self.assertEqual(button.text_content().strip(), label)
             self.assertEqual(page.xpath("//@data-amount"), typed)
 
     # === PREVIEW === #

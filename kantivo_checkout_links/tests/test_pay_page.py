@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
+from lxml import html
 
 from odoo import sql_db
 from odoo.tools import mute_logger
@@ -447,6 +448,42 @@ class TestAmounts(PayPageCase):
         answer = self.send(link, amount="100.5")
         self.assert_refused_kindly(answer)
         self.assertIn("multiples of 1", answer.text)
+
+    def test_suggested_amount_is_chosen_without_a_script(self):
+        link = self.create_open_link(suggested_amounts="10, 25, 50", preset_amount=25)
+        page = self.get_page(link).text
+        self.assertIn("Pay $50.00", page)
+        self.assertRegex(page, r'value="25"[^>]*checked')
+        self.assert_to_stripe(self.send(link, choice="50"))
+        self.assertEqual(self.get_asked_amount(), 5000)
+        self.assert_to_stripe(self.send(link, choice="", amount="12.50"))
+        self.assertEqual(self.get_asked_amount(), 1250)
+
+    def test_amount_that_is_given_or_preset_is_chosen_where_it_is_suggested(self):
+        link = self.create_open_link(suggested_amounts="10, 25", preset_amount=40)
+        path = f"/checkout/{link.access_token}"
+        for query, chosen, typed in (
+            ("", "", "40.00"),
+            ("?amount=25.00", "25", ""),
+            ("?amount=30", "", "30.00"),
+            ("?choice=25", "", "40.00"),
+        ):
+            page = html.fromstring(self.url_open(f"{path}{query}").text)
+            self.assertEqual(
+                page.xpath("//*[@name='choice'][@checked]/@value"), [chosen]
+            )
+            self.assertEqual(page.xpath("//*[@id='amount']/@value"), [typed])
+
+    def test_amount_that_is_not_suggested_is_refused_as_a_choice(self):
+        link = self.create_open_link(suggested_amounts="10, 25", minimum_amount=5)
+        for choice in ("1", "10.0", "10,25", "-10", "NaN", "x"):
+            with self.subTest(choice=choice):
+                answer = self.send(link, choice=choice)
+                self.assert_refused_kindly(answer)
+                self.assertIn("no longer offered", answer.text)
+        fixed = self.create_link(110)
+        self.assert_to_stripe(self.send(fixed, choice="1"))
+        self.assertEqual(self.get_asked_amount(), 11000)
 
     def test_another_amount_from_the_same_form_is_another_payment(self):
         link = self.create_open_link()

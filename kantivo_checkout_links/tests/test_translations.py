@@ -29,6 +29,7 @@ READ_BY_PAYERS = re.compile(
 ALSO_READ_BY_PAYERS = {
     "Amounts in %(currency)s must be multiples of %(step)s.",
     "The maximum for one payment is %s.",
+    "This amount is no longer offered. Please choose another.",
     "This amount is too small. Please enter a higher amount.",
 }
 # The same in the other language, so that there is nothing to translate.

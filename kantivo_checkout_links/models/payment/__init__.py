@@ -20,6 +20,7 @@ from . import (
     link_prefill,
     link_preview,
     link_sharing,
+    link_suggestions,
     link_totals,
     link_wording,
     livemode,

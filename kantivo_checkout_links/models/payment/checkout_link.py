@@ -39,8 +39,8 @@ class CheckoutLink(models.Model):
     Here: its fields and life. Beside it, by concern: `link_paying` (whether it can be
     paid), `link_prefill` (what its address may say), `link_places` (limited payments),
     `link_sharing` (how it gets to customers), `link_minimum` (what Stripe never takes),
-    `link_posting` (hints for accountants), `link_totals`, `link_wording` (what payers
-    read).
+    `link_posting` (hints for accountants), `link_suggestions` (of open amounts),
+    `link_totals`, `link_wording` (what payers read).
     """
 
     _name = "checkout.link"

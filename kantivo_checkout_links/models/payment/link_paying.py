@@ -53,7 +53,7 @@ class CheckoutLink(models.Model):
             *("name", "description", "access_token", "company_id", "gateway_id"),
             *("active", "state", "gateway_active", "expires_at", "max_payments"),
             *("amount_type", "amount", "minimum_amount", "maximum_amount"),
-            *("currency_id", "includes_tax"),
+            *("currency_id", "includes_tax", "suggested_amounts", "preset_amount"),
             *("inactive_message", "expired_message", "full_message"),
         ]
 

@@ -11,3 +11,7 @@ class ResConfigSettings(models.TransientModel):
     group_checkout_personal_links = fields.Boolean(
         "Personal Links", implied_group="kantivo_checkout_links.group_personal_links"
     )
+    group_checkout_suggested_amounts = fields.Boolean(
+        "Suggested Amounts",
+        implied_group="kantivo_checkout_links.group_suggested_amounts",
+    )

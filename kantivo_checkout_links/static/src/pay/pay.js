@@ -64,7 +64,11 @@ function labelAmount(label) {
         const isAmount = /^\p{Nd}[\p{Nd}.,٫٬'’\s]*$/u.test(typed);
         label.textContent = isAmount ? label.dataset.amount.replace("…", () => typed) : plain;
     };
-    input.addEventListener("input", update);
+    input.addEventListener("input", () => {
+        // Only where the style sheet can't hide the field while an amount is chosen.
+        document.querySelector("#choice-own")?.click();
+        update();
+    });
     // The browser may have put back what was typed before.
     window.addEventListener("pageshow", update);
 }
