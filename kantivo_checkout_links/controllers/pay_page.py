@@ -385,7 +385,7 @@ class PayPage:
         self._speak_for(payment_sudo)
         state = self._read_state(payment_sudo)
         link_sudo, refunded = payment_sudo.link_id, payment_sudo.amount_refunded
-        currency = payment_sudo.currency_id
+        currency = payment_sudo.currency_id.with_context(lang=self.lang.code)
         values = {
             "state": RETURN_STATES.get(state, state),
             "title": payment_sudo.link_name,

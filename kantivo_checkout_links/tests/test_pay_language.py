@@ -134,6 +134,30 @@ class TestPayLanguage(PayPageCase):
         self.translate("de_DE")
         self.assertIn("1.250,00", self.get_page(link, headers=GERMAN).text)
 
+    def test_return_page_writes_amounts_as_the_pay_page_does(self):
+        self.translate("de_DE")
+        link = self.create_link(1250)
+        self.send(link, headers=GERMAN)
+        payment = link.payment_ids
+        session_id = payment.stripe_checkout_session_id
+        self.standin.pay(session_id)
+        self.deliver()
+        payment.action_refund(1000)
+        path = f"/checkout/{link.access_token}/return?session_id={session_id}"
+        page = self.url_open(path, headers=GERMAN).text
+        for amount in ("1.250,00", "1.000,00"):
+            self.assertIn(amount, page)
+
+    def test_amount_among_words_from_right_to_left_keeps_its_direction(self):
+        self.translate("ar_001")
+        link = self.create_link(1250)
+        amount = "$1,250.00"
+        isolated = f"\N{FIRST STRONG ISOLATE}{amount}\N{POP DIRECTIONAL ISOLATE}"
+        self.assertIn(isolated, self.get_page(link, headers=ARABIC).text)
+        page = self.get_page(link, headers=ENGLISH).text
+        self.assertIn(amount, page)
+        self.assertNotIn("\N{FIRST STRONG ISOLATE}", page)
+
     def test_every_page_says_the_language_of_its_words(self):
         link = self.create_link()
         payment = self.pay(link)

@@ -5,6 +5,10 @@ from odoo.tools import float_compare
 from ...money import differs, stripe_decimals, stripe_unit
 from ...utils import notify
 
+# Unicode's "first strong isolate" and its end: https://www.unicode.org/reports/tr9/
+ISOLATE = "\u2068"
+END_ISOLATE = "\u2069"
+
 
 class ResCurrency(models.Model):
     _inherit = "res.currency"
@@ -31,11 +35,14 @@ class ResCurrency(models.Model):
     # === BUSINESS METHODS === #
 
     def _format_price(self, amount):
-        """An amount as Stripe's pages show it: "$5.00" has no space after the sign."""
+        """An amount as Stripe's pages show it: "$5.00" has no space after the sign. In
+        sentences from right to left, it keeps its own direction.
+        """
         text = self.format(amount)
-        if self.position != "before" or self.symbol[-1:].isalpha():
-            return text
-        return text.replace(f"{self.symbol}\N{NO-BREAK SPACE}", self.symbol, 1)
+        if self.position == "before" and not self.symbol[-1:].isalpha():
+            text = text.replace(f"{self.symbol}\N{NO-BREAK SPACE}", self.symbol, 1)
+        lang = self.env["res.lang"]._get_data(code=self.env.lang or False)
+        return f"{ISOLATE}{text}{END_ISOLATE}" if lang.direction == "rtl" else text
 
     def _check_stripe_decimals(self):
         """:raise RedirectWarning: with a button that gives this currency Stripe's
