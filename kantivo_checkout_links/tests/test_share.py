@@ -182,6 +182,18 @@ class TestShare(CheckoutCommon):
             self.assertIn(part, text)
         self.assertIn("Test mode", text)
 
+    def test_email_poster_and_button_are_in_the_chosen_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        modules = self.env["ir.module.module"].sudo()
+        own = modules.search([("name", "=", "kantivo_checkout_links")])
+        own._update_translations("fr_FR")
+        share = self.share(lang="fr_FR")
+        self.assertEqual(share.button_label, "Payer maintenant")
+        self.assertIn("Bonjour", self.open_composer(share.action_send()).body)
+        name = share.action_print_poster()["report_name"]
+        page, _kind = self.env["ir.actions.report"]._render_qweb_html(name, share.ids)
+        self.assertIn("Scannez pour payer", page.decode())
+
     def test_long_description_leaves_room_for_the_code(self):
         self.link.description = "word " * 400
         description = self.share()._get_poster()["description"]
