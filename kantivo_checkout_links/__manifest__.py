@@ -15,6 +15,7 @@
         "security/checkout_security.xml",
         "security/checkout_options.xml",
         "security/ir.model.access.csv",
+        "data/checkout.method.csv",
         "data/ir_sequence_data.xml",
         "data/ir_cron_data.xml",
         "data/ir_actions_server_data.xml",

@@ -487,6 +487,19 @@ METHOD_NAMES = {
     "us_bank_account": "Bank account (ACH)",
 }
 
+# === STRIPE'S PAGE === #
+
+# Characters of a card statement's line: the account's prefix, "* " and a link's suffix.
+# A prefix has at most ten. https://docs.stripe.com/get-started/account/statement-descriptors
+STATEMENT_LENGTH = 22
+UNKNOWN_PREFIX_LENGTH = 10
+# Where a button has to say that the customer pays: members of the European Union and of
+# the European Economic Area. https://eur-lex.europa.eu/eli/dir/2011/83/oj, article 8
+EEA_COUNTRIES = frozenset(
+    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO "
+    "SE SI SK".split()
+)
+
 # === SUGGESTED AMOUNTS === #
 
 # More would be below the button on a phone.

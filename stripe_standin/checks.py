@@ -41,6 +41,20 @@ def check_length(value, limit, param):
         )
 
 
+def check_statement(prefix, suffix, param):
+    """Refuse what card statements can't have after the account's prefix.
+
+    https://docs.stripe.com/get-started/account/statement-descriptors
+    """
+    if suffix is None:
+        return
+    if not suffix.isascii() or set(suffix) & set("<>\\'\"*"):
+        raise errors.invalid("The statement descriptor has invalid characters.", param)
+    if not any(character.isalpha() for character in suffix):
+        raise errors.invalid("The statement descriptor needs a letter.", param)
+    check_length(suffix, 20 - len(prefix or "x" * 10), param)
+
+
 def metadata(value, param="metadata"):
     """New metadata within Stripe's limits; empty values are left out."""
     kept = {name: text for name, text in (value or {}).items() if text != ""}

@@ -12,6 +12,8 @@ class Settings:
 
     merchant_name: str = "Standin Merchant"
     country: str = "US"
+    statement_prefix: str | None = None
+    """What card statements start with."""
     currencies: list = field(default_factory=lambda: ["usd"])
     """Settlement currencies; the first one takes what has no balance of its own."""
     rates: dict = field(default_factory=dict)

@@ -82,6 +82,7 @@ _PERMITS = (
     Permit("CHANGELOG.md", r"\(Not Booked\)|Re-Book", "what earlier versions said"),
     Permit("docs/*", "``book``", "a value in the database, which is a contract"),
     Permit("*.xml", r"fa-book\b", "the name of a picture"),
+    Permit("*", r"\bBook\b[*”.:]|\bsay Book\b|_book\b", "a button of Stripe's page"),
     Permit("tools/postgres.py", r"""\["nobody"\]""", "a Unix user"),
 )
 

@@ -459,6 +459,7 @@ class PayPage:
             "description": linkify(link_sudo.description or ""),
             "is_long": len(link_sudo.description or "") > LONG_DESCRIPTION,
             "amount_type": link_sudo.amount_type,
+            "is_donation": link_sudo._is_donation(),
             "tax_kind": link_sudo.includes_tax and self.storefront.tax_kind,
             "amount_display": link_sudo._format_asked(),
             "currency_symbol": currency.symbol,

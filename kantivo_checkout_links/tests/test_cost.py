@@ -97,7 +97,9 @@ WITHOUT_QUERIES = {
         "_to_preview",
     },
     "res.config.settings": {
+        "group_checkout_donations",
         "group_checkout_personal_links",
+        "group_checkout_stripe_page",
         "group_checkout_suggested_amounts",
     },
     "res.currency": {

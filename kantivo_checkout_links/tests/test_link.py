@@ -59,6 +59,34 @@ class TestLinkAmounts(CheckoutCommon):
         self.env["res.config.settings"].create(option).execute()
         self.assertIn("suggested_amounts", links.get_view()["arch"])
 
+    def test_donations_have_no_taxes(self):
+        link = self.create_link()
+        with self.assertRaises(ValidationError):
+            link.submit_type = "donate"
+        link.write({"submit_type": "donate", "tax_ids": [Command.clear()]})
+        with self.assertRaises(ValidationError):
+            link.tax_ids = self.tax
+
+    def test_only_companies_outside_the_eea_can_say_book(self):
+        for code, is_allowed in (("US", True), ("DE", False), ("NO", False)):
+            country = self.env["res.country"].search([("code", "=", code)])
+            self.gateway.company_id.account_fiscal_country_id = country
+            with self.subTest(code=code):
+                if is_allowed:
+                    link = self.create_link(submit_type="book")
+                    self.assertEqual(link._get_submit_type(), "book")
+                else:
+                    self.assert_refused("Book", submit_type="book")
+                    self.assertEqual(link._get_submit_type(), "auto")
+
+    def test_statement_text_is_what_stripe_takes(self):
+        for text in ("12345", "A*B", "it's", "Ä", "ELEVENCHARS"):
+            self.assert_refused("statements", statement_descriptor_suffix=text)
+        self.gateway.sudo().statement_prefix = "SHOP"
+        link = self.create_link(statement_descriptor_suffix="SIXTEEN LETTERS+")
+        self.assertEqual(link.statement_preview, "SHOP* SIXTEEN LETTERS+")
+        self.assert_refused("Unknown", excluded_payment_method_types="nonsense")
+
     def test_more_than_stripe_takes_is_refused_with_the_most(self):
         self.assert_refused("999,999.99", amount=1_000_000)
 

@@ -235,6 +235,8 @@ class TestPayLook(PayPageCase):
         for link, label, typed in (
             (self.create_link(110), "Pay $110.00", []),
             (self.create_open_link(), "Pay", ["Pay $…"]),
+            (self.create_link(25, submit_type="donate"), "Donate $25.00", []),
+            (self.create_open_link(submit_type="donate"), "Donate", ["Donate $…"]),
         ):
             page = html.fromstring(self.get_page(link).content)
             [button] = page.xpath("//*[hasclass('label-ready')]")

@@ -254,6 +254,35 @@ class TestPayPage(PayPageCase):
         self.assertEqual(params["adaptive_pricing"]["enabled"], "false")
         self.assertEqual(params["metadata"], params["payment_intent_data"]["metadata"])
 
+    def test_button_statement_and_methods_are_as_the_link_says(self):
+        self.send(self.create_link())
+        params = self.get_session_requests()[-1]["params"]
+        self.assertEqual(params["submit_type"], "auto")
+        self.assertNotIn("excluded_payment_method_types", params)
+        self.assertNotIn("statement_descriptor_suffix", params["payment_intent_data"])
+        link = self.create_link(
+            submit_type="donate",
+            statement_descriptor_suffix="SUMMER",
+            excluded_payment_method_types="klarna,us_bank_account",
+        )
+        self.assert_to_stripe(self.send(link))
+        params = self.get_session_requests()[-1]["params"]
+        self.assertEqual(params["submit_type"], "donate")
+        excluded = params["excluded_payment_method_types"]
+        self.assertEqual(list(excluded.values()), ["klarna", "us_bank_account"])
+        intent = params["payment_intent_data"]
+        self.assertEqual(intent["statement_descriptor_suffix"], "SUMMER")
+
+    def test_statement_that_no_longer_fits_costs_no_payment(self):
+        link = self.create_link(statement_descriptor_suffix="SUMMERCAMP")
+        self.standin.settings(statement_prefix="KANTIVOPAY")
+        self.gateway.action_test_connection()
+        self.assertEqual(link.statement_preview, "KANTIVOPAY* SUMMERCAMP")
+        link.sudo().gateway_id.statement_prefix = "KANTIVOPAYS"
+        self.assert_to_stripe(self.send(link))
+        intent = self.get_session_requests()[-1]["params"]["payment_intent_data"]
+        self.assertNotIn("statement_descriptor_suffix", intent)
+
     def test_title_and_description_are_on_stripes_page_too(self):
         for description, expected in (
             ("With lunch", {"name": "Summer course", "description": "With lunch"}),

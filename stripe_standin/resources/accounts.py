@@ -82,7 +82,7 @@ def _settings(settings):
         "bacs_debit_payments": {"display_name": None, "service_user_number": None},
         "branding": dict.fromkeys(("icon", "logo", "primary_color", "secondary_color")),
         "card_payments": {
-            "statement_descriptor_prefix": None,
+            "statement_descriptor_prefix": settings.statement_prefix,
             "statement_descriptor_prefix_kana": None,
             "statement_descriptor_prefix_kanji": None,
         },

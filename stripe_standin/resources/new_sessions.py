@@ -1,7 +1,13 @@
 """How a Checkout Session is made: what Stripe refuses, and the object it answers."""
 
 from .. import errors, methods, money
-from ..checks import check_email, check_length, check_url, metadata
+from ..checks import (
+    check_email,
+    check_length,
+    check_statement,
+    check_url,
+    metadata,
+)
 from . import balance_transactions
 
 KIND = "checkout.session"
@@ -92,17 +98,17 @@ def _check_texts(merchant, params):
     if "customer_email" in params:
         check_email(params["customer_email"], "customer_email")
     check_length(params.get("client_reference_id"), 200, "client_reference_id")
-    _check_intent_data(params.get("payment_intent_data", {}))
+    _check_intent_data(merchant, params.get("payment_intent_data", {}))
 
 
-def _check_intent_data(data):
+def _check_intent_data(merchant, data):
     if data.get("capture_method") == "manual":
         raise errors.not_modeled("payment_intent_data[capture_method]")
     metadata(data.get("metadata"), "payment_intent_data[metadata]")
     check_length(data.get("description"), 1000, "payment_intent_data[description]")
-    check_length(
+    check_statement(
+        merchant.settings.statement_prefix,
         data.get("statement_descriptor_suffix"),
-        22,
         "payment_intent_data[statement_descriptor_suffix]",
     )
     if "receipt_email" in data:

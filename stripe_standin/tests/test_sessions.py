@@ -72,6 +72,14 @@ class TestCreate:
             ({"amount": 100_000_000}, "line_items", "amount_too_large"),
             ({"currency": "xyz"}, "line_items[0][price_data][currency]", None),
             ({"line_items": []}, "line_items", "parameter_missing"),
+            *(
+                (
+                    {"payment_intent_data": {"statement_descriptor_suffix": text}},
+                    "payment_intent_data[statement_descriptor_suffix]",
+                    None,
+                )
+                for text in ("12345", "A*B", "Ä", "ELEVENCHARS")
+            ),
             ({"mode": "subscription"}, "mode", "standin_not_modeled"),
             ({"discounts": [{"coupon": "c"}]}, "discounts", "standin_not_modeled"),
         ],

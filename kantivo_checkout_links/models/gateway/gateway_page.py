@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ...const import UNKNOWN_PREFIX_LENGTH
+from ...texts import to_line
 from ...utils import is_web_address
 
 PAGE_URLS = ("terms_url", "privacy_url")
@@ -29,6 +31,15 @@ class CheckoutGateway(models.Model):
         help="The web page with your privacy policy. The payment page links to it.",
     )
 
+    statement_prefix = fields.Char(
+        "Card Statement Prefix",
+        readonly=True,
+        copy=False,
+        help="The start of what card statements say, as set in the Stripe Dashboard.",
+    )
+
+    # === CONSTRAINT METHODS === #
+
     @api.constrains(*PAGE_URLS)
     def _check_page_urls(self):
         urls = [gateway[name] for gateway in self for name in PAGE_URLS]
@@ -38,3 +49,25 @@ class CheckoutGateway(models.Model):
                     "Enter a complete web address, such as https://example.com/terms."
                 )
             )
+
+    # === BUSINESS METHODS === #
+
+    def _examine_account(self, account):
+        """Also keeps what is known of card statements."""
+        if settings := account.get("settings"):
+            self.sudo().statement_prefix = self._read_prefix(settings)
+        yield from super()._examine_account(account)
+
+    @api.model
+    def _read_prefix(self, settings: dict):
+        """The prefix on card statements. Without one, Stripe takes the start of the
+        account's own text.
+
+        :param dict settings: Of a Stripe account.
+        """
+        cards, payments = (
+            settings.get(name) or {} for name in ("card_payments", "payments")
+        )
+        prefix = cards.get("statement_descriptor_prefix")
+        text = payments.get("statement_descriptor") or ""
+        return to_line(prefix or text[:UNKNOWN_PREFIX_LENGTH])

@@ -40,6 +40,7 @@ class CheckoutLink(models.Model):
     paid), `link_prefill` (what its address may say), `link_places` (limited payments),
     `link_sharing` (how it gets to customers), `link_minimum` (what Stripe never takes),
     `link_posting` (hints for accountants), `link_suggestions` (of open amounts),
+    `link_button` (payment or donation), `link_stripe_page` (what Stripe shows),
     `link_totals`, `link_wording` (what payers read).
     """
 
@@ -262,7 +263,7 @@ class CheckoutLink(models.Model):
     @api.depends("gateway_id")
     def _compute_tax_ids(self):
         for link in self:
-            link.tax_ids = link.gateway_id.tax_ids
+            link.tax_ids = not link._is_donation() and link.gateway_id.tax_ids
 
     @api.depends("access_token")
     def _compute_url(self):

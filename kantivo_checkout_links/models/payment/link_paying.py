@@ -54,6 +54,7 @@ class CheckoutLink(models.Model):
             *("active", "state", "gateway_active", "expires_at", "max_payments"),
             *("amount_type", "amount", "minimum_amount", "maximum_amount"),
             *("currency_id", "includes_tax", "suggested_amounts", "preset_amount"),
+            "submit_type",
             *("inactive_message", "expired_message", "full_message"),
         ]
 

@@ -21,6 +21,7 @@ class CheckoutLink(models.Model):
     @api.depends_context("lang")
     @api.depends(
         "tax_ids",
+        "submit_type",
         "income_account_id",
         "analytic_distribution",
         "gateway_id.credit_to",
@@ -44,7 +45,7 @@ class CheckoutLink(models.Model):
 
     def _describe_missing_tax(self):
         usual = self.gateway_id._get_default_tax()
-        if usual and not self.tax_ids:
+        if usual and not self.tax_ids and not self._is_donation():
             yield self.env._(
                 "Payments of this link are posted without tax. The default tax of "
                 "%(company)s is %(tax)s.",
