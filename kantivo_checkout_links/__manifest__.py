@@ -27,6 +27,7 @@
         "wizards/checkout_link_confirm_views.xml",
         "wizards/checkout_link_share_views.xml",
         "wizards/checkout_posting_preview_views.xml",
+        "wizards/checkout_product_update_views.xml",
         "wizards/checkout_reclassify_wizard_views.xml",
         "wizards/checkout_refund_wizard_views.xml",
         "views/checkout_gateway_views.xml",

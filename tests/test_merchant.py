@@ -94,6 +94,45 @@ def test_preview_shows_what_a_payment_then_posts_and_keeps_nothing(shop, merchan
     assert_posted_once(shop, link)
 
 
+@pytest.fixture
+def products_on_links(shop, log_in):
+    """The option, switched on in the settings."""
+    sid = log_in("sid")
+    sid.open_app("Settings")
+    sid.page.locator(".settings_tab .tab", has_text="Checkout Links").click()
+    sid.page.get_by_label("Products on Links").check()
+    with sid.page.expect_navigation():
+        sid.page.click(".o_form_button_save")
+    yield
+    settings = shop.admin.create("res.config.settings", group_checkout_products=False)
+    shop.admin.call("res.config.settings", "execute", [settings])
+
+
+def test_product_is_chosen_paid_posted_and_updated(shop, products_on_links, log_in):
+    product = shop.admin.create("product.product", name="Bread knife", list_price=100)
+    tax = shop.admin.read("product.product", product, "taxes_id")  # 15 % on top
+    mia = log_in("mia")
+    mia.open_app("Checkout Links")
+    mia.start_record()
+    mia.page.locator("[name=product_id] input").fill("Bread knife")
+    mia.page.get_by_role("option", name="Bread knife", exact=True).click()
+    amount = mia.page.locator("[name=amount] input")
+    expect(amount).to_have_value("115.00")
+    mia.save()
+
+    link = shop.find_link("Bread knife")
+    shop.pay_unnoticed(link)
+    shop.wait_until_posted(link)
+    sold = [("product_id", "=", product), ("parent_state", "=", "posted")]
+    item = shop.find("account.move.line", sold, ["balance", "tax_ids"])
+    assert (item["balance"], item["tax_ids"]) == (-100.0, tax)
+
+    shop.admin.write("product.product", product, list_price=200)
+    mia.page.get_by_role("button", name="Update from Product").click()
+    assert "230.00" in mia.answer("Update")
+    expect(amount).to_have_value("230.00")
+
+
 def test_profile_of_the_bare_payer_takes_no_cookie(shop, bare_browser):
     bare_browser.new_page().goto(f"{shop.url}/web/login")
     assert bare_browser.cookies() == []

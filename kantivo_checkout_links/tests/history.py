@@ -96,6 +96,8 @@ class History(Accountant, Happenings):
         return self.test.create_open_link(
             currency_id=self.test.env["res.currency"].search([("name", "=", code)]).id,
             gateway_id=self.random.choice(self.gateways).id,
+            product_id=self.merchant.product.id,
+            income_account_id=False,  # the gateway's
         )
 
     # === THE COURSE OF IT === #

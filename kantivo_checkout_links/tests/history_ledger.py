@@ -16,6 +16,24 @@ class LedgerChecks(PaymentChecks):
         self.assert_same(second.taxes, self.sum_taxes(), "taxes")
         self.assert_same(second.income, self.sum_income(), "income")
         self.assert_same(second.owed, self.sum_owed(second), "receivables")
+        self.check_product()
+
+    def check_product(self):
+        """What was sold is on all of the income, and its tag on that and its taxes."""
+        merchant = self.merchant
+        without = self.search_lines(
+            ("account_id", "in", self.get_income_accounts().ids),
+            ("product_id", "!=", merchant.product.id),
+        )
+        self.test.assertFalse(without, "income without its product")
+        tag = merchant.product_tag.id
+        sold = sum((*self.sum_income().values(), *self.sum_taxes().values()), Decimal())
+        tagged = self.sum_by([tag], "tax_tag_ids", "balance")
+        self.assert_same({tag: sold}, tagged, "tag of the product")
+
+    def get_income_accounts(self):
+        merchant = self.merchant
+        return merchant.income | merchant.other_income | merchant.third_income
 
     def get_facts(self):
         charges, refunds, disputes = (
@@ -77,8 +95,7 @@ class LedgerChecks(PaymentChecks):
 
     def sum_income(self):
         """By account; of a net loss, the customer says which sale it lessens."""
-        merchant = self.merchant
-        accounts = merchant.income | merchant.other_income | merchant.third_income
+        accounts = self.get_income_accounts()
         losses = self.env["account.account"].union(
             *(gateway.dispute_loss_account_id for gateway in self.history.gateways)
         )

@@ -69,6 +69,7 @@ class Merchant:
         )
         self.other_income = self.income.copy({"name": "Sales at another rate"})
         self.third_income = self.income.copy({"name": "Sales by an accountant's word"})
+        self.make_product()
         self.make_customers()
         self.gateways = {code: self.make_gateway(code) for code in self.codes}
 
@@ -176,6 +177,21 @@ class Merchant:
         """The code of the account that a customer's sales are posted to."""
         mapped = email in (REDUCED, EXEMPT)
         return (self.other_income if mapped else self.income).code
+
+    # === WHAT IS SOLD === #
+
+    def make_product(self):
+        """What all links sell, with a tag that is on bases and taxes of its sales."""
+        self.product_tag = self.env["account.account.tag"].create(
+            {"name": f"Product of {self.company.name}", "applicability": "products"}
+        )
+        self.product = self.env["product.product"].create(
+            {
+                "name": "Bread",
+                "taxes_id": [Command.set(self.tax.ids)],
+                "account_tag_ids": [Command.set(self.product_tag.ids)],
+            }
+        )
 
     # === CUSTOMERS === #
 

@@ -99,6 +99,7 @@ WITHOUT_QUERIES = {
     "res.config.settings": {
         "group_checkout_donations",
         "group_checkout_personal_links",
+        "group_checkout_products",
         "group_checkout_stripe_page",
         "group_checkout_suggested_amounts",
     },

@@ -56,19 +56,21 @@ class TestPostingPreview(CheckoutCommon):
 
     def strip(self, item):
         kept = {name: value for name, value in item.items() if name not in NAMES}
-        return {**kept, "partner_id": item["partner_id"]}
+        tags = Command.set(sorted(item["tax_tag_ids"][0][2]))
+        return {**kept, "partner_id": item["partner_id"], "tax_tag_ids": [tags]}
 
     def describe(self, line):
         """An item as it stands in the ledger, read without the addon's help."""
         return {
             "account_id": line.account_id.id,
             "partner_id": line.partner_id.id,
+            "product_id": line.product_id.id,
             "currency_id": line.currency_id.id,
             "amount_currency": line.amount_currency,
             "balance": line.balance,
             "tax_ids": [Command.set(line.tax_ids.ids)],
             "tax_repartition_line_id": line.tax_repartition_line_id.id,
-            "tax_tag_ids": [Command.set(line.tax_tag_ids.ids)],
+            "tax_tag_ids": [Command.set(sorted(line.tax_tag_ids.ids))],
             "tax_base_amount": line.tax_base_amount,
             "analytic_distribution": line.analytic_distribution,
         }
@@ -86,6 +88,23 @@ class TestPostingPreview(CheckoutCommon):
     def test_no_tax_and_an_open_amount(self):
         link = self.create_open_link(tax_ids=[Command.clear()])
         self.assert_as_posted(link, amount=12.5)
+
+    def test_product(self):
+        tag = self.env["account.account.tag"].create(
+            {"name": "PACKAGING", "applicability": "products"}
+        )
+        product = self.env["product.product"].create(
+            {
+                "name": "Bread course",
+                "list_price": 99.99,
+                "taxes_id": [Command.set(self.create_tax(19).ids)],
+                "account_tag_ids": [Command.set(tag.ids)],
+            }
+        )
+        vals = {"product_id": product.id, "gateway_id": self.gateway.id}
+        link = self.env["checkout.link"].create(vals)
+        self.assert_as_posted(link, refund=33.33)
+        self.assertIn("Bread course", self.open_dialog(link).preview)
 
     def test_receivable(self):
         self.gateway.credit_to = "receivable"
@@ -176,11 +195,13 @@ class TestPostingPreview(CheckoutCommon):
 
     # === THE DIALOG === #
 
-    def test_dialog_shows_entries_and_problems(self):
-        link = self.create_link()
+    def open_dialog(self, link):
         action = link.action_preview_posting()
         wizards = self.env[action["res_model"]].with_context(**action["context"])
-        wizard = wizards.create({})
+        return wizards.create({})
+
+    def test_dialog_shows_entries_and_problems(self):
+        wizard = self.open_dialog(self.create_link())
         self.assertEqual((wizard.amount, wizard.refund_amount), (110, 110))
         self.assertEqual(wizard.fee_amount, 3.3)
         self.assertEqual(wizard.preview.count("<table"), 3)

@@ -122,6 +122,7 @@ class TestRights(CheckoutCommon):
                 "account_id": self.gateway.income_account_id.id,
             },
             "checkout.posting.preview": {"link_id": payment.link_id.id},
+            "checkout.product.update": {"link_id": payment.link_id.id},
             "checkout.link.confirm": {"link_ids": payment.link_id.ids},
         }
         self.assertIn(model, vals, "A dialog needs its values in get_dialog_vals()")

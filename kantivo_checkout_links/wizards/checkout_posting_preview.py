@@ -118,6 +118,7 @@ class CheckoutPostingPreview(models.TransientModel):
         return {
             "account": account.display_name,
             "label": item["name"],
+            "product": self.env["product.product"].browse(item["product_id"]),
             "partner": item["partner"],
             "amount": own.format(item["amount_currency"]),
             "debit": currency.format(balance) if balance > 0 else "",

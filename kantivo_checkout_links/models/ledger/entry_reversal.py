@@ -281,6 +281,7 @@ class CheckoutEntryReversal(models.AbstractModel):
     @api.model
     def _prepare_tax_item(self, line, repartition):
         tags = repartition.tag_ids | self._get_base_tags(line.tax_ids)
+        tags |= self._get_product_tags(line.move_id.line_ids)
         return {
             **self._prepare_copied_vals(line),
             "display_type": "tax",
@@ -294,7 +295,7 @@ class CheckoutEntryReversal(models.AbstractModel):
         """The base takes what the taxes leave."""
         taxed = sum(item["amount_currency"] for item in tax_items)
         taxed_value = sum(item["balance"] for item in tax_items)
-        tags = self._get_base_tags(line.tax_ids)
+        tags = self._get_base_tags(line.tax_ids) | self._get_product_tags(line)
         return {
             **self._prepare_copied_vals(line),
             "name": movement._get_label(),
@@ -308,8 +309,17 @@ class CheckoutEntryReversal(models.AbstractModel):
         return taxes.flatten_taxes_hierarchy().get_tax_tags(True, "base")
 
     @api.model
+    def _get_product_tags(self, lines):
+        """The tags that all base and tax items of a product's sale have (account.tax,
+        `_add_accounting_data_to_base_line_tax_details`).
+        """
+        return lines.product_id.sudo().account_tag_ids
+
+    @api.model
     def _prepare_copied_vals(self, line):
+        product = {"product_id": line.product_id.id} if line.product_id else {}
         return {
+            **product,
             "name": line.name,
             "account_id": line.account_id.id,
             "partner_id": line.partner_id.id,

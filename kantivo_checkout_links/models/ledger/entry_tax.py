@@ -38,8 +38,11 @@ class CheckoutEntryTax(models.AbstractModel):
         if payment.analytic_distribution and has_analytics(account):
             # else Odoo's distribution models decide
             base["analytic_distribution"] = payment.analytic_distribution
+        if payment.product_id:
+            base["product_id"] = payment.product_id.id
         taxes = position.map_tax(payment.tax_ids)
-        return self._split(base, taxes, movement.company_id, {"sign": -1})
+        sale = {"sign": -1, "product_id": payment.product_id}
+        return self._split(base, taxes, movement.company_id, sale)
 
     @api.model
     def _get_position(self, movement, taxes):
@@ -153,7 +156,8 @@ class CheckoutEntryTax(models.AbstractModel):
         """The base and tax items that together are the item.
 
         :param dict item: All of it: account, partner, currency, amounts.
-        :param dict direction: `sign` (-1: a credit) and `is_refund`, for the engine.
+        :param dict direction: `sign` (-1: a credit), `is_refund` and `product_id` (the
+            product that is sold), for the engine.
         """
         engine = self.env["account.tax"].with_company(company)
         base_line = self._prepare_base_line(item, taxes, direction)

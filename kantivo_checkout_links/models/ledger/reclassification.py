@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
 from ...kinds import FEE_KINDS, KINDS, LOSS_KINDS
@@ -219,11 +219,14 @@ class CheckoutReclassification(models.AbstractModel):
     def _prepare_new_item(self, movement, lines, account):
         """What a movement is posted as from now on, taxes included."""
         base = filter_base(lines)
+        tags = self.env["checkout.entry.reversal"]._get_product_tags(base)
         return {
             "name": movement._get_label(),
             "account_id": account.id,
             "partner_id": self._get_partner(base, account).id,
             "currency_id": base.currency_id.id,
+            "product_id": base.product_id.id,
+            "tax_tag_ids": [Command.set(tags.ids)],
             "analytic_distribution": self._get_distribution(movement, base, account),
             "amount_currency": sum(lines.mapped("amount_currency")),
             "balance": sum(lines.mapped("balance")),
@@ -233,7 +236,8 @@ class CheckoutReclassification(models.AbstractModel):
     def _split(self, movement, item, taxes):
         if not taxes:
             return [item]
-        direction = self._get_direction(item, taxes)
+        product = self.env["product.product"].browse(item["product_id"] or [])
+        direction = {**self._get_direction(item, taxes), "product_id": product}
         tax_entry = self.env["checkout.entry.tax"]
         if movement.kind in FEE_KINDS:
             return tax_entry._prepare_taxed_fee_items(item, movement, taxes, direction)

@@ -39,9 +39,9 @@ class CheckoutLink(models.Model):
     Here: its fields and life. Beside it, by concern: `link_paying` (whether it can be
     paid), `link_prefill` (what its address may say), `link_places` (limited payments),
     `link_sharing` (how it gets to customers), `link_minimum` (what Stripe never takes),
-    `link_posting` (hints for accountants), `link_suggestions` (of open amounts),
-    `link_button` (payment or donation), `link_stripe_page` (what Stripe shows),
-    `link_totals`, `link_wording` (what payers read).
+    `link_posting` (hints for accountants), `link_product`, `link_suggestions` (of open
+    amounts), `link_button` (payment or donation), `link_stripe_page` (what Stripe
+    shows), `link_totals`, `link_wording` (what payers read).
     """
 
     _name = "checkout.link"
@@ -263,7 +263,8 @@ class CheckoutLink(models.Model):
     @api.depends("gateway_id")
     def _compute_tax_ids(self):
         for link in self:
-            link.tax_ids = not link._is_donation() and link.gateway_id.tax_ids
+            usual = not link._is_donation() and link.gateway_id.tax_ids
+            link.tax_ids = link.tax_ids if link.product_id else usual
 
     @api.depends("access_token")
     def _compute_url(self):

@@ -24,6 +24,7 @@ class CheckoutLink(models.Model):
         "submit_type",
         "income_account_id",
         "analytic_distribution",
+        "product_id",
         "gateway_id.credit_to",
         "gateway_id.income_account_id",
     )
@@ -90,7 +91,10 @@ class CheckoutLink(models.Model):
             plan["id"]
             for domain in ANALYTIC_DOMAINS
             for plan in plans_sudo.get_relevant_plans(
-                business_domain=domain, account=account.id, company_id=company.id
+                business_domain=domain,
+                account=account.id,
+                company_id=company.id,
+                product=self.product_id._origin.id,
             )
             if plan["applicability"] == "mandatory"
         }
@@ -118,5 +122,10 @@ class CheckoutLink(models.Model):
         company = self.gateway_id.company_id
         models_sudo = self.env["account.analytic.distribution.model"].sudo()
         return models_sudo.with_company(company)._get_distribution(
-            {"account_prefix": account.code, "company_id": company.id}
+            {
+                "account_prefix": account.code,
+                "company_id": company.id,
+                "product_id": self.product_id._origin.id,
+                "product_categ_id": self.product_id.categ_id.id,
+            }
         )

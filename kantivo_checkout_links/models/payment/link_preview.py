@@ -16,6 +16,7 @@ ITEM_FIELDS = (
     "name",
     "account_id",
     "partner_id",
+    "product_id",
     "currency_id",
     "amount_currency",
     "balance",

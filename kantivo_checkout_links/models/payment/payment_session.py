@@ -104,6 +104,7 @@ class CheckoutPayment(models.Model):
             "link_id": link._origin.id,  # none of a link that is in memory only
             "link_name": link.name,
             "description": link.description,
+            "product_id": link.product_id._origin.id,
             "gateway_id": gateway.id,
             "company_id": link.company_id.id,
             "livemode": gateway.livemode,

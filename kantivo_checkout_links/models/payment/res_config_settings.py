@@ -18,6 +18,9 @@ class ResConfigSettings(models.TransientModel):
         "Card Statements and Payment Methods",
         implied_group="kantivo_checkout_links.group_stripe_page",
     )
+    group_checkout_products = fields.Boolean(
+        "Products on Links", implied_group="kantivo_checkout_links.group_link_products"
+    )
     group_checkout_suggested_amounts = fields.Boolean(
         "Suggested Amounts",
         implied_group="kantivo_checkout_links.group_suggested_amounts",
