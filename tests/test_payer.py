@@ -144,6 +144,20 @@ def test_open_amount_is_corrected_and_paid(shop, page):
     assert [row["amount"] for row in shop.payments(link)] == [12.5]
 
 
+def test_name_of_the_address_is_in_a_field_and_the_reference_at_stripe(shop, browser):
+    # An email address would be in the server's log.
+    link = shop.make_link("Prefilled")
+    page = browser.new_context(viewport=PHONE).new_page()
+    page.goto(f"{link.url}?name=Blue+team&reference=SO-17")
+    expect(page.get_by_label("Name")).to_have_value("Blue team")
+    page.get_by_label("Name").fill("Green team")
+    page.click("form button")
+    page.wait_for_url("**/c/pay/**")
+    (session,) = shop.sessions_made(link)
+    assert session["metadata"]["reference"] == "SO-17"
+    page.context.close()
+
+
 def test_phone_shows_amount_and_button_without_scrolling(shop, browser):
     link = shop.make_link("On a phone")
     context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True)

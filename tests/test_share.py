@@ -21,6 +21,7 @@ def test_link_is_shared_in_every_way_of_the_dialog(shop, log_in):
     expect(dialog).to_contain_text(link.url)
     expect(dialog.get_by_role("alert")).to_contain_text("web.base.url")
 
+    expect_on_phone(merchant, dialog)
     dialog.get_by_role("tab", name="Tracking").click()
     merchant.fill("utm_campaign", CAMPAIGN["utm_campaign"])
     url = f"{link.url}?utm_campaign=summer"
@@ -30,6 +31,16 @@ def test_link_is_shared_in_every_way_of_the_dialog(shop, log_in):
     copy_button(merchant, dialog, url)
     send_to(merchant, dialog, "Kim", "Bo")
     see_in_chatter(merchant, url)
+
+
+def expect_on_phone(merchant, dialog):
+    """All of the dialog is as wide as a phone, and no wider."""
+    desk = merchant.page.viewport_size
+    merchant.page.set_viewport_size({"width": 390, "height": 844})
+    expect(dialog.get_by_role("button", name="Copy Link")).to_be_in_viewport()
+    width = dialog.locator(".modal-body").evaluate("body => body.scrollWidth")
+    assert width <= 390
+    merchant.page.set_viewport_size(desk)
 
 
 def copy_and_open(merchant, dialog, url):
