@@ -1,4 +1,4 @@
-"""Payers read the pages in their language, on the narrowest phone, in a real browser."""
+"""Payers read the pages in their language, on the narrowest phone, in a browser."""
 
 import base64
 
