@@ -44,7 +44,9 @@ class CheckoutLinkShare(models.TransientModel):
     company_id = fields.Many2one(related="link_id.company_id", related_sudo=False)
     currency_id = fields.Many2one(related="link_id.currency_id", related_sudo=False)
     amount_type = fields.Selection(related="link_id.amount_type", related_sudo=False)
-    link_partner_id = fields.Many2one(related="link_id.partner_id", related_sudo=False)
+    link_partner_id = fields.Many2one(
+        string="Customer of the Link", related="link_id.partner_id", related_sudo=False
+    )
     problems = fields.Text(compute="_compute_problems")
 
     # What the address says
