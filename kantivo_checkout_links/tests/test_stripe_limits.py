@@ -19,6 +19,13 @@ class TestLimitsOfALink(CheckoutCommon):
         link.amount = 0.5
         self.assertFalse(link.minimum_hint)
 
+    def test_form_without_an_amount_yet_has_no_hint(self):
+        values = {"gateway_id": self.gateway.id, "amount_type": "fixed", "amount": 0}
+        link = self.env["checkout.link"].new(values)
+        self.assertFalse(link.minimum_hint)
+        link.amount = 0.3
+        self.assertTrue(link.minimum_hint)
+
     def test_open_amount_without_a_minimum_is_saved_with_a_warning(self):
         link = self.create_open_link()
         self.assertIn("Enter it as the minimum", link.minimum_hint)

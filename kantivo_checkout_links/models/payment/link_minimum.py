@@ -38,8 +38,9 @@ class CheckoutLink(models.Model):
     )
     def _compute_minimum_hint(self):
         for link in self:
-            minimum = link._get_stripe_minimum()
-            is_low = link._get_smallest_amount() < minimum
+            minimum, smallest = link._get_stripe_minimum(), link._get_smallest_amount()
+            is_entered = link.amount_type == "open" or smallest > 0
+            is_low = is_entered and smallest < minimum
             link.minimum_hint = is_low and link._describe_minimum(minimum)
 
     def _get_smallest_amount(self):
