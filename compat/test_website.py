@@ -112,7 +112,7 @@ class TestLanguages:
         url = place.shop.links[1].url
         response, text = get(url, **{"Accept-Language": "fr"})
         assert response.url == url
-        assert '<html lang="en' in text  # until the pages are translated
+        assert '<html lang="fr-FR"' in text
 
 
 class TestDomain:

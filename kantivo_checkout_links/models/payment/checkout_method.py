@@ -5,7 +5,7 @@ class CheckoutMethod(models.Model):
     """A payment method of Stripe's, to be named by merchants."""
 
     _name = "checkout.method"
-    _description = "Payment Method of Stripe"
+    _description = "Stripe Payment Method"
     _order = "name"
 
     name = fields.Char(required=True)
