@@ -112,41 +112,19 @@ def users(lasting_shop):
             admin.write("res.users", user_id, **values)
 
 
-@pytest.fixture(scope="session")
-def desks(lasting_shop, users, browser):
-    """The browser profile of each user, where they stay logged in.
-
-    Odoo's scripts take seconds to load and compile: each profile does so once.
-    """
-    desks = {}
-    yield desks
-    for context in desks.values():
-        context.close()
-
-
 @pytest.fixture
-def log_in(shop, desks, browser):
-    """Has a user begin at Odoo's first page, in a tab that is closed at the end."""
-    with ExitStack() as tabs:
-        yield partial(new_tab, shop, browser, desks, tabs)
+def log_in(shop, users, browser):
+    """Logs a user in, each in a browser profile of their own."""
+    with ExitStack() as profiles:
+        yield partial(new_session, shop, browser, profiles)
 
 
-def new_tab(shop, browser, desks: dict, tabs: ExitStack, login: str) -> Merchant:
-    """A user at work in the backend, in a new tab of their browser profile."""
-    if login not in desks:
-        desks[login] = browser.new_context(
-            base_url=shop.url, permissions=["clipboard-read", "clipboard-write"]
-        )
-        log_in_once(desks[login], login)
-    page = desks[login].new_page()
-    tabs.callback(page.close)
-    person = Merchant(page)
-    person.open_home()
+def new_session(shop, browser, profiles: ExitStack, login: str) -> Merchant:
+    """Somebody's work in the backend, in a new browser profile."""
+    context = browser.new_context(
+        base_url=shop.url, permissions=["clipboard-read", "clipboard-write"]
+    )
+    profiles.callback(context.close)
+    person = Merchant(context.new_page())
+    person.log_in(login, f"{login}-of-the-tests")
     return person
-
-
-def log_in_once(desk, login: str) -> None:
-    """Log a user in on a profile that has no session yet."""
-    page = desk.new_page()
-    Merchant(page).log_in(login, f"{login}-of-the-tests")
-    page.close()

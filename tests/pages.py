@@ -29,11 +29,6 @@ class Merchant:
         self.page.click("button[type=submit]")
         self.page.wait_for_selector(".o_navbar")
 
-    def open_home(self) -> None:
-        """Go to the page that a user who is logged in begins with."""
-        self.page.goto("/odoo")
-        self.page.wait_for_selector(".o_navbar")
-
     def open_app(self, app: str) -> None:
         """Go to an app and wait for its menus: several have similar ones."""
         self.page.click(".o_navbar_apps_menu button")
