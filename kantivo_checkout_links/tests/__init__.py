@@ -66,6 +66,7 @@ if find_spec(_STANDIN):
         test_places,
         test_posting_preview,
         test_prefill,
+        test_product,
         test_protection,
         test_queries,
         test_rates,
