@@ -10,18 +10,6 @@ from tools import payer, project
 
 NARROW = {"width": 360, "height": 740}
 LONG = "Summer Camp for Children and Teenagers, Second Week"
-# Odoo's codes of the files in `i18n`.
-CODES = {
-    "ar": "ar_001",
-    "de": "de_DE",
-    "es": "es_ES",
-    "fr": "fr_FR",
-    "it": "it_IT",
-    "ja": "ja_JP",
-    "nl": "nl_NL",
-    "pl": "pl_PL",
-    "pt_BR": "pt_BR",
-}
 # Elements whose text is wider or higher than the element itself.
 CRAMPED = """() => [...document.querySelectorAll("body *")]
     .filter((element) => element.checkVisibility() && element.textContent.trim())
@@ -34,28 +22,31 @@ CRAMPED = """() => [...document.querySelectorAll("body *")]
 
 @pytest.fixture(scope="module")
 def languages(lasting_shop):
-    """The shop in nine more languages, imported as users import them."""
+    """The shop in all languages of the addon, imported as users import them."""
     admin = lasting_shop.admin
-    for language, code in CODES.items():
-        (lang_id,) = admin.search(
-            "res.lang", [("code", "=", code), ("active", "in", [True, False])]
-        )
-        admin.write("res.lang", lang_id, active=True)
-        words = (project.ADDON_FOLDER / f"i18n/{language}.po").read_bytes()
-        wizard_id = admin.create(
-            "base.language.import",
-            name=code,
-            code=code,
-            filename=f"{language}.po",
-            data=base64.b64encode(words).decode(),
-            overwrite=True,
-        )
-        admin.call("base.language.import", "import_lang", [wizard_id])
-    yield [code.replace("_", "-") for code in CODES.values()]
-    for (lang_id,) in (
-        admin.search("res.lang", [("code", "=", c)]) for c in CODES.values()
-    ):
-        admin.write("res.lang", lang_id, active=False)
+    paths = sorted((project.ADDON_FOLDER / "i18n").glob("*.po"))
+    langs = [import_language(admin, path) for path in paths]
+    assert len(langs) >= 9
+    yield [lang["code"].replace("_", "-") for lang in langs]
+    for lang in langs:
+        admin.write("res.lang", lang["id"], active=False)
+
+
+def import_language(admin, path) -> dict:
+    """Odoo's language of a file of translations, which is imported."""
+    domain = [("iso_code", "=", path.stem), ("active", "in", [True, False])]
+    (lang,) = admin.rows("res.lang", domain, ["code"])
+    admin.write("res.lang", lang["id"], active=True)
+    wizard_id = admin.create(
+        "base.language.import",
+        name=lang["code"],
+        code=lang["code"],
+        filename=path.name,
+        data=base64.b64encode(path.read_bytes()).decode(),
+        overwrite=True,
+    )
+    admin.call("base.language.import", "import_lang", [wizard_id])
+    return lang
 
 
 @pytest.fixture

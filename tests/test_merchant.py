@@ -95,20 +95,57 @@ def test_preview_shows_what_a_payment_then_posts_and_keeps_nothing(shop, merchan
 
 
 @pytest.fixture
-def products_on_links(shop, log_in):
-    """The option, switched on in the settings."""
+def all_options(shop, log_in):
+    """All options of links, switched on in the settings."""
     sid = log_in("sid")
     sid.open_app("Settings")
     sid.page.locator(".settings_tab .tab", has_text="Checkout Links").click()
-    sid.page.get_by_label("Products on Links").check()
+    sid.page.get_by_label("Products on Links").wait_for()
+    boxes = sid.page.locator(".o_setting_left_pane input:visible").all()
+    for box in boxes:
+        box.check()
     with sid.page.expect_navigation():
         sid.page.click(".o_form_button_save")
-    yield
-    settings = shop.admin.create("res.config.settings", group_checkout_products=False)
+    yield len(boxes)
+    fields = shop.admin.call("res.config.settings", "fields_get")
+    off = {name: False for name in fields if name.startswith("group_checkout_")}
+    settings = shop.admin.create("res.config.settings", **off)
     shop.admin.call("res.config.settings", "execute", [settings])
 
 
-def test_product_is_chosen_paid_posted_and_updated(shop, products_on_links, log_in):
+SHOWN = ".o_form_sheet .o_inner_group .o_field_widget, .o_form_sheet .oe_title textarea"
+
+
+def begin_link(person) -> None:
+    """A new link on a small laptop."""
+    person.page.set_viewport_size({"width": 1366, "height": 768})
+    person.open_app("Checkout Links")
+    person.start_record()
+    person.see("Amount Type")
+
+
+def test_new_link_has_nine_fields_and_no_scroll(shop, merchant):
+    begin_link(merchant)
+    page = merchant.page
+    assert page.locator(SHOWN).locator("visible=true").count() <= 9
+    sheet = page.locator(".o_content").first
+    heights = sheet.evaluate("it => [it.scrollHeight, it.clientHeight]")
+    assert heights[0] <= heights[1]
+
+
+def test_link_with_all_options_has_few_tabs_of_few_fields(shop, all_options, log_in):
+    assert all_options >= 5
+    mia = log_in("mia")
+    begin_link(mia)
+    tabs = mia.page.locator(".o_notebook_headers .nav-link")
+    assert 3 <= tabs.count() <= 5
+    for tab in tabs.all():
+        tab.click()
+        pane = mia.page.locator(".tab-pane.active .o_field_widget")
+        assert pane.locator("visible=true").count() <= 10
+
+
+def test_product_is_chosen_paid_posted_and_updated(shop, all_options, log_in):
     product = shop.admin.create("product.product", name="Bread knife", list_price=100)
     tax = shop.admin.read("product.product", product, "taxes_id")  # 15 % on top
     mia = log_in("mia")

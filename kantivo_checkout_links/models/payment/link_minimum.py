@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import float_round
 
 from ...const import MAX_TEXT_LENGTH, MAX_TITLE_LENGTH, TOO_SMALL
@@ -58,16 +58,13 @@ class CheckoutLink(models.Model):
 
     def _convert_minimum(self, amount: float, currency):
         """A minimum in the link's currency, in whole steps; zero without a rate."""
-        if currency == self.currency_id:
-            return amount
-        company, today = self.company_id, fields.Date.context_today(self)
         rates = self.env["checkout.rate"]
-        for other in (currency, self.currency_id):
-            if other != company.currency_id and not rates._find_rate_day(
-                other, company, today
-            ):
-                return 0.0
-        exact = currency._convert(amount, self.currency_id, company, today, round=False)
+        try:
+            exact = rates._convert_between(
+                amount, currency, self.currency_id, self.company_id
+            )
+        except UserError:
+            return 0.0
         return float_round(
             exact, precision_rounding=self._get_step(), rounding_method="UP"
         )
