@@ -360,6 +360,17 @@ class TestLinkLife(CheckoutCommon):
         self.gateway._note_refused_key("Stripe doesn't accept the key.")
         self.assertEqual(self.gateway.connection_state, "failed")
         self.assertIn("no longer accepts the key", link.gateway_hint)
+        self.gateway.sudo()._set_connection([("good", "Connected.")])
+        self.assertFalse(link.gateway_hint)
+
+    def test_a_link_does_not_say_so_where_stripe_did_not_respond(self):
+        link = self.create_link()
+        self.gateway._note_sync_error("Stripe didn't respond in time.")
+        self.gateway.sudo()._set_connection(
+            [("problem", "Stripe didn't respond in time.")]
+        )
+        self.assertEqual(self.gateway.connection_state, "failed")
+        self.assertFalse(link.gateway_hint)
 
     def test_a_link_that_is_made_or_imported_inactive_is_closed_since_then(self):
         imported = self.env["checkout.link"].load(

@@ -332,7 +332,7 @@ class CheckoutGateway(models.Model):
 
     def _note_refused_key(self, reason):
         """Show that the connection is lost, likewise."""
-        self._note(lambda gateway: gateway._set_connection([("problem", reason)]))
+        self._note(lambda gateway: gateway._set_key_refused(reason))
 
     def _note(self, work):
         try:

@@ -151,6 +151,7 @@ class CheckoutGateway(models.Model):
             "stripe_account_id": self.stripe_account_id if same_account else False,
             "connection_state": "untested",
             "connection_message": False,
+            "key_refused": False,
             "shared_account": False,
         }
 

@@ -41,6 +41,11 @@ class CheckoutGateway(models.Model):
         required=True,
     )
     connection_message = fields.Text("Last Test", readonly=True, copy=False)
+    key_refused = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Whether Stripe refused the key when it was last asked in the background.",
+    )
     shared_account = fields.Selection(
         [("ask", "Waiting for your choice"), ("decided", "Decided")],
         "Shared with Odoo's Provider",
@@ -323,10 +328,6 @@ class CheckoutGateway(models.Model):
         )
         return providers[:1]
 
-    def _is_cut_off(self):
-        """Whether Stripe refused the key when the gateway was last synced."""
-        return bool(self.sync_error) and self.connection_state == "failed"
-
     def _set_connection(self, findings):
         failed = any(level == "problem" for level, _sentence in findings)
         lines = [f"{SIGNS[level]} {sentence}" for level, sentence in findings]
@@ -334,8 +335,13 @@ class CheckoutGateway(models.Model):
             {
                 "connection_state": "failed" if failed else "connected",
                 "connection_message": "\n".join(lines),
+                "key_refused": failed and self.key_refused,
             }
         )
+
+    def _set_key_refused(self, reason):
+        self._set_connection([("problem", reason)])
+        self.key_refused = True
 
     # === HELPERS === #
 

@@ -229,9 +229,8 @@ class CheckoutLink(models.Model):
     @api.depends_context("company", "lang", "uid")
     @api.depends(
         "company_id",
-        "gateway_id.connection_state",
         "gateway_id.secret_key",
-        "gateway_id.sync_error",
+        "gateway_id.key_refused",
     )
     def _compute_gateway_hint(self):
         """Why customers can't pay through the gateway, and what the user can do."""
@@ -240,7 +239,7 @@ class CheckoutLink(models.Model):
                 link.gateway_hint = self._describe_missing_gateway()
             elif not link.gateway_id.secret_key:
                 link.gateway_hint = self._describe_missing_key(link.gateway_id)
-            elif link.gateway_id._is_cut_off():
+            elif link.gateway_id.key_refused:
                 link.gateway_hint = self._describe_lost_connection(link.gateway_id)
             else:
                 link.gateway_hint = False

@@ -205,6 +205,7 @@ class CheckoutSync(models.AbstractModel):
             {
                 "last_sync_at": gateway.sync_started_at,
                 "sync_error": " ".join(progress["problems"]) or False,
+                "key_refused": False,
                 "sync_note": self._describe_found(gateway, progress["last"]),
             }
         )
